@@ -1,0 +1,1 @@
+//! A Vonage SMS service on loopback.

@@ -1,0 +1,1 @@
+//! Annunciator for std.
