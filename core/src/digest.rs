@@ -60,25 +60,7 @@
 
 use crate::event::{Level, Record};
 use crate::gsm7::Encoding;
-
-/// Bytes a text buffer needs so that no text of `segments` segments (1 to 6) is cut by it.
-///
-/// The dearest text in bytes is one of two-byte GSM characters: 320 bytes for one segment, 304 for
-/// each of several.
-pub const fn text_bytes(segments: u8) -> usize {
-    if segments <= 1 { 320 } else { 304 * segments as usize }
-}
-
-/// What to do with a character that GSM lacks and no transliteration replaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Fallback {
-    /// The whole text goes as UCS-2, with the original characters: nothing is lost, but less than
-    /// half as much fits.
-    #[default]
-    Unicode,
-    /// Each such character becomes `?`; the text stays in GSM.
-    Replace,
-}
+pub use crate::gsm7::{Fallback, text_bytes};
 
 /// How much of an event may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

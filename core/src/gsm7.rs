@@ -1,11 +1,21 @@
 //! The alphabet of a text, its cost in billed segments, and how to stay in the cheaper one.
+//!
+//! A text whose every character is in the GSM 03.38 alphabet has 160 septets a segment; one stray
+//! character more and it has 70 UTF-16 units. So this layer counts exactly what a text costs
+//! ([`Counter`]), replaces what can be replaced by something GSM has ([`transliterate`]), and cuts
+//! a text to the segments it may cost ([`fit`]).
+//!
+//! Rules and figures: 3GPP TS 23.038 (alphabet, extension table), TS 23.040 (a joined part gives
+//! six octets to its header).
 
-/// Which alphabet a text is sent in. Decides what a character costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Encoding {
-    /// GSM 03.38 default alphabet and extension table: 160 septets, 153 a part when joined.
-    #[default]
-    Gsm7,
-    /// UTF-16 units: 70, 67 a part when joined.
-    Ucs2,
-}
+mod alphabet;
+mod pen;
+mod segments;
+mod table;
+mod transliterate;
+
+pub use alphabet::septets;
+pub(crate) use pen::Pen;
+pub use pen::{Fallback, Fitted, fit, text_bytes};
+pub use segments::{Counter, Encoding};
+pub use transliterate::{Transliterate, transliterate};
