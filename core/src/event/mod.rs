@@ -1,5 +1,10 @@
 //! What is recorded: a level, a source, a message, and where in the program it arose.
 
+mod entry;
+
+pub(crate) use entry::head;
+pub use entry::{Entry, FILE_MAX, PAYLOAD, TARGET_MAX};
+
 /// How grave an event is. Ordered: [`Level::Panic`] is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

@@ -1,0 +1,326 @@
+//! Finds a record by its key, its group by the group's key, and the record to give up.
+//!
+//! Volatile: made anew from the slots at each start. Sixteen bytes a slot buy a `record` that
+//! probes instead of walking: two hash tables with chaining (by key, by group) and, for each group,
+//! a ring of its records in order of arrival, headed by the first.
+
+use super::slot::View;
+use crate::memory::Memory;
+
+/// No slot.
+pub(crate) const NIL: u16 = u16::MAX;
+
+/// One slot's share of the index. The caller lends one for each slot.
+#[derive(Debug, Clone, Copy)]
+pub struct Node {
+    /// First slot of the key chain of the bucket with this number.
+    key_bucket: u16,
+    key_next: u16,
+    /// First slot of the chain of group heads of the bucket with this number.
+    group_bucket: u16,
+    group_next: u16,
+    /// Neighbours within the group, a closed ring; of a free slot, `next` is the next free one.
+    prev: u16,
+    next: u16,
+    /// Of a group's head, the number of its records; of any other slot, 0.
+    size: u16,
+    level: u8,
+    marks: u8,
+}
+
+const LIVE: u8 = 1;
+const DIRTY: u8 = 2;
+
+impl Node {
+    /// A node before its first use.
+    pub const EMPTY: Node = Node {
+        key_bucket: NIL,
+        key_next: NIL,
+        group_bucket: NIL,
+        group_next: NIL,
+        prev: NIL,
+        next: NIL,
+        size: 0,
+        level: 0,
+        marks: 0,
+    };
+}
+
+/// The index over the caller's nodes.
+#[derive(Debug)]
+pub(crate) struct Index<'a> {
+    nodes: &'a mut [Node],
+    free: u16,
+    free_count: u16,
+    /// Live records by level.
+    levels: [u16; 8],
+    /// By level, an upper bound of the size of its groups.
+    widest: [u16; 8],
+}
+
+impl<'a> Index<'a> {
+    /// An index of `nodes.len()` free slots.
+    pub(crate) fn new(nodes: &'a mut [Node]) -> Index<'a> {
+        let limit = nodes.len().min(usize::from(NIL));
+        let (nodes, _) = nodes.split_at_mut_checked(limit).unwrap_or((&mut [], &mut []));
+        let mut index = Index { nodes, free: NIL, free_count: 0, levels: [0; 8], widest: [0; 8] };
+        index.nodes.fill(Node::EMPTY);
+        for slot in (0..index.len()).rev() {
+            index.release(slot);
+        }
+        index
+    }
+
+    pub(crate) fn len(&self) -> u16 {
+        self.nodes.len() as u16
+    }
+
+    pub(crate) fn free_count(&self) -> u16 {
+        self.free_count
+    }
+
+    pub(crate) fn is_live(&self, slot: u16) -> bool {
+        self.node(slot).marks & LIVE != 0
+    }
+
+    pub(crate) fn is_dirty(&self, slot: u16) -> bool {
+        self.node(slot).marks & DIRTY != 0
+    }
+
+    pub(crate) fn set_dirty(&mut self, slot: u16, dirty: bool) {
+        self.edit(slot, |node| match dirty {
+            true => node.marks |= DIRTY,
+            false => node.marks &= !DIRTY,
+        });
+    }
+
+    fn node(&self, slot: u16) -> Node {
+        self.nodes.get(usize::from(slot)).copied().unwrap_or(Node::EMPTY)
+    }
+
+    #[inline(always)]
+    fn edit(&mut self, slot: u16, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.nodes.get_mut(usize::from(slot)) {
+            change(node);
+        }
+    }
+
+    /// The bucket of a hash: scaled, not divided.
+    fn bucket(&self, hash: u32) -> u16 {
+        ((u64::from(hash) * self.nodes.len() as u64) >> 32) as u16
+    }
+
+    /// The newest live slot with this key that `wanted` takes.
+    #[inline]
+    pub(crate) fn find<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        key: u32,
+        wanted: impl Fn(View<'_>) -> bool,
+    ) -> Option<u16> {
+        let mut slot = self.node(self.bucket(key)).key_bucket;
+        for _ in 0..self.len() {
+            let view = super::view(memory, slot)?;
+            if view.key() == key && wanted(view) {
+                return Some(slot);
+            }
+            slot = self.node(slot).key_next;
+        }
+        None
+    }
+
+    /// The head of a group.
+    pub(crate) fn group<M: Memory + ?Sized>(&self, memory: &M, group: u32) -> u16 {
+        let mut slot = self.node(self.bucket(group)).group_bucket;
+        for _ in 0..self.len() {
+            match super::view(memory, slot) {
+                Some(view) if view.group() != group => slot = self.node(slot).group_next,
+                Some(_) => return slot,
+                None => break,
+            }
+        }
+        NIL
+    }
+
+    /// Takes a free slot off the list.
+    pub(crate) fn take(&mut self) -> Option<u16> {
+        let slot = self.free;
+        let node = *self.nodes.get(usize::from(slot))?;
+        self.free = node.next;
+        self.free_count -= 1;
+        Some(slot)
+    }
+
+    /// Takes a particular slot off the free list; for recovery.
+    pub(crate) fn take_exact(&mut self, wanted: u16) {
+        let after = self.node(wanted).next;
+        if self.free == wanted {
+            self.free = after;
+            self.free_count -= 1;
+            return;
+        }
+        let mut slot = self.free;
+        for _ in 0..self.len() {
+            let next = self.node(slot).next;
+            if next == wanted {
+                self.edit(slot, |node| node.next = after);
+                self.free_count -= 1;
+                return;
+            }
+            slot = next;
+        }
+    }
+
+    /// Puts a slot that is in no list on the free list.
+    pub(crate) fn release(&mut self, slot: u16) {
+        let next = self.free;
+        self.edit(slot, |node| {
+            node.next = next;
+            node.marks = 0;
+            node.size = 0;
+        });
+        self.free = slot;
+        self.free_count += 1;
+    }
+
+    /// Enters a record at the end of its group, whose head is `head` or [`NIL`].
+    pub(crate) fn insert(&mut self, slot: u16, key: u32, group: u32, level: u8, head: u16) {
+        let bucket = self.bucket(key);
+        let key_next = self.node(bucket).key_bucket;
+        self.edit(bucket, |node| node.key_bucket = slot);
+
+        let size = if head == NIL {
+            let bucket = self.bucket(group);
+            let group_next = self.node(bucket).group_bucket;
+            self.edit(bucket, |node| node.group_bucket = slot);
+            self.edit(slot, |node| {
+                node.prev = slot;
+                node.next = slot;
+                node.group_next = group_next;
+                node.size = 1;
+            });
+            1
+        } else {
+            let first = self.node(head);
+            self.edit(first.prev, |node| node.next = slot);
+            self.edit(head, |node| {
+                node.prev = slot;
+                node.size += 1;
+            });
+            self.edit(slot, |node| {
+                node.prev = first.prev;
+                node.next = head;
+                node.size = 0;
+            });
+            first.size + 1
+        };
+        self.edit(slot, |node| {
+            node.key_next = key_next;
+            node.level = level & 7;
+            node.marks = LIVE | DIRTY;
+        });
+        let at = usize::from(level & 7);
+        if let (Some(live), Some(widest)) = (self.levels.get_mut(at), self.widest.get_mut(at)) {
+            *live += 1;
+            *widest = size.max(*widest);
+        }
+    }
+
+    /// Takes a live record out of everything and puts its slot on the free list.
+    pub(crate) fn remove<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
+        let Some(view) = super::view(memory, slot) else { return };
+        let (key, group) = (view.key(), view.group());
+        let node = self.node(slot);
+        self.unchain_key(self.bucket(key), slot, node.key_next);
+        if node.size > 0 {
+            let heir = if node.next == slot { NIL } else { node.next };
+            self.rehead(self.bucket(group), slot, heir, node.group_next);
+            self.edit(heir, |heir| {
+                heir.size = node.size - 1;
+                heir.group_next = node.group_next;
+            });
+        } else {
+            let head = self.group(memory, group);
+            self.edit(head, |head| head.size = head.size.saturating_sub(1));
+        }
+        self.edit(node.prev, |prev| prev.next = node.next);
+        self.edit(node.next, |next| next.prev = node.prev);
+        if let Some(live) = self.levels.get_mut(usize::from(node.level & 7)) {
+            *live = live.saturating_sub(1);
+        }
+        self.release(slot);
+    }
+
+    fn unchain_key(&mut self, bucket: u16, slot: u16, after: u16) {
+        let mut at = self.node(bucket).key_bucket;
+        if at == slot {
+            return self.edit(bucket, |node| node.key_bucket = after);
+        }
+        for _ in 0..self.len() {
+            let next = self.node(at).key_next;
+            if next == slot {
+                return self.edit(at, |node| node.key_next = after);
+            }
+            at = next;
+        }
+    }
+
+    /// Puts `heir` (or nothing) in the place of the group head `slot`.
+    fn rehead(&mut self, bucket: u16, slot: u16, heir: u16, after: u16) {
+        let new = if heir == NIL { after } else { heir };
+        let mut at = self.node(bucket).group_bucket;
+        if at == slot {
+            return self.edit(bucket, |node| node.group_bucket = new);
+        }
+        for _ in 0..self.len() {
+            let next = self.node(at).group_next;
+            if next == slot {
+                return self.edit(at, |node| node.group_next = new);
+            }
+            at = next;
+        }
+    }
+
+    /// The record to give up for a newcomer of `level` in the group headed by `head`: of the lowest
+    /// level the widest group's second; a group of two gives its first; a lone record goes last.
+    /// `None` if the newcomer is the least grave itself.
+    ///
+    /// In a storm the newcomer's own group is the widest, and no slot is searched.
+    pub(crate) fn victim<M: Memory + ?Sized>(
+        &mut self,
+        memory: &M,
+        level: u8,
+        head: u16,
+    ) -> Option<u16> {
+        let lowest = self.levels.iter().position(|live| *live > 0)? as u8;
+        if level < lowest {
+            return None;
+        }
+        let own = self.node(head);
+        let widest = self.widest.get(usize::from(lowest)).copied().unwrap_or(0);
+        if level == lowest && own.size >= widest && own.size > 2 {
+            return Some(own.next);
+        }
+        self.search_victim(memory, lowest)
+    }
+
+    fn search_victim<M: Memory + ?Sized>(&mut self, memory: &M, level: u8) -> Option<u16> {
+        let mut best = NIL;
+        let mut best_size = 0;
+        let mut best_seq = u64::MAX;
+        for (slot, node) in (0..).zip(self.nodes.iter()) {
+            if node.marks & LIVE == 0 || node.level != level || node.size < best_size.max(1) {
+                continue;
+            }
+            let seq = super::view(memory, slot).map_or(0, View::seq);
+            if node.size > best_size || seq < best_seq {
+                (best, best_size, best_seq) = (slot, node.size, seq);
+            }
+        }
+        if let Some(widest) = self.widest.get_mut(usize::from(level & 7)) {
+            *widest = best_size;
+        }
+        let node = self.nodes.get(usize::from(best))?;
+        Some(if node.size > 2 { node.next } else { best })
+    }
+}
