@@ -1,0 +1,135 @@
+//! What texts may cost: billed segments in fixed windows, a part of them kept for the gravest.
+//!
+//! Windows of an hour and of a day begin with the first segment spent in them. Segments are charged
+//! when an attempt is noted, before it is made, and given back only when it was certainly not sent:
+//! a crash can waste some but never spend one twice.
+
+use crate::time::{Duration, Instant};
+
+/// Segments spent in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Window {
+    pub(crate) start: Instant,
+    pub(crate) spent: u16,
+}
+
+impl Window {
+    fn spent(&self, now: Instant, length: Duration) -> u16 {
+        if now.since(self.start) < length { self.spent } else { 0 }
+    }
+
+    fn charge(&mut self, now: Instant, length: Duration, segments: u16) {
+        let spent = self.spent(now, length);
+        if spent == 0 {
+            self.start = now;
+        }
+        self.spent = spent.saturating_add(segments);
+    }
+}
+
+/// The windows of one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Budget {
+    pub(crate) hour: Window,
+    pub(crate) day: Window,
+}
+
+/// Limits of a budget, in billed segments of one destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Segments an hour, all levels together. Default 10.
+    pub hour: u16,
+    /// Segments a day, all levels together. Default 40.
+    pub day: u16,
+}
+
+impl Limits {
+    /// The most that a month of 31 days can cost, in segments.
+    pub const fn worst_month(self) -> u32 {
+        // Fixed windows: a day's limit can be spent at the end of one and the start of the next,
+        // but never more than once a window.
+        self.day as u32 * 31
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { hour: 10, day: 40 }
+    }
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+
+impl Budget {
+    /// Segments that may be spent now. A quarter of each window is kept for grave levels, and one
+    /// segment for the notice that the rest is gone.
+    pub(crate) fn available(&self, limits: Limits, now: Instant, grave: bool) -> u16 {
+        let left = |window: Window, length: Duration, limit: u16| {
+            let reserve = if grave { 0 } else { limit.div_ceil(4) };
+            let usable = limit.saturating_sub(reserve).saturating_sub(u16::from(limit > 1));
+            usable.saturating_sub(window.spent(now, length))
+        };
+        left(self.hour, HOUR, limits.hour).min(left(self.day, DAY, limits.day))
+    }
+
+    /// When more will be available than now.
+    pub(crate) fn renewed(&self, limits: Limits, now: Instant, grave: bool) -> Instant {
+        let hour = self.hour.start + HOUR;
+        let day = self.day.start + DAY;
+        let without_hour = Budget { hour: Window::default(), day: self.day };
+        if now < hour && without_hour.available(limits, now, grave) > 0 { hour } else { day }
+    }
+
+    pub(crate) fn charge(&mut self, now: Instant, segments: u8) {
+        self.hour.charge(now, HOUR, u16::from(segments));
+        self.day.charge(now, DAY, u16::from(segments));
+    }
+
+    /// Gives back what was charged for an attempt that was certainly not made.
+    pub(crate) fn refund(&mut self, segments: u8) {
+        self.hour.spent = self.hour.spent.saturating_sub(u16::from(segments));
+        self.day.spent = self.day.spent.saturating_sub(u16::from(segments));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_is_kept_for_the_grave_and_one_for_the_notice() {
+        let (mut budget, limits) = (Budget::default(), Limits::default());
+        let now = Instant::from_secs(5);
+        assert_eq!(budget.available(limits, now, false), 6);
+        assert_eq!(budget.available(limits, now, true), 9);
+        budget.charge(now, 6);
+        assert_eq!(budget.available(limits, now, false), 0);
+        assert_eq!(budget.available(limits, now, true), 3);
+        assert_eq!(budget.renewed(limits, now, false), now + HOUR);
+        assert_eq!(budget.available(limits, now + HOUR, false), 6);
+    }
+
+    #[test]
+    fn the_day_holds_when_the_hours_would_allow_more() {
+        let (mut budget, limits) = (Budget::default(), Limits::default());
+        let mut now = Instant::from_secs(5);
+        let mut spent = 0;
+        for _ in 0..23 {
+            let take = budget.available(limits, now, true).min(9) as u8;
+            budget.charge(now, take);
+            spent += u32::from(take);
+            now = now + HOUR;
+        }
+        assert_eq!(spent, 39);
+        assert_eq!(budget.renewed(limits, now, true), Instant::from_secs(5) + DAY);
+    }
+
+    #[test]
+    fn what_was_not_sent_is_given_back() {
+        let (mut budget, limits) = (Budget::default(), Limits::default());
+        budget.charge(Instant::ZERO, 2);
+        budget.refund(2);
+        assert_eq!(budget.available(limits, Instant::ZERO, true), 9);
+    }
+}

@@ -1,0 +1,205 @@
+//! When to try again: exponential backoff with full jitter, a server's own wait, and the latch for
+//! refusals that only a person can lift.
+//!
+//! ```text
+//!              failure: delay in (0, min(5 min, 1 s · 2ⁿ)], n += 1
+//!            ┌────────────────────────────────────────────┐
+//!   open ────┤ throttled: as told (≤ 1 h), n unchanged     ├──► closed until t ──► open
+//!            └────────────────────────────────────────────┘
+//!    │  refused (channel)                        accepted
+//!    └──────────────► latched: probes after 1, 5, 30 min, then hourly ──────► open, n = 0
+//! ```
+
+use crate::alerter::Policy;
+use crate::time::{Duration, Instant};
+use crate::transport::{Refusal, RetryCause};
+
+/// The state of one destination's channel. Never persisted: a restart may try at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retry {
+    /// No attempt before this.
+    until: Instant,
+    failures: u8,
+    unrecognised: u8,
+    latch: Option<Latch>,
+    random: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Latch {
+    refusal: Refusal,
+    probes: u8,
+}
+
+impl Retry {
+    /// An open channel. The seed decides the jitter; any value will do.
+    pub(crate) const fn new(seed: u32) -> Retry {
+        Retry {
+            until: Instant::ZERO,
+            failures: 0,
+            unrecognised: 0,
+            latch: None,
+            random: if seed == 0 { 0x9E37_79B9 } else { seed },
+        }
+    }
+
+    /// No attempt before this.
+    pub(crate) const fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Failures in a row.
+    pub(crate) const fn failures(&self) -> u8 {
+        self.failures
+    }
+
+    /// The refusal that latched the channel.
+    pub(crate) fn latched(&self) -> Option<Refusal> {
+        self.latch.map(|latch| latch.refusal)
+    }
+
+    /// The channel works.
+    pub(crate) fn accepted(&mut self) {
+        self.failures = 0;
+        self.unrecognised = 0;
+        self.latch = None;
+    }
+
+    /// Not sent. Returns `true` if the text should count as refused for its content: the third
+    /// unrecognised answer in a row.
+    pub(crate) fn failed(
+        &mut self,
+        policy: &Policy,
+        now: Instant,
+        cause: RetryCause,
+        after: Option<Duration>,
+    ) -> bool {
+        match cause {
+            RetryCause::Throttled => {
+                let wait = after.unwrap_or(Duration::from_secs(1)).min(policy.wait_max);
+                self.until = now + wait;
+                return false;
+            }
+            RetryCause::Failure => self.unrecognised = 0,
+            RetryCause::Unrecognised => self.unrecognised += 1,
+        }
+        let wait = match after {
+            Some(wait) => wait.min(policy.wait_max),
+            None => self.backoff(policy),
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.until = now + wait;
+        let hopeless = self.unrecognised >= 3;
+        if hopeless {
+            self.unrecognised = 0;
+        }
+        hopeless
+    }
+
+    /// Perhaps sent: waits as after a failure.
+    pub(crate) fn unclear(&mut self, policy: &Policy, now: Instant) {
+        let wait = self.backoff(policy);
+        self.failures = self.failures.saturating_add(1);
+        self.until = now + wait;
+    }
+
+    /// Nothing passes until somebody changes something: probe now and then.
+    pub(crate) fn refused(&mut self, now: Instant, refusal: Refusal) {
+        let probes = self.latch.map_or(0, |latch| latch.probes.saturating_add(1));
+        let minutes = match probes {
+            0 => 1,
+            1 => 5,
+            2 => 30,
+            _ => 60,
+        };
+        self.latch = Some(Latch { refusal, probes });
+        self.until = now + Duration::from_mins(minutes);
+    }
+
+    /// Forgets all waits; for a changed configuration.
+    pub(crate) fn reset(&mut self) {
+        *self = Retry::new(self.random);
+    }
+
+    fn backoff(&mut self, policy: &Policy) -> Duration {
+        let mut limit = policy.backoff_min;
+        for _ in 0..self.failures.min(31) {
+            limit = limit.doubled(policy.backoff_max);
+        }
+        let span = limit.as_millis().min(u64::from(u32::MAX));
+        Duration::from_millis(1 + ((u64::from(self.draw()) * span) >> 32))
+    }
+
+    /// xorshift32 (Marsaglia, 2003): jitter needs no more.
+    fn draw(&mut self) -> u32 {
+        let mut x = self.random;
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        self.random = x;
+        x
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{Code, RefusalClass};
+
+    #[test]
+    fn backoff_grows_to_its_limit_with_jitter_over_the_whole_span() {
+        let policy = Policy::default();
+        let mut limit = 1000;
+        let mut retry = Retry::new(7);
+        for _ in 0..40 {
+            retry.failed(&policy, Instant::ZERO, RetryCause::Failure, None);
+            let wait = retry.until().as_millis();
+            assert!(wait >= 1 && wait <= limit, "{wait} > {limit}");
+            limit = (limit * 2).min(300_000);
+        }
+        let waits: [u64; 64] = core::array::from_fn(|_| {
+            retry.failed(&policy, Instant::ZERO, RetryCause::Failure, None);
+            retry.until().as_millis()
+        });
+        assert!(
+            waits.iter().any(|wait| *wait < 75_000) && waits.iter().any(|wait| *wait > 225_000)
+        );
+    }
+
+    #[test]
+    fn a_servers_wait_is_obeyed_to_the_millisecond_and_costs_no_attempt() {
+        let policy = Policy::default();
+        let mut retry = Retry::new(1);
+        let wait = Some(Duration::from_millis(702));
+        retry.failed(&policy, Instant::from_secs(1), RetryCause::Throttled, wait);
+        assert_eq!(retry.until(), Instant::from_millis(1702));
+        assert_eq!(retry.failures(), 0);
+        let day = Some(Duration::from_hours(24));
+        retry.failed(&policy, Instant::ZERO, RetryCause::Throttled, day);
+        assert_eq!(retry.until(), Instant::ZERO + Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_latched_channel_is_probed_ever_more_rarely() {
+        let mut retry = Retry::new(1);
+        let refusal = Refusal::new(RefusalClass::Channel, Code(4));
+        let minutes: [u64; 5] = core::array::from_fn(|_| {
+            retry.refused(Instant::ZERO, refusal);
+            retry.until().as_millis() / 60_000
+        });
+        assert_eq!(minutes, [1, 5, 30, 60, 60]);
+        assert_eq!(retry.latched(), Some(refusal));
+        retry.accepted();
+        assert_eq!(retry.latched(), None);
+    }
+
+    #[test]
+    fn the_third_unrecognised_answer_gives_the_text_up() {
+        let policy = Policy::default();
+        let mut retry = Retry::new(1);
+        let gives_up: [bool; 6] = core::array::from_fn(|_| {
+            retry.failed(&policy, Instant::ZERO, RetryCause::Unrecognised, None)
+        });
+        assert_eq!(gives_up, [false, false, true, false, false, true]);
+    }
+}

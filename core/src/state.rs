@@ -1,0 +1,481 @@
+//! The state block: everything that must survive and is not an event.
+//!
+//! It stands twice; a new one is written over the older and counts once its check holds, so a crash
+//! within leaves the one before. Inside are tagged sections; a reader skips the tags it does not
+//! know, so that a newer program's block never stops an older one.
+//!
+//! ```text
+//!  0  check        hash of bytes 4..16 and of the sections
+//!  4  magic        "ANS1"; another version is another magic
+//!  8  generation   the greater of two valid blocks is the newer
+//! 12  length       bytes of sections, at most 1008
+//! 16  sections     tag u16, length u16 (a multiple of 4), payload
+//!
+//!  tag  section        payload
+//!  1    marks          consumed u64, next sequence u64, batches u32, boots u32
+//!  2    losses         told, forgiven, expired, refused, damaged, aside, suppressed,
+//!                      turned away, evicted, evicted in flight: u32 each
+//!  3    attempt        upto u64, reference, evicted_pinned, losses, unknowns|style<<8|segments<<16
+//!  4    budget         hour start u64, day start u64, hour spent | day spent << 16
+//!  5    rhythm         last text u64 (max: none), breaks since u64, breaks u32
+//!  6    told groups    16 bytes each: group, told, seen (ticks), step|level<<8|times<<16
+//!  7    unconfirmed    12 bytes each: reference, events, level
+//!  8    clock          boot id u64, offset u64, last u64
+//!  9    spending       price i64, balance i64 (min: unknown)
+//! ```
+
+use crate::budget::{Budget, Window};
+use crate::hash;
+use crate::memory::Memory;
+use crate::ring::{Losses, STATE, word};
+use crate::time::Instant;
+use crate::told::{self, Told};
+use crate::transport::Decimal;
+
+const MAGIC: u32 = u32::from_le_bytes(*b"ANS1");
+const HEADER: usize = 16;
+/// Attempts whose fate stayed unknown twice, kept until a text that names them is accepted.
+pub(crate) const UNCONFIRMED: usize = 4;
+
+/// An attempt that is noted: from before its bytes leave until its fate is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Attempt {
+    /// It covers the records up to this sequence.
+    pub(crate) upto: u64,
+    pub(crate) reference: u32,
+    /// `Losses::evicted_pinned` when it was noted.
+    pub(crate) evicted_pinned: u32,
+    /// All losses up to then: what the text says.
+    pub(crate) losses: u32,
+    /// How often it was tried without hearing what became of it.
+    pub(crate) unknowns: u8,
+    /// 1: the text was refused for its content and is reduced.
+    pub(crate) style: u8,
+    /// Segments charged for the try under way; 0: none is.
+    pub(crate) charged: u8,
+}
+
+/// An attempt that stayed unknown twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Unconfirmed {
+    pub(crate) reference: u32,
+    pub(crate) events: u32,
+    pub(crate) level: u8,
+}
+
+/// The time of one boot, joined to the time of those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Clock {
+    /// Which boot `offset` belongs to.
+    pub(crate) boot: u64,
+    /// Added (wrapping) to time since boot gives time kept.
+    pub(crate) offset: u64,
+    /// The last time kept that was noted.
+    pub(crate) last: Instant,
+}
+
+/// Losses that the slots do not count themselves, and how much of all was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    /// Losses named by accepted texts.
+    pub(crate) told: u32,
+    /// Evicted in flight, but their text was accepted.
+    pub(crate) forgiven: u32,
+    /// Too old.
+    pub(crate) expired: u32,
+    /// Refused for their content, twice.
+    pub(crate) refused: u32,
+    /// Slots found damaged at a start.
+    pub(crate) damaged: u32,
+    /// Given up by the `try_` paths and the side slot.
+    pub(crate) aside: u32,
+    /// Not losses: below the threshold or muted.
+    pub(crate) suppressed: u32,
+    /// What the ring counted when the block was written; the slots may know of more.
+    pub(crate) ring: Losses,
+}
+
+/// The block's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct State {
+    pub(crate) consumed: u64,
+    pub(crate) next_seq: u64,
+    pub(crate) batches: u32,
+    pub(crate) boots: u32,
+    pub(crate) tally: Tally,
+    pub(crate) attempt: Option<Attempt>,
+    pub(crate) budget: Budget,
+    pub(crate) told: Told,
+    pub(crate) unconfirmed: [Unconfirmed; UNCONFIRMED],
+    pub(crate) clock: Clock,
+    pub(crate) price: Decimal,
+    pub(crate) balance: Option<Decimal>,
+}
+
+/// Where a block was found, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// 0 or 1.
+    pub(crate) half: u8,
+    pub(crate) generation: u32,
+}
+
+/// The newest valid block in `bytes`.
+pub(crate) fn find(bytes: &[u8]) -> Option<Place> {
+    let valid = |half: u8| {
+        let block = block(bytes, half)?;
+        let len = word(block, 12) as usize;
+        let covered = block.get(4..HEADER.checked_add(len)?)?;
+        let sound = word(block, 4) == MAGIC && check(covered) == word(block, 0);
+        sound.then_some(Place { half, generation: word(block, 8) })
+    };
+    match (valid(0), valid(1)) {
+        (Some(a), Some(b)) => {
+            Some(if a.generation.wrapping_sub(b.generation) as i32 > 0 { a } else { b })
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// The bytes of one half.
+pub(crate) fn block(bytes: &[u8], half: u8) -> Option<&[u8]> {
+    bytes.get(usize::from(half) * STATE..)?.get(..STATE)
+}
+
+fn check(covered: &[u8]) -> u32 {
+    let (words, _) = covered.as_chunks::<4>();
+    words.iter().fold(MAGIC, |state, chunk| hash::mix(state, u32::from_le_bytes(*chunk)))
+}
+
+impl State {
+    /// Reads the block at `place`. Sections cut short or unknown are skipped.
+    pub(crate) fn read(bytes: &[u8], place: Place) -> State {
+        let mut state = State::default();
+        let Some(block) = block(bytes, place.half) else { return state };
+        let len = word(block, 12) as usize;
+        let mut rest = block.get(HEADER..).and_then(|rest| rest.get(..len)).unwrap_or(&[]);
+        while let Some((head, tail)) = rest.split_at_checked(4) {
+            let (tag, len) = (word(head, 0) as u16, (word(head, 0) >> 16) as usize);
+            let Some((payload, after)) = tail.split_at_checked(len) else { break };
+            state.read_section(tag, &mut Reader(payload));
+            rest = after;
+        }
+        state
+    }
+
+    fn read_section(&mut self, tag: u16, from: &mut Reader<'_>) {
+        match tag {
+            1 => {
+                self.consumed = from.long();
+                self.next_seq = from.long();
+                self.batches = from.word();
+                self.boots = from.word();
+            }
+            2 => {
+                let tally = &mut self.tally;
+                tally.told = from.word();
+                tally.forgiven = from.word();
+                tally.expired = from.word();
+                tally.refused = from.word();
+                tally.damaged = from.word();
+                tally.aside = from.word();
+                tally.suppressed = from.word();
+                tally.ring.turned_away = from.word();
+                tally.ring.evicted = from.word();
+                tally.ring.evicted_pinned = from.word();
+            }
+            3 => {
+                let (upto, reference) = (from.long(), from.word());
+                let (evicted_pinned, losses) = (from.word(), from.word());
+                let [unknowns, style, charged, _] = from.word().to_le_bytes();
+                self.attempt = Some(Attempt {
+                    upto,
+                    reference,
+                    evicted_pinned,
+                    losses,
+                    unknowns,
+                    style,
+                    charged,
+                });
+            }
+            4 => {
+                let (hour, day) = (from.instant(), from.instant());
+                let spent = from.word();
+                self.budget = Budget {
+                    hour: Window { start: hour, spent: spent as u16 },
+                    day: Window { start: day, spent: (spent >> 16) as u16 },
+                };
+            }
+            5 => {
+                let last = from.instant();
+                self.told.last_text = (last != Instant::FAR_FUTURE).then_some(last);
+                self.told.breaks_since = from.instant();
+                self.told.breaks = from.word() as u8;
+            }
+            6 => {
+                while !from.0.is_empty() {
+                    let (group, told, seen) = (from.word(), from.word(), from.word());
+                    let [step, level, low, high] = from.word().to_le_bytes();
+                    let times = u16::from_le_bytes([low, high]);
+                    self.told.restore(told::Entry { group, told, seen, step, level, times });
+                }
+            }
+            7 => {
+                for place in &mut self.unconfirmed {
+                    let (reference, events) = (from.word(), from.word());
+                    *place = Unconfirmed { reference, events, level: from.word() as u8 };
+                }
+            }
+            8 => {
+                let (boot, offset) = (from.long(), from.long());
+                self.clock = Clock { boot, offset, last: from.instant() };
+            }
+            9 => {
+                self.price = Decimal(from.long() as i64);
+                let balance = from.long() as i64;
+                self.balance = (balance != i64::MIN).then_some(Decimal(balance));
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes the block over the older half of `memory`, which `after` is not, and returns where.
+    pub(crate) fn write<M: Memory + ?Sized>(&self, memory: &mut M, after: Option<Place>) -> Place {
+        let place = Place {
+            half: after.map_or(0, |place| 1 - (place.half & 1)),
+            generation: after.map_or(1, |place| place.generation.wrapping_add(1)),
+        };
+        let at = usize::from(place.half) * STATE;
+        memory.put(at, &[0; 4]);
+        let mut into = Writer { memory, at: at + HEADER, end: at + STATE };
+        self.write_sections(&mut into);
+        let len = into.at - at - HEADER;
+        let generation = place.generation;
+        let fixed = [MAGIC, generation, len as u32];
+        for (index, value) in (1..).zip(fixed) {
+            memory.put(at + 4 * index, &value.to_le_bytes());
+        }
+        let covered = memory.bytes().get(at + 4..).and_then(|rest| rest.get(..HEADER - 4 + len));
+        let check = check(covered.unwrap_or(&[]));
+        memory.put(at, &check.to_le_bytes());
+        place
+    }
+
+    fn write_sections<M: Memory + ?Sized>(&self, into: &mut Writer<'_, M>) {
+        into.section(1, 24);
+        into.long(self.consumed);
+        into.long(self.next_seq);
+        into.word(self.batches);
+        into.word(self.boots);
+
+        let tally = &self.tally;
+        into.section(2, 40);
+        for count in [
+            tally.told,
+            tally.forgiven,
+            tally.expired,
+            tally.refused,
+            tally.damaged,
+            tally.aside,
+            tally.suppressed,
+            tally.ring.turned_away,
+            tally.ring.evicted,
+            tally.ring.evicted_pinned,
+        ] {
+            into.word(count);
+        }
+        if let Some(attempt) = &self.attempt {
+            into.section(3, 24);
+            into.long(attempt.upto);
+            into.word(attempt.reference);
+            into.word(attempt.evicted_pinned);
+            into.word(attempt.losses);
+            let flags = [attempt.unknowns, attempt.style, attempt.charged, 0];
+            into.word(u32::from_le_bytes(flags));
+        }
+        into.section(4, 20);
+        into.long(self.budget.hour.start.as_millis());
+        into.long(self.budget.day.start.as_millis());
+        let (hour, day) = (self.budget.hour.spent, self.budget.day.spent);
+        into.word(u32::from(hour) | u32::from(day) << 16);
+
+        into.section(5, 20);
+        into.long(self.told.last_text.unwrap_or(Instant::FAR_FUTURE).as_millis());
+        into.long(self.told.breaks_since.as_millis());
+        into.word(u32::from(self.told.breaks));
+
+        let entries = self.told.entries();
+        into.section(6, (entries.len() * told::ENTRY) as u16);
+        for entry in entries {
+            let [low, high] = entry.times.to_le_bytes();
+            into.word(entry.group);
+            into.word(entry.told);
+            into.word(entry.seen);
+            into.word(u32::from_le_bytes([entry.step, entry.level, low, high]));
+        }
+        into.section(7, 12 * UNCONFIRMED as u16);
+        for unknown in &self.unconfirmed {
+            into.word(unknown.reference);
+            into.word(unknown.events);
+            into.word(u32::from(unknown.level));
+        }
+        into.section(8, 24);
+        into.long(self.clock.boot);
+        into.long(self.clock.offset);
+        into.long(self.clock.last.as_millis());
+
+        into.section(9, 16);
+        into.long(self.price.0 as u64);
+        into.long(self.balance.map_or(i64::MIN, |balance| balance.0) as u64);
+    }
+}
+
+/// Takes little-endian numbers off a section; zeros beyond its end.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn word(&mut self) -> u32 {
+        match self.0.split_first_chunk::<4>() {
+            Some((word, rest)) => {
+                self.0 = rest;
+                u32::from_le_bytes(*word)
+            }
+            None => {
+                self.0 = &[];
+                0
+            }
+        }
+    }
+
+    fn long(&mut self) -> u64 {
+        u64::from(self.word()) | u64::from(self.word()) << 32
+    }
+
+    fn instant(&mut self) -> Instant {
+        Instant::from_millis(self.long())
+    }
+}
+
+/// Puts little-endian words, never beyond its half.
+struct Writer<'m, M: ?Sized> {
+    memory: &'m mut M,
+    at: usize,
+    end: usize,
+}
+
+impl<M: Memory + ?Sized> Writer<'_, M> {
+    fn section(&mut self, tag: u16, len: u16) {
+        self.word(u32::from(tag) | u32::from(len) << 16);
+    }
+
+    fn word(&mut self, word: u32) {
+        if self.at + 4 <= self.end {
+            self.memory.put(self.at, &word.to_le_bytes());
+            self.at += 4;
+        }
+    }
+
+    fn long(&mut self, long: u64) {
+        self.word(long as u32);
+        self.word((long >> 32) as u32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> State {
+        let mut state = State {
+            consumed: 1 << 40,
+            next_seq: (1 << 40) + 9,
+            batches: 77,
+            boots: 3,
+            tally: Tally {
+                told: 1,
+                forgiven: 2,
+                expired: 3,
+                refused: 4,
+                damaged: 5,
+                aside: 6,
+                suppressed: 7,
+                ring: Losses { turned_away: 8, evicted: 9, evicted_pinned: 10 },
+            },
+            attempt: Some(Attempt {
+                upto: (1 << 40) + 4,
+                reference: 76,
+                evicted_pinned: 2,
+                losses: 9,
+                unknowns: 1,
+                style: 1,
+                charged: 2,
+            }),
+            price: Decimal(333),
+            balance: Some(Decimal(-1)),
+            clock: Clock {
+                boot: 0xDEAD_BEEF_0000_0001,
+                offset: u64::MAX - 5,
+                last: Instant::from_secs(9),
+            },
+            ..State::default()
+        };
+        state.budget.charge(Instant::from_secs(4), 3);
+        state.told.last_text = Some(Instant::from_secs(8));
+        state.unconfirmed[2] = Unconfirmed { reference: 5, events: 6, level: 5 };
+        for group in 1..=told::GROUPS as u32 {
+            state.told.restore(told::Entry {
+                group,
+                told: 2,
+                seen: 3,
+                step: 4,
+                level: 5,
+                times: 6,
+            });
+        }
+        state
+    }
+
+    #[test]
+    fn a_block_is_read_back_as_written_and_the_newest_wins() {
+        let mut memory = [0xEE_u8; 2 * STATE];
+        assert_eq!(find(&memory), None);
+        let state = full();
+        let first = state.write(&mut memory, None);
+        assert_eq!(State::read(&memory, find(&memory).unwrap()), state);
+        let newer = State { batches: 78, ..state };
+        let second = newer.write(&mut memory, Some(first));
+        assert_ne!(first.half, second.half);
+        assert_eq!(find(&memory), Some(second));
+        assert_eq!(State::read(&memory, second).batches, 78);
+    }
+
+    #[test]
+    fn any_damaged_byte_leaves_the_block_before() {
+        let mut memory = [0_u8; 2 * STATE];
+        let state = full();
+        let first = state.write(&mut memory, None);
+        let second = State { batches: 78, ..state }.write(&mut memory, Some(first));
+        let at = usize::from(second.half) * STATE;
+        let used = HEADER + word(&memory[at..], 12) as usize;
+        for byte in 0..used {
+            for bit in 0..8 {
+                let mut damaged = memory;
+                damaged[at + byte] ^= 1 << bit;
+                assert_eq!(find(&damaged), Some(first), "byte {byte} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_sections_are_skipped() {
+        let mut memory = [0_u8; 2 * STATE];
+        let place = State { batches: 5, ..State::default() }.write(&mut memory, None);
+        let len = word(&memory, 12) as usize;
+        memory[HEADER + len..][..12].copy_from_slice(&[99, 0, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        memory[12..16].copy_from_slice(&(len as u32 + 12).to_le_bytes());
+        let check = check(&memory[4..HEADER + len + 12]);
+        memory[..4].copy_from_slice(&check.to_le_bytes());
+        assert_eq!(find(&memory), Some(place));
+        assert_eq!(State::read(&memory, place).batches, 5);
+    }
+}

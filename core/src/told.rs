@@ -1,0 +1,225 @@
+//! What was told, when and how often: the rhythm of texts.
+//!
+//! A kind of trouble that is new is told soon. One that was told is told again at growing
+//! intervals, and counts as new again only after it was quiet for twice its present interval. Texts
+//! of one destination keep a gap; a new kind of ERROR may break it a few times an hour, a PANIC
+//! always.
+
+use crate::alerter::Policy;
+use crate::event::Level;
+use crate::time::{Duration, Instant};
+
+/// Groups remembered. The one not seen for longest makes room for a new one.
+pub const GROUPS: usize = 16;
+/// Size of one remembered group in the state block.
+pub(crate) const ENTRY: usize = 16;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// One group that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Entry {
+    pub(crate) group: u32,
+    /// Told last and seen last, in ticks.
+    pub(crate) told: u32,
+    pub(crate) seen: u32,
+    /// How often the interval has doubled.
+    pub(crate) step: u8,
+    pub(crate) level: u8,
+    pub(crate) times: u16,
+}
+
+/// When an event may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// Not before this, even if somebody flushes.
+    pub(crate) earliest: Instant,
+    /// The hold included.
+    pub(crate) held: Instant,
+}
+
+/// The rhythm of one destination's texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Told {
+    entries: [Entry; GROUPS],
+    len: u8,
+    /// The last text that was accepted; `None`: there was none yet.
+    pub(crate) last_text: Option<Instant>,
+    /// Since when breaks of the gap are counted, and how many there were.
+    pub(crate) breaks_since: Instant,
+    pub(crate) breaks: u8,
+}
+
+/// The unit in which instants are kept in slots and in the state block: 1,024 ms in 32 bits reach
+/// 139 years, and the conversion is a shift.
+pub(crate) const fn tick(at: Instant) -> u32 {
+    (at.as_millis() >> 10) as u32
+}
+
+/// The first instant of a tick.
+pub(crate) const fn instant(tick: u32) -> Instant {
+    Instant::from_millis((tick as u64) << 10)
+}
+
+impl Told {
+    pub(crate) fn entries(&self) -> &[Entry] {
+        self.entries.get(..usize::from(self.len)).unwrap_or(&self.entries)
+    }
+
+    /// Adds an entry read back from the state block.
+    pub(crate) fn restore(&mut self, entry: Entry) {
+        if let Some(place) = self.entries.get_mut(usize::from(self.len)) {
+            *place = entry;
+            self.len += 1;
+        }
+    }
+
+    fn entry(&self, group: u32) -> Option<&Entry> {
+        self.entries().iter().find(|entry| entry.group == group)
+    }
+
+    /// Notes that the group stirred and says when the event may be told.
+    pub(crate) fn due(&mut self, policy: &Policy, now: Instant, group: u32, level: Level) -> Due {
+        let gap_end = self.last_text.map_or(Instant::ZERO, |last| last + policy.gap);
+        let known = self.known(policy, now, group);
+        self.stir(now, group);
+        if level == Level::Panic {
+            return Due { earliest: now, held: now };
+        }
+        if let Some(again) = known {
+            let earliest = again.max(gap_end);
+            return Due { earliest, held: earliest };
+        }
+        let hold = if level >= Level::Error { policy.hold_error } else { policy.hold_other };
+        if now >= gap_end {
+            return Due { earliest: now, held: now + hold };
+        }
+        let breaks = self.breaks_now(now);
+        if level >= Level::Error && breaks < policy.breaks_per_hour {
+            let hold = Duration::from_millis(hold.as_millis() << breaks.min(16));
+            return Due { earliest: now, held: (now + hold).min(gap_end.max(now)) };
+        }
+        Due { earliest: gap_end, held: gap_end }
+    }
+
+    /// Notes that the group stirred.
+    pub(crate) fn stir(&mut self, now: Instant, group: u32) {
+        let known = usize::from(self.len);
+        let mut entries = self.entries.iter_mut().take(known);
+        if let Some(place) = entries.find(|entry| entry.group == group) {
+            place.seen = place.seen.max(tick(now));
+        }
+    }
+
+    /// When a group that was told, and has not faded since, may be told again.
+    pub(crate) fn known(&self, policy: &Policy, now: Instant, group: u32) -> Option<Instant> {
+        let entry = self.entry(group)?;
+        let interval = interval(policy, entry.step);
+        let faded = instant(entry.seen) + interval + interval;
+        (now < faded).then(|| instant(entry.told) + interval)
+    }
+
+    fn breaks_now(&self, now: Instant) -> u8 {
+        if now.since(self.breaks_since) >= HOUR { 0 } else { self.breaks }
+    }
+
+    /// Notes that a text leaves now; within the gap of the last one it counts as a break.
+    pub(crate) fn leaving(&mut self, policy: &Policy, now: Instant) {
+        let in_gap = self.last_text.is_some_and(|last| now < last + policy.gap);
+        if in_gap {
+            let breaks = self.breaks_now(now);
+            if breaks == 0 {
+                self.breaks_since = now;
+            }
+            self.breaks = breaks.saturating_add(1);
+        }
+    }
+
+    /// Notes that a text was accepted.
+    pub(crate) fn text_accepted(&mut self, now: Instant) {
+        self.last_text = Some(now);
+    }
+
+    /// Notes that an accepted text named or counted this group.
+    pub(crate) fn group_accepted(&mut self, policy: &Policy, now: Instant, group: u32, level: u8) {
+        let known = self.known(policy, now, group).is_some();
+        let now = tick(now);
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.group == group) {
+            entry.step = if known { entry.step.saturating_add(1).min(15) } else { 0 };
+            entry.told = now;
+            entry.times = entry.times.saturating_add(1);
+            return;
+        }
+        let fresh = Entry { group, told: now, seen: now, step: 0, level, times: 1 };
+        if usize::from(self.len) < GROUPS {
+            self.restore(fresh);
+        } else if let Some(stalest) = self.entries.iter_mut().min_by_key(|entry| entry.seen) {
+            *stalest = fresh;
+        }
+    }
+}
+
+/// The time between two tellings after `step` doublings.
+fn interval(policy: &Policy, step: u8) -> Duration {
+    let grown = policy.gap.as_millis().saturating_mul(1 << step.min(15));
+    Duration::from_millis(grown.min(policy.gap_max.as_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: u32 = 1;
+    const B: u32 = 2;
+
+    fn secs(secs: u64) -> Instant {
+        Instant::from_secs(secs)
+    }
+
+    #[test]
+    fn the_first_of_its_kind_is_held_briefly_and_panics_not_at_all() {
+        let (policy, mut told) = (Policy::default(), Told::default());
+        let at = secs(10_000);
+        assert_eq!(told.due(&policy, at, A, Level::Error).held, secs(10_001));
+        assert_eq!(told.due(&policy, at, A, Level::Warn).held, secs(10_005));
+        assert_eq!(told.due(&policy, at, A, Level::Panic).held, at);
+    }
+
+    #[test]
+    fn the_interval_of_a_group_doubles_and_falls_back_after_quiet() {
+        let (policy, mut told) = (Policy::default(), Told::default());
+        let mut now = secs(10_000);
+        let mut gaps = [0; 12];
+        for gap in &mut gaps {
+            told.text_accepted(now);
+            told.group_accepted(&policy, now, A, 5);
+            let due = told.due(&policy, now, A, Level::Error).held;
+            *gap = due.since(now).as_millis() / 1000;
+            // The trouble goes on until it is told again.
+            while now < due {
+                now = (now + Duration::from_secs(50)).min(due);
+                told.due(&policy, now, A, Level::Error);
+            }
+        }
+        assert!(gaps[0].abs_diff(60) < 3 && gaps[1].abs_diff(120) < 3, "{gaps:?}");
+        assert!(gaps[11].abs_diff(8 * 3600) < 3, "{gaps:?}");
+        let later = now + Duration::from_hours(17);
+        assert_eq!(told.due(&policy, later, A, Level::Error).held, later + policy.hold_error);
+    }
+
+    #[test]
+    fn a_new_kind_of_error_breaks_the_gap_three_times_an_hour() {
+        let (policy, mut told) = (Policy::default(), Told::default());
+        let now = secs(10_000);
+        told.text_accepted(now);
+        for (kind, hold) in [(10, 1), (11, 2), (12, 4)] {
+            assert_eq!(
+                told.due(&policy, now, kind, Level::Error).held,
+                now + Duration::from_secs(hold)
+            );
+            told.leaving(&policy, now);
+        }
+        assert_eq!(told.due(&policy, now, 13, Level::Error).held, now + policy.gap);
+        assert_eq!(told.due(&policy, now, B, Level::Warn).held, now + policy.gap);
+    }
+}
