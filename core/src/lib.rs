@@ -4,13 +4,24 @@
 //!
 //! No I/O, no clock, no allocation, no unsafe code, no panic: time comes in as an argument,
 //! randomness as a seed, memory from the caller.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "testing")), no_std)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod alerter;
+pub mod budget;
 pub mod digest;
+pub mod drive;
 pub mod event;
 pub mod gsm7;
+mod hash;
+pub mod memory;
+mod retry;
+pub mod ring;
+mod state;
 pub mod storage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
+pub mod told;
 pub mod transport;

@@ -251,7 +251,6 @@ impl core::fmt::Display for Decimal {
 
 #[cfg(test)]
 mod tests {
-    extern crate std;
     use super::*;
     use std::string::ToString;
 

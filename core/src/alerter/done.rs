@@ -1,0 +1,178 @@
+//! What follows from an outcome.
+
+use super::{Alerter, Done, Phase, Token};
+use crate::memory::Memory;
+use crate::state::{Attempt, Unconfirmed};
+use crate::time::{Duration, Instant};
+use crate::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry, RetryCause};
+
+impl<M: Memory> Alerter<'_, M> {
+    /// What became of a piece of work. A token that is not under way any more is ignored.
+    pub fn done(&mut self, now: Instant, token: Token, result: Done) {
+        let now = self.kept(now);
+        match (result, self.phase) {
+            (Done::Sent(outcome), Phase::Sending { token: sent, segments, events }) => {
+                if sent == token.0 {
+                    self.sent(now, outcome, segments, events);
+                }
+            }
+            (Done::Sent(_), _) => {}
+            (stored, _) => self.piece_done(now, token, stored),
+        }
+    }
+
+    /// The driver has lost track of its work (its thread ended, its task was dropped): what was
+    /// being written counts as failed, what was being sent as unknown.
+    pub fn abandon(&mut self, now: Instant) {
+        let kept = self.kept(now);
+        self.piece_lost(kept);
+        if let Phase::Sending { segments, events, .. } = self.phase {
+            self.sent(kept, Outcome::Unknown(Code::NONE), segments, events);
+        } else if self.phase != Phase::Idle {
+            self.give_up_digest();
+        }
+    }
+
+    /// A text half written is written anew.
+    fn give_up_digest(&mut self) {
+        if matches!(self.phase, Phase::Composing { .. }) {
+            self.phase = Phase::Noted;
+        }
+    }
+
+    fn sent(&mut self, now: Instant, outcome: Outcome, segments: u8, events: u32) {
+        let Some(attempt) = self.state.attempt else { return };
+        self.phase = Phase::Survey { slot: 0 };
+        match outcome {
+            Outcome::Accepted(receipt) => self.accepted(now, &attempt, receipt, segments, events),
+            Outcome::Retry(retry) => self.not_sent(now, &attempt, retry, events),
+            Outcome::Unknown(code) => self.unknown(now, &attempt, code, events),
+            Outcome::Refused(refusal) => self.refused(now, &attempt, refusal, events),
+        }
+        self.save();
+        self.commit_now(now);
+    }
+
+    fn accepted(
+        &mut self,
+        now: Instant,
+        attempt: &Attempt,
+        receipt: Receipt,
+        segments: u8,
+        events: u32,
+    ) {
+        self.state.budget.refund(attempt.charged.saturating_sub(segments));
+        for group in self.digest.groups(self.groups) {
+            let level = group.level() as u8;
+            self.state.told.group_accepted(&self.policy, now, group.key(), level);
+        }
+        self.state.told.text_accepted(now);
+        self.state.tally.told = attempt.losses;
+        self.state.unconfirmed = Default::default();
+        if let Some(price) = receipt.price {
+            self.state.price = self.state.price.plus(price);
+        }
+        self.state.balance = receipt.balance.or(self.state.balance);
+        self.settle(attempt);
+        self.retry.accepted();
+        self.counters.accepted(segments, events, receipt.code);
+    }
+
+    /// The batch is over: named or counted by a text that was, or may have been, accepted.
+    fn settle(&mut self, attempt: &Attempt) {
+        let in_flight = self.ring.losses().evicted_pinned.saturating_sub(attempt.evicted_pinned);
+        let tally = &mut self.state.tally;
+        tally.forgiven = tally.forgiven.saturating_add(in_flight);
+        self.ring.consume(attempt.upto);
+        self.state.attempt = None;
+    }
+
+    fn not_sent(&mut self, now: Instant, attempt: &Attempt, retry: Retry, events: u32) {
+        self.counters.retried(retry.code);
+        if self.retry.failed(&self.policy, now, retry.cause, retry.after) {
+            let refusal = Refusal::new(RefusalClass::Message, retry.code);
+            return self.refused(now, attempt, refusal, events);
+        }
+        self.give_back(now, attempt);
+    }
+
+    /// Certainly not sent: the money is there again, and so are the records, unless an earlier
+    /// attempt binds them.
+    fn give_back(&mut self, now: Instant, attempt: &Attempt) {
+        self.state.budget.refund(attempt.charged);
+        if attempt.unknowns > 0 || attempt.style > 0 {
+            self.state.attempt = Some(Attempt { charged: 0, ..*attempt });
+            return;
+        }
+        self.state.attempt = None;
+        self.ring.unpin();
+        self.due.earliest = now;
+        self.due.held = now;
+    }
+
+    fn unknown(&mut self, now: Instant, attempt: &Attempt, code: Code, events: u32) {
+        self.counters.unclear(code);
+        self.retry.unclear(&self.policy, now);
+        let unknowns = attempt.unknowns.saturating_add(1);
+        if unknowns < 2 {
+            self.state.attempt = Some(Attempt { unknowns, charged: 0, ..*attempt });
+            return;
+        }
+        let level = self.digest.groups(self.groups).iter().map(|group| group.level() as u8).max();
+        self.give_up_as_unconfirmed(attempt, events, level.unwrap_or(0));
+        self.remind(now);
+    }
+
+    /// Twice unknown: from now on one line stands for the whole batch.
+    pub(super) fn give_up_as_unconfirmed(&mut self, attempt: &Attempt, events: u32, level: u8) {
+        if events > 0 {
+            let entry = Unconfirmed { reference: attempt.reference, events, level };
+            let free = self.state.unconfirmed.iter_mut().find(|place| place.events == 0);
+            match free {
+                Some(place) => *place = entry,
+                None => {
+                    if let Some(last) = self.state.unconfirmed.last_mut() {
+                        last.events = last.events.saturating_add(events);
+                        last.level = last.level.max(level);
+                    }
+                }
+            }
+        }
+        self.settle(attempt);
+    }
+
+    /// An unconfirmed line is worth a text of its own, at the pace of repeated trouble.
+    pub(super) fn remind(&mut self, now: Instant) {
+        if !self.has_unconfirmed() {
+            return;
+        }
+        let mut pause = self.policy.gap;
+        for _ in 0..self.retry.failures() {
+            pause = pause.doubled(self.policy.gap_max);
+        }
+        self.due.earliest = self.due.earliest.min(now + pause);
+        self.due.held = self.due.held.min(now + pause);
+    }
+
+    fn refused(&mut self, now: Instant, attempt: &Attempt, refusal: Refusal, events: u32) {
+        self.counters.refused(refusal);
+        if refusal.class == RefusalClass::Channel {
+            self.retry.refused(now, refusal);
+            return self.give_back(now, attempt);
+        }
+        // The channel answers; it is this text that it will not have.
+        let pause = Some(Duration::from_secs(1));
+        self.retry.failed(&self.policy, now, RetryCause::Throttled, pause);
+        self.state.budget.refund(attempt.charged);
+        if attempt.style == 0 {
+            self.state.attempt = Some(Attempt { style: 1, charged: 0, ..*attempt });
+            return;
+        }
+        let tally = &mut self.state.tally;
+        tally.refused = tally.refused.saturating_add(events);
+        self.settle(attempt);
+        // That something was lost is news of its own.
+        self.due.earliest = self.due.earliest.min(now + self.policy.gap);
+        self.due.held = self.due.held.min(now + self.policy.gap);
+    }
+}

@@ -1,0 +1,336 @@
+//! The state machine: from a recorded event to a text that was accepted.
+//!
+//! ```text
+//!   record ──► ring              ┌───────────────── not sent ────────────────┐
+//!     │                          │              (unpinned; backoff)          │
+//!     ▼                          ▼                                           │
+//!   Survey ──► Idle ──due──► Noted ──► Composing ──► Sending ──accepted──► Survey
+//!  (when is      ▲         attempt     digest, a      │  │        (consumed, told)
+//!   what due?)   │         durable     piece a step   │  └─refused─► latch, or once reduced
+//!                │                                    │
+//!                └──── repeat of the same records ◄───┘ unknown, first time
+//!                      unconfirmed line           ◄───┘ unknown, second time
+//! ```
+//!
+//! Beside it runs the commit: slots and state that storage does not have yet are written one a
+//! step, then synced. An attempt waits for the commit that notes it; nothing else does.
+//!
+//! Every call touches at most one slot or one buffer beyond a few words, so a lock around it is
+//! held shortly. Time comes in as an argument; the same calls give the same results.
+
+mod commit;
+mod done;
+mod policy;
+mod recover;
+mod send;
+mod stats;
+
+pub use policy::Policy;
+pub use recover::{Origin, Setup};
+pub use stats::{Activity, Stats};
+
+use crate::digest::{Digest, Group};
+use crate::event::{Entry, Event, Level};
+use crate::memory::Memory;
+use crate::retry::Retry;
+use crate::ring::{Admission, Node, Ring};
+use crate::state::{Place, State};
+use crate::time::Instant;
+use crate::told::{Due, tick};
+use crate::transport::{Message, Outcome, Reference};
+use commit::Commit;
+use heapless::String;
+use stats::Counters;
+
+/// Longest prefix of a text in bytes; longer ones are cut at a character.
+pub const PREFIX_MAX: usize = 48;
+
+/// Memory the alerter works with, lent by the caller.
+#[derive(Debug)]
+pub struct Buffers<'a> {
+    /// One for each slot of the region; see [`ring::slots`](crate::ring::slots). Slots beyond the
+    /// nodes are not used.
+    pub nodes: &'a mut [Node],
+    /// Scratch of the digest: groups that one text can tell apart; 16 to 32 serve.
+    pub groups: &'a mut [Group],
+}
+
+/// Serves one destination. See the [module](self) for its states.
+#[derive(Debug)]
+pub struct Alerter<'a, M> {
+    ring: Ring<'a, M>,
+    groups: &'a mut [Group],
+    digest: Digest,
+    policy: Policy,
+    prefix: String<PREFIX_MAX>,
+    state: State,
+    place: Option<Place>,
+    retry: Retry,
+    commit: Commit,
+    phase: Phase,
+    /// When what waits, and is not in flight, may be told: with the hold, and without.
+    due: Due,
+    /// Since when the present batch gathers, and how many events it has.
+    gathering: Instant,
+    gathered: u16,
+    /// The gravest level that waits.
+    gravest: Level,
+    /// The budget allows nothing before this.
+    broke_until: Instant,
+    token: u32,
+    counters: Counters,
+}
+
+/// Where the alerter stands; the chart is at the top of the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Looking through the slots, one a step, for when what is due.
+    Survey { slot: u16 },
+    /// Waiting for a due time.
+    Idle,
+    /// An attempt is noted; the commit that makes it durable is under way.
+    Noted,
+    /// The digest is being written, a piece a step; `slot` is where its walk stands.
+    Composing { slot: u16 },
+    /// Handed to the transport.
+    Sending { token: u32, segments: u8, events: u32 },
+}
+
+/// Nothing is due.
+const NEVER: Due = Due { earliest: Instant::FAR_FUTURE, held: Instant::FAR_FUTURE };
+
+/// Identifies a piece of work between [`Alerter::step`] and [`Alerter::done`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(u32);
+
+/// The next thing the driver has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Step {
+    /// Nothing before `until`, unless an event moves [`Alerter::poll_at`] or something is done.
+    /// Earlier calls are harmless; later ones delay alerts.
+    Idle {
+        /// When to call again.
+        until: Instant,
+    },
+    /// There is more to do at once: release whatever lock is held, then call again, with the
+    /// buffer untouched.
+    Again,
+    /// Write the first `len` bytes of the buffer to storage at offset `at`.
+    Write {
+        /// To hand to [`Alerter::done`].
+        token: Token,
+        /// Offset in the storage region.
+        at: usize,
+        /// Number of bytes.
+        len: usize,
+    },
+    /// Make the writes so far durable.
+    Sync {
+        /// To hand to [`Alerter::done`].
+        token: Token,
+    },
+    /// Send the text in the buffer. Further steps may be taken meanwhile (they keep storage up to
+    /// date) but overwrite the buffer.
+    Send(Ticket),
+}
+
+/// A text ready to be sent: its shape; the bytes are in the driver's buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// To hand to [`Alerter::done`].
+    pub token: Token,
+    len: u16,
+    encoding: crate::gsm7::Encoding,
+    segments: u8,
+    reference: Reference,
+    repeat: bool,
+}
+
+impl Ticket {
+    /// The message, given the buffer that was handed to [`Alerter::step`].
+    pub fn message<'b>(&self, buf: &'b [u8]) -> Message<'b> {
+        let bytes = buf.get(..usize::from(self.len)).unwrap_or(&[]);
+        Message {
+            text: core::str::from_utf8(bytes).unwrap_or(""),
+            encoding: self.encoding,
+            segments: self.segments,
+            reference: self.reference,
+            repeat: self.repeat,
+        }
+    }
+}
+
+/// What became of a piece of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// A [`Step::Write`] or [`Step::Sync`] succeeded.
+    Stored,
+    /// A [`Step::Write`] or [`Step::Sync`] failed. Everything will be written again.
+    StorageFailed,
+    /// What the transport said of a [`Step::Send`].
+    Sent(Outcome),
+}
+
+impl<'a, M: Memory> Alerter<'a, M> {
+    /// Admits one event. Touches at most two slots; callable under a critical section, though
+    /// [`admit`](Alerter::admit) keeps that shorter.
+    pub fn record(&mut self, now: Instant, event: &Event<'_>) -> Admission {
+        if event.level < self.policy.level {
+            return self.suppress();
+        }
+        self.admit(now, &Entry::new(event))
+    }
+
+    /// Admits one event made ready beforehand, outside any lock.
+    pub fn admit(&mut self, now: Instant, entry: &Entry) -> Admission {
+        if entry.level < self.policy.level {
+            return self.suppress();
+        }
+        let now = self.kept(now);
+        let admission = self.ring.admit(entry, tick(now));
+        self.counters.admitted(admission);
+        self.schedule_commit(now, entry.level);
+        match admission {
+            Admission::Stored => {
+                let due = self.state.told.due(&self.policy, now, entry.group, entry.level);
+                self.expect(due);
+                if entry.level > self.gravest {
+                    // It may use the reserve.
+                    self.gravest = entry.level;
+                    self.broke_until = Instant::ZERO;
+                }
+            }
+            Admission::Merged => self.state.told.stir(now, entry.group),
+            _ => return admission,
+        }
+        self.gather(now);
+        admission
+    }
+
+    fn suppress(&mut self) -> Admission {
+        self.state.tally.suppressed = self.state.tally.suppressed.saturating_add(1);
+        self.counters.admitted(Admission::Suppressed);
+        Admission::Suppressed
+    }
+
+    /// Counts events that never reached [`record`](Alerter::record): given up by a path that must
+    /// not wait, or turned down before. They are told as lost.
+    pub fn count_lost(&mut self, now: Instant, events: u32) {
+        let now = self.kept(now);
+        self.state.tally.aside = self.state.tally.aside.saturating_add(events);
+        self.commit.state_dirty = true;
+        self.schedule_commit(now, Level::Warn);
+    }
+
+    /// So many events end the hold of what waits.
+    fn gather(&mut self, now: Instant) {
+        if self.gathered == 0 {
+            self.gathering = now;
+        }
+        self.gathered = self.gathered.saturating_add(1);
+        if self.gathered >= self.policy.batch {
+            let full = self.gathering + self.policy.hold_error;
+            self.due.held = self.due.held.min(full.max(self.due.earliest));
+        }
+    }
+
+    fn expect(&mut self, due: Due) {
+        self.due.earliest = self.due.earliest.min(due.earliest);
+        self.due.held = self.due.held.min(due.held);
+    }
+
+    /// Ends the hold: what may be told now is told now. Interval, budget, backoff and latch stand.
+    pub fn flush(&mut self, now: Instant) {
+        let now = self.kept(now);
+        self.due.held = self.due.held.min(self.due.earliest.max(now));
+        self.commit.due = self.commit.due.min(now);
+    }
+
+    /// Forgets backoff and latch: something has changed for the better.
+    pub fn nudge(&mut self) {
+        self.retry.reset();
+    }
+
+    /// The next thing the driver has to do. Texts and slots to write are copied into `buf`, which
+    /// must hold [`text_bytes`](crate::digest::text_bytes) of the policy's segments and at least
+    /// [`SLOT`](crate::ring::SLOT) bytes. Spurious calls are harmless.
+    pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
+        let kept = self.kept(now);
+        self.state.clock.last = self.state.clock.last.max(kept);
+        if !matches!(self.phase, Phase::Composing { .. }) {
+            if let Some(step) = self.commit_step(kept, buf) {
+                return step;
+            }
+        }
+        if self.ring.reclaims() {
+            self.ring.reclaim_one();
+            return Step::Again;
+        }
+        match self.phase {
+            Phase::Survey { slot } => self.survey(kept, slot),
+            Phase::Idle if self.send_at() <= kept => self.note_attempt(kept),
+            Phase::Noted if self.commit.is_pending() => self.idle(),
+            Phase::Noted => self.begin_digest(),
+            Phase::Composing { slot } => self.compose(kept, slot, buf),
+            Phase::Idle | Phase::Sending { .. } => self.idle(),
+        }
+    }
+
+    /// When [`step`](Alerter::step) has something to do next. May change with every call of
+    /// `record`, `admit`, `count_lost`, `flush`, `nudge`, `step` and `done`, and with none other.
+    pub fn poll_at(&self) -> Instant {
+        let send = match self.phase {
+            Phase::Sending { .. } => Instant::FAR_FUTURE,
+            Phase::Noted if self.commit.is_pending() => Instant::FAR_FUTURE,
+            Phase::Idle => self.send_at(),
+            _ => Instant::ZERO,
+        };
+        self.given(send.min(self.commit_at()))
+    }
+
+    fn idle(&self) -> Step {
+        Step::Idle { until: self.poll_at() }
+    }
+
+    /// The ring memory, to look at.
+    pub fn memory(&self) -> &M {
+        self.ring.memory()
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Time as it is kept: goes on across boots.
+    fn kept(&self, now: Instant) -> Instant {
+        Instant::from_millis(now.as_millis().wrapping_add(self.state.clock.offset))
+    }
+
+    /// Kept time as the caller's clock shows it.
+    fn given(&self, kept: Instant) -> Instant {
+        if kept == Instant::FAR_FUTURE || kept == Instant::ZERO {
+            return kept;
+        }
+        let clock = self.state.clock;
+        let given = kept.as_millis().wrapping_sub(clock.offset);
+        // Kept times of before this boot lie before its beginning.
+        let wrapped = given > u64::MAX / 2;
+        Instant::from_millis(if wrapped { 0 } else { given })
+    }
+
+    fn next_token(&mut self) -> Token {
+        self.token = self.token.wrapping_add(1);
+        Token(self.token)
+    }
+
+    /// Puts the state into memory, where it survives the program; storage follows by commit.
+    fn save(&mut self) {
+        self.state.next_seq = self.ring.next_seq();
+        self.state.consumed = self.ring.consumed();
+        self.state.tally.ring = self.ring.losses();
+        self.place = Some(self.state.write(self.ring.memory_mut(), self.place));
+        self.commit.state_dirty = true;
+    }
+}

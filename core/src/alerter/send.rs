@@ -1,0 +1,228 @@
+//! From what is due to a text in the driver's buffer.
+
+use super::{Alerter, NEVER, Phase, Step, Ticket};
+use crate::digest::{Composed, Digest, Piece, Spec, Style, Supply, Want};
+use crate::event::Level;
+use crate::memory::Memory;
+use crate::state::{Attempt, UNCONFIRMED};
+use crate::time::Instant;
+use crate::told::instant;
+use crate::transport::Reference;
+
+/// Attempt numbers wrap within what a [`Reference`] prints.
+const REFERENCES: u32 = (1 << (5 * Reference::LEN as u32)) - 1;
+
+impl<M: Memory> Alerter<'_, M> {
+    /// Looks at one slot: drops it if it is too old, else notes when it may be told. Records in
+    /// flight and records that wait for their repeat have their time already.
+    pub(super) fn survey(&mut self, now: Instant, slot: u16) -> Step {
+        if slot >= self.ring.len() {
+            self.phase = Phase::Idle;
+            return Step::Again;
+        }
+        self.phase = Phase::Survey { slot: slot + 1 };
+        let pinned = self.ring.pinned();
+        let Some(record) = self.ring.record(slot, u64::MAX) else { return Step::Again };
+        if record.seq <= pinned {
+            return Step::Again;
+        }
+        let (group, level, count) = (record.group, record.level, record.count);
+        let first = instant(record.tick);
+        if now.since(first) >= self.policy.expiry {
+            let expired = &mut self.state.tally.expired;
+            *expired = expired.saturating_add(count);
+            self.save();
+            self.ring.expire(slot);
+            return Step::Again;
+        }
+        let due = self.state.told.due(&self.policy, first.min(now), group, level);
+        self.expect(due);
+        self.gravest = self.gravest.max(level);
+        self.gathered = self.gathered.saturating_add(1);
+        Step::Again
+    }
+
+    /// When the next attempt may begin.
+    pub(super) fn send_at(&self) -> Instant {
+        let due = match self.state.attempt {
+            Some(_) => Instant::ZERO,
+            None => self.due.held,
+        };
+        due.max(self.retry.until()).max(self.broke_until)
+    }
+
+    /// Whether the text to come may use the reserve.
+    fn is_grave(&self) -> bool {
+        self.state.attempt.is_some() || self.gravest >= Level::Error
+    }
+
+    /// Charges and notes an attempt; it becomes durable before anything leaves.
+    pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
+        let limits = self.policy.limits;
+        let grave = self.is_grave();
+        let available = self.state.budget.available(limits, now, grave);
+        if available == 0 {
+            self.broke_until = self.state.budget.renewed(limits, now, grave);
+            return self.idle();
+        }
+        let charged = available.min(u16::from(self.policy.segments.clamp(1, 6))) as u8;
+        self.state.budget.charge(now, charged);
+        self.state.told.leaving(&self.policy, now);
+        let attempt = match self.state.attempt {
+            Some(attempt) => Attempt { charged, ..attempt },
+            None => self.new_attempt(charged),
+        };
+        self.state.attempt = Some(attempt);
+        self.save();
+        self.commit_now(now);
+        self.phase = Phase::Noted;
+        Step::Again
+    }
+
+    /// An attempt at everything that waits now; what comes later waits for the next.
+    fn new_attempt(&mut self, charged: u8) -> Attempt {
+        self.due = NEVER;
+        self.gathered = 0;
+        self.gravest = Level::Trace;
+        let reference = self.state.batches & REFERENCES;
+        self.state.batches = self.state.batches.wrapping_add(1);
+        Attempt {
+            upto: self.ring.pin(),
+            reference,
+            evicted_pinned: self.ring.losses().evicted_pinned,
+            losses: self.losses(),
+            unknowns: 0,
+            style: 0,
+            charged,
+        }
+    }
+
+    pub(super) fn begin_digest(&mut self) -> Step {
+        self.digest.begin();
+        self.phase = Phase::Composing { slot: 0 };
+        Step::Again
+    }
+
+    /// Gives the digest one piece of what it wants.
+    pub(super) fn compose(&mut self, now: Instant, slot: u16, buf: &mut [u8]) -> Step {
+        let Some(attempt) = self.state.attempt else {
+            self.phase = Phase::Survey { slot: 0 };
+            return Step::Again;
+        };
+        let ascii = Reference(attempt.reference).to_ascii();
+        let reference = core::str::from_utf8(&ascii).unwrap_or("");
+        let prefix = self.prefix.clone();
+        let spec = self.spec(&prefix, reference, &attempt);
+        match self.digest.want() {
+            Want::Walk if slot < self.ring.len() => {
+                self.phase = Phase::Composing { slot: slot + 1 };
+                if let Some(record) = self.ring.record(slot, attempt.upto) {
+                    let known = self.state.told.known(&self.policy, now, record.group).is_some();
+                    self.digest.add(self.groups, slot, &record, known);
+                }
+            }
+            Want::Walk | Want::Nothing => {
+                self.phase = Phase::Composing { slot: 0 };
+                self.digest.step(&spec, self.groups, Supply::Nothing, buf);
+            }
+            Want::Record(wanted) => {
+                let record = self.ring.record(wanted, attempt.upto);
+                self.digest.step(&spec, self.groups, Supply::Record(record.as_ref()), buf);
+            }
+            Want::Note(number) => note(self, &attempt, number, |digest, groups, pieces| {
+                digest.step(&spec, groups, Supply::Note(pieces), buf);
+            }),
+            Want::Done(composed) => return self.launch(&attempt, composed),
+        }
+        Step::Again
+    }
+
+    fn spec<'s>(&self, prefix: &'s str, reference: &'s str, attempt: &Attempt) -> Spec<'s> {
+        let mut spec = Spec::new(prefix, attempt.charged).trailing(NOTES);
+        spec.fallback = self.policy.fallback;
+        spec.repeat = (attempt.unknowns > 0).then_some(reference);
+        if attempt.style > 0 {
+            spec.style = Style::Reduced;
+        }
+        spec
+    }
+
+    /// The text is whole: hand it out, or drop the attempt if there turned out to be nothing in it.
+    fn launch(&mut self, attempt: &Attempt, composed: Composed) -> Step {
+        let events = composed.named.saturating_add(composed.more);
+        let notes = attempt.losses > self.state.tally.told || self.has_unconfirmed();
+        if events == 0 && !notes {
+            self.state.budget.refund(attempt.charged);
+            self.state.attempt = None;
+            self.ring.consume(attempt.upto);
+            self.save();
+            self.phase = Phase::Survey { slot: 0 };
+            return Step::Again;
+        }
+        self.ring.mark_launch(attempt.reference);
+        let token = self.next_token();
+        self.phase = Phase::Sending { token: token.0, segments: composed.segments, events };
+        Step::Send(Ticket {
+            token,
+            len: composed.len,
+            encoding: composed.encoding,
+            segments: composed.segments,
+            reference: Reference(attempt.reference),
+            repeat: attempt.unknowns > 0,
+        })
+    }
+
+    pub(super) fn has_unconfirmed(&self) -> bool {
+        self.state.unconfirmed.iter().any(|unknown| unknown.reference != 0 || unknown.events != 0)
+    }
+
+    /// All events lost so far; those evicted in flight count once their text was not sent.
+    pub(super) fn losses(&self) -> u32 {
+        let (tally, ring) = (&self.state.tally, self.ring.losses());
+        let settled = match &self.state.attempt {
+            Some(attempt) => attempt.evicted_pinned,
+            None => ring.evicted_pinned,
+        };
+        [
+            ring.turned_away,
+            ring.evicted,
+            settled.saturating_sub(tally.forgiven),
+            tally.expired,
+            tally.refused,
+            tally.damaged,
+            tally.aside,
+        ]
+        .into_iter()
+        .fold(0, u32::saturating_add)
+    }
+}
+
+/// Notes behind the events: the unconfirmed attempts, then what was lost.
+const NOTES: u8 = UNCONFIRMED as u8 + 1;
+
+/// Builds note `number` and hands it on with the parts that its receiver needs.
+fn note<M: Memory>(
+    alerter: &mut Alerter<'_, M>,
+    attempt: &Attempt,
+    number: u8,
+    give: impl FnOnce(&mut Digest, &mut [crate::digest::Group], &[Piece<'_>]),
+) {
+    let (digest, groups) = (&mut alerter.digest, &mut *alerter.groups);
+    if let Some(unknown) = alerter.state.unconfirmed.get(usize::from(number)) {
+        let ascii = Reference(unknown.reference).to_ascii();
+        let reference = core::str::from_utf8(&ascii).unwrap_or("");
+        let level = Level::from_byte(unknown.level).map_or("", Level::name);
+        let pieces = [
+            Piece::Text("unconfirmed "),
+            Piece::Text(reference),
+            Piece::Text(": "),
+            Piece::Number(unknown.events),
+            Piece::Text(" "),
+            Piece::Text(level),
+        ];
+        return give(digest, groups, if unknown.events > 0 { &pieces } else { &[] });
+    }
+    let lost = attempt.losses.saturating_sub(alerter.state.tally.told);
+    let pieces = [Piece::Number(lost), Piece::Text(" lost")];
+    give(digest, groups, if lost > 0 { &pieces } else { &[] });
+}

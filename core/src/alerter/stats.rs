@@ -1,0 +1,186 @@
+//! What an alerter can say about itself.
+
+use super::{Alerter, Phase};
+use crate::memory::Memory;
+use crate::ring::Admission;
+use crate::time::Instant;
+use crate::transport::{Code, Decimal, Refusal};
+
+/// Counts since this alerter was made, kept as they happen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counters {
+    stored: u32,
+    merged: u32,
+    suppressed: u32,
+    texts: u32,
+    segments: u32,
+    delivered: u32,
+    retries: u32,
+    unknown: u32,
+    refused: u32,
+    last_code: Code,
+    last_refusal: Option<Refusal>,
+    pub(super) commits: u32,
+    pub(super) storage_failures: u32,
+}
+
+impl Counters {
+    pub(super) fn admitted(&mut self, admission: Admission) {
+        let count = match admission {
+            Admission::Stored => &mut self.stored,
+            Admission::Merged => &mut self.merged,
+            Admission::Suppressed => &mut self.suppressed,
+            Admission::Lost => return,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    pub(super) fn accepted(&mut self, segments: u8, events: u32, code: Code) {
+        self.texts = self.texts.saturating_add(1);
+        self.segments = self.segments.saturating_add(u32::from(segments));
+        self.delivered = self.delivered.saturating_add(events);
+        self.last_code = code;
+        self.last_refusal = None;
+    }
+
+    pub(super) fn retried(&mut self, code: Code) {
+        self.retries = self.retries.saturating_add(1);
+        self.last_code = code;
+    }
+
+    pub(super) fn unclear(&mut self, code: Code) {
+        self.unknown = self.unknown.saturating_add(1);
+        self.last_code = code;
+    }
+
+    pub(super) fn refused(&mut self, refusal: Refusal) {
+        self.refused = self.refused.saturating_add(1);
+        self.last_code = refusal.code;
+        self.last_refusal = Some(refusal);
+    }
+}
+
+/// What the alerter is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activity {
+    /// Nothing waits.
+    Idle,
+    /// Events wait until this instant.
+    Waiting(Instant),
+    /// A text is being prepared or is under way.
+    Sending,
+    /// The last attempts failed; the next one is at this instant.
+    BackingOff(Instant),
+    /// The service refuses everything until somebody acts; the next probe is at this instant.
+    Latched(Instant, Refusal),
+    /// The budget is used up until this instant.
+    OutOfBudget(Instant),
+}
+
+/// A snapshot; counts saturate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// What it is doing.
+    pub activity: Activity,
+    /// Events that got a record of their own, since this alerter was made.
+    pub stored: u32,
+    /// Events merged into an equal one, likewise.
+    pub merged: u32,
+    /// Events below the threshold, likewise.
+    pub suppressed: u32,
+    /// Events named or counted by accepted texts, likewise.
+    pub delivered: u32,
+    /// Texts accepted, likewise.
+    pub texts: u32,
+    /// Billed segments of accepted texts, likewise.
+    pub segments: u32,
+    /// Attempts that were certainly not sent, likewise.
+    pub retries: u32,
+    /// Attempts whose fate is unknown, likewise.
+    pub unknown: u32,
+    /// Refusals, likewise.
+    pub refused: u32,
+    /// Commit rounds that became durable, likewise.
+    pub commits: u32,
+    /// Storage operations that failed, likewise.
+    pub storage_failures: u32,
+    /// Whether the last storage operations failed and are being retried.
+    pub storage_failing: bool,
+    /// Events lost over the life of the ring, for whatever reason.
+    pub lost: u32,
+    /// Of them, those that no accepted text has told yet.
+    pub lost_untold: u32,
+    /// Events that wait or are in flight now.
+    pub waiting: u32,
+    /// Starts on this ring, the first not counted.
+    pub boots: u32,
+    /// Segments spent in the present hour's and day's window.
+    pub spent_hour: u16,
+    /// Segments spent in the present day's window.
+    pub spent_day: u16,
+    /// Sum of the prices that the service named, over the life of the ring.
+    pub price: Decimal,
+    /// The balance that the service named last.
+    pub balance: Option<Decimal>,
+    /// The transport's last code.
+    pub last_code: Code,
+    /// The last refusal, until a text is accepted.
+    pub last_refusal: Option<Refusal>,
+}
+
+impl<M: Memory> Alerter<'_, M> {
+    /// A snapshot. Walks all slots once, so not for an interrupt.
+    pub fn stats(&self) -> Stats {
+        let counters = &self.counters;
+        let lost = self.losses();
+        Stats {
+            activity: self.activity(),
+            stored: counters.stored,
+            merged: counters.merged,
+            suppressed: counters.suppressed,
+            delivered: counters.delivered,
+            texts: counters.texts,
+            segments: counters.segments,
+            retries: counters.retries,
+            unknown: counters.unknown,
+            refused: counters.refused,
+            commits: counters.commits,
+            storage_failures: counters.storage_failures,
+            storage_failing: self.commit.failures() > 0,
+            lost,
+            lost_untold: lost.saturating_sub(self.state.tally.told),
+            waiting: self.waiting(),
+            boots: self.state.boots,
+            spent_hour: self.state.budget.hour.spent,
+            spent_day: self.state.budget.day.spent,
+            price: self.state.price,
+            balance: self.state.balance,
+            last_code: counters.last_code,
+            last_refusal: counters.last_refusal,
+        }
+    }
+
+    /// Events that wait or are in flight.
+    fn waiting(&self) -> u32 {
+        let slots = 0..self.ring.len();
+        slots
+            .filter_map(|slot| self.ring.record(slot, u64::MAX))
+            .fold(0, |sum, record| sum.saturating_add(record.count))
+    }
+
+    fn activity(&self) -> Activity {
+        let at = self.given(self.send_at());
+        match self.phase {
+            Phase::Noted | Phase::Composing { .. } | Phase::Sending { .. } => Activity::Sending,
+            _ => match self.retry.latched() {
+                Some(refusal) => Activity::Latched(self.given(self.retry.until()), refusal),
+                None if self.send_at() == Instant::FAR_FUTURE => Activity::Idle,
+                None if self.retry.failures() > 0 => Activity::BackingOff(at),
+                None if self.broke_until > self.state.clock.last => Activity::OutOfBudget(at),
+                None => Activity::Waiting(at),
+            },
+        }
+    }
+}

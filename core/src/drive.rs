@@ -1,0 +1,90 @@
+//! The blocking loop body: does what the alerter asks for, with a storage and a transport.
+//!
+//! Sugar. Whatever it does can be done by hand, or by an async task, in fifteen lines; generic over
+//! how the alerter is shared.
+
+use crate::alerter::{Alerter, Done, Step, Token};
+use crate::memory::Memory;
+use crate::storage::Storage;
+use crate::time::Instant;
+use crate::transport::Transport;
+
+/// An alerter, however it is shared: `&mut`, behind a mutex, behind a critical section.
+pub trait Drivable {
+    /// See [`Alerter::step`].
+    fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step;
+
+    /// See [`Alerter::done`].
+    fn done(&mut self, now: Instant, token: Token, result: Done);
+}
+
+impl<M: Memory> Drivable for Alerter<'_, M> {
+    fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
+        Alerter::step(self, now, buf)
+    }
+
+    fn done(&mut self, now: Instant, token: Token, result: Done) {
+        Alerter::done(self, now, token, result);
+    }
+}
+
+impl<D: Drivable + ?Sized> Drivable for &mut D {
+    fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
+        (**self).step(now, buf)
+    }
+
+    fn done(&mut self, now: Instant, token: Token, result: Done) {
+        (**self).done(now, token, result);
+    }
+}
+
+/// Does everything that is to be done now and returns until when there is nothing more.
+///
+/// `clock` gives the time since boot; `buf` is described at [`Alerter::step`]. Blocks while the
+/// storage and the transport do.
+pub fn drive<D, S, T>(
+    mut alerter: D,
+    mut clock: impl FnMut() -> Instant,
+    storage: &mut S,
+    transport: &mut T,
+    buf: &mut [u8],
+) -> Instant
+where
+    D: Drivable,
+    S: Storage,
+    T: Transport,
+{
+    loop {
+        let (token, result) = match alerter.step(clock(), buf) {
+            Step::Idle { until } => return until,
+            Step::Again => continue,
+            Step::Write { token, at, len } => {
+                let bytes = buf.get(..len).unwrap_or(&[]);
+                (token, stored(storage.write(at, bytes)))
+            }
+            Step::Sync { token } => (token, stored(storage.sync())),
+            Step::Send(ticket) => (ticket.token, Done::Sent(transport.send(&ticket.message(buf)))),
+        };
+        alerter.done(clock(), token, result);
+    }
+}
+
+fn stored<E>(result: Result<(), E>) -> Done {
+    match result {
+        Ok(()) => Done::Stored,
+        Err(_) => Done::StorageFailed,
+    }
+}
+
+/// Fills the ring memory with what storage has, for a start whose memory did not survive.
+///
+/// # Errors
+/// The storage's own; the region then holds a mixture, which
+/// [`Alerter::new`] takes as it takes any bytes.
+pub fn load<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<(), S::Error> {
+    let len = storage.capacity().min(region.len());
+    match region.get_mut(..len) {
+        Some(front) => storage.read(0, front),
+        None => Ok(()),
+    }
+}

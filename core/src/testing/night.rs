@@ -1,0 +1,150 @@
+use super::{CutStorage, ScriptedTransport};
+use crate::alerter::{Alerter, Buffers, Origin, Policy, Setup};
+use crate::digest::{Group, text_bytes};
+use crate::drive::{drive, load};
+use crate::event::Event;
+use crate::ring::{Admission, Node, SLOT, region_len};
+use crate::time::{Duration, Instant};
+use std::boxed::Box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::vec;
+use std::vec::Vec;
+
+/// Virtual time; clones show the same.
+#[derive(Debug, Clone, Default)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// A clock that shows `now`.
+    pub fn at(now: Instant) -> Clock {
+        let clock = Clock::default();
+        clock.set(now);
+        clock
+    }
+
+    /// The present virtual time.
+    pub fn now(&self) -> Instant {
+        Instant::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Jumps to `now`.
+    pub fn set(&self, now: Instant) {
+        self.0.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, span: Duration) {
+        self.set(self.now() + span);
+    }
+}
+
+/// A whole device on virtual time: an alerter with its memory, a storage, a transport.
+#[derive(Debug)]
+pub struct Device {
+    /// Its clock.
+    pub clock: Clock,
+    /// What it sends through.
+    pub transport: ScriptedTransport,
+    /// What it keeps.
+    pub storage: CutStorage,
+    /// The policy it is started with.
+    pub policy: Policy,
+    alerter: Option<Alerter<'static, Vec<u8>>>,
+    slots: usize,
+    boot: u64,
+    buf: Vec<u8>,
+}
+
+impl Device {
+    /// A device with a ring of `slots` slots, switched on at ten thousand seconds of virtual time.
+    pub fn new(slots: usize) -> Device {
+        Device::with_policy(slots, Policy::default())
+    }
+
+    /// The same with a policy of one's own.
+    pub fn with_policy(slots: usize, policy: Policy) -> Device {
+        let clock = Clock::at(Instant::from_secs(10_000));
+        let mut device = Device {
+            transport: ScriptedTransport::new(&clock),
+            storage: CutStorage::new(region_len(slots)),
+            clock,
+            policy,
+            alerter: None,
+            slots,
+            boot: 1,
+            buf: vec![0; text_bytes(6).max(SLOT)],
+        };
+        let memory = vec![0; region_len(slots)];
+        device.start(memory, Origin::Memory);
+        device
+    }
+
+    fn start(&mut self, memory: Vec<u8>, origin: Origin) {
+        // Lent for as long as the test runs.
+        let nodes = Box::leak(vec![Node::EMPTY; self.slots].into_boxed_slice());
+        let groups = Box::leak(vec![Group::EMPTY; 24].into_boxed_slice());
+        let mut setup = Setup::new("[Rust Logger night] ");
+        setup.policy = self.policy;
+        setup.now = self.clock.now();
+        setup.boot = self.boot;
+        setup.origin = origin;
+        self.alerter = Some(Alerter::new(memory, Buffers { nodes, groups }, &setup));
+    }
+
+    /// The alerter.
+    ///
+    /// # Panics
+    /// Never: a device always has one.
+    pub fn alerter(&mut self) -> &mut Alerter<'static, Vec<u8>> {
+        self.alerter.as_mut().expect("a device has an alerter between its starts")
+    }
+
+    /// Reports an event now.
+    pub fn record(&mut self, event: &Event<'_>) -> Admission {
+        let now = self.clock.now();
+        self.alerter().record(now, event)
+    }
+
+    /// Does what is to be done now and returns until when there is nothing more.
+    pub fn drive(&mut self) -> Instant {
+        let clock = self.clock.clone();
+        let alerter = self.alerter.as_mut().expect("a device has an alerter between its starts");
+        drive(alerter, || clock.now(), &mut self.storage, &mut self.transport, &mut self.buf)
+    }
+
+    /// Lets `span` pass, doing at each moment what is due then.
+    pub fn run(&mut self, span: Duration) {
+        let end = self.clock.now() + span;
+        loop {
+            let until = self.drive();
+            if until > end {
+                break;
+            }
+            self.clock.set(until.max(self.clock.now()));
+        }
+        self.clock.set(end.max(self.clock.now()));
+    }
+
+    /// The program dies and starts again; memory survives.
+    pub fn kill(&mut self) {
+        let memory = self.memory();
+        self.start(memory, Origin::Memory);
+    }
+
+    /// Power fails; of the writes not synced yet those with a bit in `survivors` arrive. The clock
+    /// of the new boot begins at zero.
+    pub fn power_loss(&mut self, survivors: u64) {
+        self.storage = CutStorage::with_bytes(self.storage.after_power_loss(survivors));
+        self.boot += 1;
+        self.clock.set(Instant::from_secs(1));
+        let mut memory = vec![0; region_len(self.slots)];
+        load(&mut self.storage, &mut memory).expect("a storage without faults can be read");
+        self.start(memory, Origin::Storage);
+    }
+
+    /// The bytes of the ring memory as they are now.
+    pub fn memory(&mut self) -> Vec<u8> {
+        self.alerter().memory().clone()
+    }
+}
