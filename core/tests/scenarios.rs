@@ -1,0 +1,202 @@
+//! Whole stories on virtual time, with the texts that were sent pinned.
+
+use annunciator_core::event::{Event, Level};
+use annunciator_core::ring::Admission;
+use annunciator_core::testing::Device;
+use annunciator_core::time::{Duration, Instant};
+use annunciator_core::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry};
+
+fn error(message: &str) -> Event<'_> {
+    Event::new(Level::Error, message).target("app").at("src/main.rs", message.len() as u32)
+}
+
+fn texts(device: &Device) -> Vec<&str> {
+    device.transport.sent.iter().map(|sent| sent.text.as_str()).collect()
+}
+
+#[test]
+fn three_lines_become_the_promised_text() {
+    let mut device = Device::new(32);
+    let start = device.clock.now();
+    device.record(&Event::new(Level::Warn, "You've been warned!").at("a.rs", 1));
+    device.record(&Event::new(Level::Error, "This is a test error").at("a.rs", 2));
+    device.record(&Event::new(Level::Error, "division by zero").at("a.rs", 3));
+    device.run(Duration::from_secs(30));
+    assert_eq!(
+        texts(&device),
+        ["[Rust Logger night] WARN: You've been warned!, ERROR: This is a test error, \
+          ERROR: division by zero"]
+    );
+    assert_eq!(device.transport.sent[0].at, start + Duration::from_secs(1));
+    device.run(Duration::from_hours(100));
+    assert_eq!(device.transport.sent.len(), 1, "told once");
+}
+
+#[test]
+fn an_outage_is_waited_out_and_told_once() {
+    let mut device = Device::new(32);
+    let back = device.clock.now() + Duration::from_hours(2);
+    device.transport.rule(move |at, message| {
+        if at < back {
+            Outcome::Retry(Retry::failure(Code(1)))
+        } else {
+            Outcome::Accepted(Receipt::new(message.segments))
+        }
+    });
+    device.record(&error("first"));
+    device.run(Duration::from_mins(30));
+    device.record(&error("second one"));
+    device.run(Duration::from_hours(3));
+    let accepted: Vec<_> = device.transport.accepted().collect();
+    assert_eq!(accepted.len(), 1);
+    assert_eq!(accepted[0].text, "[Rust Logger night] ERROR: first, ERROR: second one");
+    assert!(accepted[0].at < back + Duration::from_mins(5));
+    let tries = device.transport.sent.len();
+    assert!((20..200).contains(&tries), "{tries} tries in two hours");
+}
+
+#[test]
+fn an_unknown_outcome_is_repeated_once_with_the_same_records_then_one_line() {
+    let mut device = Device::new(32);
+    device.transport.queue([Outcome::Unknown(Code(0)), Outcome::Unknown(Code(0))]);
+    device.record(&error("first"));
+    device.run(Duration::from_secs(1));
+    device.record(&error("second one"));
+    device.run(Duration::from_hours(2));
+    assert_eq!(
+        texts(&device),
+        [
+            "[Rust Logger night] ERROR: first",
+            "[Rust Logger night] (repeat 0000) ERROR: first",
+            "[Rust Logger night] ERROR: second one, unconfirmed 0000: 1 ERROR",
+        ]
+    );
+    let references: Vec<_> = device.transport.sent.iter().map(|s| s.reference.as_str()).collect();
+    assert_eq!(references, ["0000", "0000", "0001"]);
+}
+
+#[test]
+fn a_throttled_text_waits_as_told_and_is_sent_once() {
+    let mut device = Device::new(32);
+    let wait = Duration::from_millis(702);
+    device.transport.queue([Outcome::Retry(Retry::throttled(wait, Code(1)))]);
+    device.record(&error("first"));
+    device.run(Duration::from_hours(1));
+    assert_eq!(device.transport.sent.len(), 2);
+    assert_eq!(device.transport.sent[1].at, device.transport.sent[0].at + wait);
+    assert!(!device.transport.sent[1].repeat);
+}
+
+#[test]
+fn a_refused_channel_latches_and_is_probed_and_nothing_is_lost() {
+    let mut device = Device::new(32);
+    let start = device.clock.now();
+    let refusal = Outcome::Refused(Refusal::new(RefusalClass::Channel, Code(9)));
+    device.transport.queue([refusal; 4]);
+    device.record(&error("first"));
+    device.run(Duration::from_mins(40));
+    device.record(&error("second one"));
+    device.run(Duration::from_hours(3));
+    let minutes: Vec<_> =
+        device.transport.sent.iter().map(|s| s.at.since(start).as_millis() / 60_000).collect();
+    assert_eq!(minutes, [0, 1, 6, 36, 96]);
+    assert_eq!(texts(&device)[4], "[Rust Logger night] ERROR: first, ERROR: second one");
+}
+
+#[test]
+fn a_text_refused_for_its_content_is_reduced_then_counted_lost() {
+    let mut device = Device::new(32);
+    let refusal = Outcome::Refused(Refusal::new(RefusalClass::Message, Code(17)));
+    device.transport.queue([refusal; 2]);
+    device.record(&error("buy cheap pills"));
+    device.run(Duration::from_mins(10));
+    let sent = texts(&device);
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    assert!(!sent[1].contains("pills") && sent[1].contains("main.rs:15"), "{}", sent[1]);
+    assert_eq!(sent[2], "[Rust Logger night] 1 lost");
+}
+
+#[test]
+fn what_was_logged_survives_a_kill_and_is_told_once() {
+    let mut device = Device::new(32);
+    device.record(&error("first"));
+    device.kill();
+    device.run(Duration::from_secs(10));
+    device.kill();
+    device.run(Duration::from_hours(1));
+    assert_eq!(texts(&device), ["[Rust Logger night] ERROR: first"]);
+}
+
+#[test]
+fn what_was_committed_survives_power_loss() {
+    let mut device = Device::new(32);
+    device.transport.rule(|_, _| Outcome::Retry(Retry::failure(Code(1))));
+    device.record(&error("first"));
+    device.run(Duration::from_secs(1));
+    device.record(&error("not committed yet"));
+    device.power_loss(0);
+    device.transport.rule(|_, message| Outcome::Accepted(Receipt::new(message.segments)));
+    device.run(Duration::from_hours(1));
+    let accepted: Vec<_> = device.transport.accepted().map(|s| s.text.as_str()).collect();
+    assert_eq!(accepted, ["[Rust Logger night] ERROR: first"]);
+}
+
+#[test]
+fn power_lost_between_sending_and_hearing_repeats_once() {
+    let mut device = Device::new(32);
+    device.record(&error("first"));
+    // What the service was asked, the device never heard the answer of.
+    device.transport.queue([Outcome::Unknown(Code(0))]);
+    device.run(Duration::from_secs(1));
+    device.power_loss(0);
+    device.run(Duration::from_hours(1));
+    assert_eq!(
+        texts(&device),
+        ["[Rust Logger night] ERROR: first", "[Rust Logger night] (repeat 0000) ERROR: first"]
+    );
+}
+
+#[test]
+fn a_storm_is_merged_counted_and_bounded() {
+    let mut device = Device::new(32);
+    for _ in 0..10_000 {
+        device.record(&error("the same"));
+        device.run(Duration::from_millis(6));
+    }
+    device.run(Duration::from_hours(24));
+    let segments: u32 = device.transport.sent.iter().map(|s| u32::from(s.segments)).sum();
+    assert!(segments <= 4, "{:#?}", texts(&device));
+    let stats = device.alerter().stats();
+    assert_eq!((stats.delivered, stats.lost, stats.waiting), (10_000, 0, 0));
+}
+
+#[test]
+fn a_full_ring_gives_up_by_rule_and_tells_how_many() {
+    let mut device = Device::new(8);
+    device.transport.rule(|_, _| Outcome::Retry(Retry::failure(Code(1))));
+    for number in 0..50 {
+        let text = format!("failure {number}");
+        let admission = device.record(&Event::new(Level::Error, &text).at("a.rs", 1));
+        assert_eq!(admission, Admission::Stored);
+    }
+    assert_eq!(device.record(&Event::new(Level::Warn, "small").at("b.rs", 1)), Admission::Lost);
+    assert_eq!(device.record(&Event::new(Level::Panic, "great").at("c.rs", 1)), Admission::Stored);
+    device.transport.rule(|_, message| Outcome::Accepted(Receipt::new(message.segments)));
+    device.run(Duration::from_hours(1));
+    let stats = device.alerter().stats();
+    assert_eq!(stats.delivered + stats.lost, 52);
+    assert_eq!(stats.lost_untold, 0);
+    let text = texts(&device).join("\n");
+    assert!(text.contains("failure 0") && text.contains("great"), "{text}");
+    assert!(text.contains("45 lost"), "{text}");
+}
+
+#[test]
+fn nothing_is_due_for_an_idle_device() {
+    let mut device = Device::new(8);
+    device.run(Duration::from_secs(10));
+    let operations = device.storage.operations();
+    assert_eq!(device.drive(), Instant::FAR_FUTURE);
+    device.run(Duration::from_hours(1000));
+    assert_eq!(device.storage.operations(), operations, "an idle device writes nothing");
+}
