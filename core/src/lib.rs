@@ -25,3 +25,5 @@ pub mod testing;
 pub mod time;
 pub mod told;
 pub mod transport;
+#[cfg(feature = "vonage")]
+pub mod vonage;
