@@ -170,6 +170,18 @@ impl Simulator {
         self.shared.wait(timeout, |state| met(&state.counts))
     }
 
+    /// Hands the requests so far over and forgets them, for a program that runs for long.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<Received> {
+        std::mem::take(&mut self.shared.lock().requests)
+    }
+
+    /// Hands the [`troubles`](Self::troubles) so far over and forgets them.
+    #[must_use]
+    pub fn take_troubles(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.lock().troubles)
+    }
+
     /// Forgets the requests and troubles so far. The counts go on.
     pub fn clear(&self) {
         let mut state = self.shared.lock();
