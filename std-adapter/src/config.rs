@@ -1,0 +1,249 @@
+//! Turns what a program and its surroundings say into one checked, immutable [`Config`].
+//!
+//! [`Builder`] collects explicit settings; [`Builder::build`] fills the gaps from the environment,
+//! checks everything that is set, and names the variable or method to mend if something is wrong.
+//! Nothing later in the crate has to doubt a setting, and nothing reads the environment again.
+//!
+//! ```text
+//!  builder's methods ──┐                           ┌─► Setup::Enabled(Config)      start
+//!                      ├─ explicit wins ─► build ──┼─► Setup::Disabled(Disabled)   one line on stderr
+//!  environment ────────┘                           └─► ConfigError                 name and fix
+//! ```
+//!
+//! Without credentials or without a number a program shall still run, on a developer's laptop
+//! above all: that is `Disabled`, no error. One half of a pair of credentials is an error, since
+//! somebody meant to be texted.
+
+mod address;
+mod builder;
+mod endpoint;
+mod environment;
+mod error;
+mod resolve;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use annunciator_core::event::Level;
+use annunciator_core::transport::Transport;
+use rustls_pki_types::CertificateDer;
+
+pub use builder::Builder;
+pub use error::{ConfigError, Setting};
+
+use crate::secret::Secret;
+pub(crate) use endpoint::{Endpoint, Proxy};
+
+/// What a [`Builder`] came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Setup {
+    /// There is somebody to text and a way to do it.
+    Enabled(Box<Config>),
+    /// There is not; the program runs without texts.
+    Disabled(Disabled),
+}
+
+/// Why no texts will be sent: settings that are absent. `Display` is the line for stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disabled {
+    /// The environment variables that would have to be set.
+    pub missing: Vec<&'static str>,
+}
+
+impl fmt::Display for Disabled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("annunciator: no texts will be sent, not set: ")?;
+        f.write_str(&self.missing.join(", "))
+    }
+}
+
+/// A complete configuration, checked. Built by [`Builder::build`].
+pub struct Config {
+    name: String,
+    level: Level,
+    destinations: Vec<Destination>,
+    missing: Vec<&'static str>,
+    service: Service,
+    spool: Spool,
+    timing: Timing,
+    tuning: Tuning,
+    on_error: Option<OnError>,
+}
+
+impl Config {
+    /// The NAME in the prefix of each text, its `{host}` replaced.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Events of this level and above are told.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Who is told, one entry each; at least one.
+    pub fn destinations(&self) -> &[Destination] {
+        &self.destinations
+    }
+
+    /// The directory of the spool; `Err` says in words why there is none.
+    pub fn spool_directory(&self) -> Result<&Path, &str> {
+        match &self.spool.place {
+            Place::Directory(directory) => Ok(directory),
+            Place::Nowhere(reason) => Err(reason),
+        }
+    }
+
+    /// Variables whose absence keeps a part of the destinations from being told; empty as a rule.
+    /// Never empty only beside a transport of one's own, which needs no credentials.
+    pub fn missing(&self) -> &[&'static str] {
+        &self.missing
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("name", &self.name)
+            .field("level", &self.level)
+            .field("destinations", &self.destinations)
+            .field("service", &self.service)
+            .field("spool", &self.spool)
+            .field("timing", &self.timing)
+            .field("tuning", &self.tuning)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Somebody, or something, that is told.
+pub struct Destination {
+    label: String,
+    store: String,
+    way: Way,
+}
+
+impl Destination {
+    /// Its name in reports: of a number the ends only, of a transport its own name.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The stem of its files in the spool directory; differs between programs, names and
+    /// destinations, stays the same from run to run, and does not show the number.
+    pub fn store(&self) -> &str {
+        &self.store
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+/// How a destination is reached.
+pub(crate) enum Way {
+    /// By the SMS service; the number in digits, country code first.
+    Vonage { number: String },
+    /// By a transport of the program's own.
+    Own(Box<dyn Transport + Send>),
+}
+
+/// The SMS service, as every destination with a number uses it.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    /// Present if any destination has a number.
+    pub(crate) credentials: Option<Credentials>,
+    /// Up to 11 letters and digits, or a number in digits.
+    pub(crate) sender: String,
+    pub(crate) endpoint: Endpoint,
+    /// Taken instead of the built-in roots.
+    pub(crate) roots: Option<Arc<Vec<CertificateDer<'static>>>>,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+/// What identifies the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Credentials {
+    pub(crate) key: String,
+    pub(crate) secret: Secret,
+    /// In the form body, not in an `Authorization` header.
+    pub(crate) in_body: bool,
+}
+
+/// The files that outlive the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spool {
+    pub(crate) place: Place,
+    /// Bytes of each destination's file.
+    pub(crate) size: usize,
+}
+
+/// Where the spool is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this directory, an absolute path.
+    Directory(PathBuf),
+    /// In memory alone; why.
+    Nowhere(String),
+}
+
+/// Deadlines of the adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timing {
+    /// For a connection, TLS included.
+    pub(crate) connect: Duration,
+    /// For a whole request, connection included.
+    pub(crate) request: Duration,
+    /// For the guard's drop.
+    pub(crate) drop: Duration,
+    /// Until an ERROR or PANIC is on disk.
+    pub(crate) commit_grave: Duration,
+    /// Until anything else is on disk.
+    pub(crate) commit_rest: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
+            connect: Duration::from_secs(5),
+            request: Duration::from_secs(20),
+            drop: Duration::from_secs(2),
+            commit_grave: Duration::from_millis(100),
+            commit_rest: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Changes to the core's policy that were asked for; `None` leaves the core's default.
+///
+/// Kept apart from the policy itself, so that the defaults stand in one place: the core.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tuning {
+    /// Wait of the first text after quiet, ERROR.
+    pub(crate) hold_error: Option<Duration>,
+    /// The same for less grave events.
+    pub(crate) hold_rest: Option<Duration>,
+    /// Least time between later digests.
+    pub(crate) interval: Option<Duration>,
+    /// What that interval doubles to.
+    pub(crate) interval_max: Option<Duration>,
+    /// Segments one digest may have.
+    pub(crate) segments_per_text: Option<u8>,
+    /// Segments an hour.
+    pub(crate) segments_per_hour: Option<u16>,
+    /// Segments a day.
+    pub(crate) segments_per_day: Option<u16>,
+    /// Age at which an event is dropped untold.
+    pub(crate) max_age: Option<Duration>,
+}
+
+/// Called when the alerter's own trouble changes.
+pub(crate) type OnError = Arc<dyn Fn(&str) + Send + Sync>;
+
+#[cfg(test)]
+mod tests;

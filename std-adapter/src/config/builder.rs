@@ -1,0 +1,255 @@
+//! The builder: one method a setting. Nothing is judged here; `resolve` does that in one pass.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annunciator_core::event::Level;
+use annunciator_core::transport::Transport;
+
+use super::environment::Environment;
+use super::{OnError, Timing, Tuning};
+use crate::secret::Secret;
+
+/// Default size of a spool file, in bytes.
+const SPOOL_SIZE: usize = 64 * 1024;
+
+/// Collects settings; what is not set here comes from the environment.
+///
+/// | variable | method | default |
+/// |---|---|---|
+/// | `VONAGE_API_KEY`, `VONAGE_API_SECRET` | [`credentials`](Builder::credentials) | none: disabled |
+/// | `ALERT_PHONE_NUMBER`, comma-separated | [`to`](Builder::to), repeated | none: disabled |
+/// | `ALERT_NAME` | [`name`](Builder::name) | the program's name given at the start |
+/// | `ALERT_SENDER` | [`sender`](Builder::sender) | the name's first 11 letters and digits |
+/// | `ALERT_LEVEL` | [`level`](Builder::level) | `WARN` |
+/// | `ALERT_SPOOL` | [`spool`](Builder::spool) | the state directory |
+/// | `VONAGE_SMS_URL` | [`url`](Builder::url) | `https://rest.nexmo.com/sms/json` |
+/// | `ALERT_CA_FILE` | [`ca_file`](Builder::ca_file) | built-in roots |
+/// | `HTTPS_PROXY`, `https_proxy` | [`proxy`](Builder::proxy) | none |
+///
+/// Explicit settings win over the environment. An empty value counts as absent, in either.
+#[must_use = "a builder does nothing until it is built or started"]
+pub struct Builder {
+    pub(super) environment: Environment,
+    pub(super) program: String,
+    pub(super) name: Option<String>,
+    pub(super) credentials: Option<(String, Secret)>,
+    pub(super) credentials_in_body: bool,
+    pub(super) numbers: Vec<String>,
+    pub(super) transports: Vec<(String, Box<dyn Transport + Send>)>,
+    pub(super) sender: Option<String>,
+    pub(super) level: Option<Level>,
+    pub(super) spool: Option<Option<PathBuf>>,
+    pub(super) spool_size: usize,
+    pub(super) url: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) proxy: Option<String>,
+    pub(super) timing: Timing,
+    pub(super) tuning: Tuning,
+    pub(super) on_error: Option<OnError>,
+}
+
+impl Builder {
+    /// Starts with the program's name, which is the NAME of the prefix `[Rust Logger NAME] ` unless
+    /// `ALERT_NAME` or [`name`](Builder::name) says otherwise. `{host}` in it is replaced by the
+    /// host's name up to its first dot.
+    pub fn new(program: impl Into<String>) -> Builder {
+        Builder {
+            environment: Environment::process(),
+            program: program.into(),
+            name: None,
+            credentials: None,
+            credentials_in_body: false,
+            numbers: Vec::new(),
+            transports: Vec::new(),
+            sender: None,
+            level: None,
+            spool: None,
+            spool_size: SPOOL_SIZE,
+            url: None,
+            ca_file: None,
+            proxy: None,
+            timing: Timing::default(),
+            tuning: Tuning::default(),
+            on_error: None,
+        }
+    }
+
+    /// Looks variables up in `lookup` instead of the process's environment: a configuration file,
+    /// a test's table, `|_| None` for nothing at all.
+    pub fn environment(
+        mut self,
+        lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) -> Builder {
+        self.environment = Environment::with_lookup(lookup);
+        self
+    }
+
+    /// The NAME of the prefix, whatever `ALERT_NAME` says; `{host}` is replaced. Cut to 32
+    /// characters.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The account's API key and secret.
+    pub fn credentials(mut self, key: impl Into<String>, secret: impl Into<Secret>) -> Builder {
+        self.credentials = Some((key.into(), secret.into()));
+        self
+    }
+
+    /// Sends the credentials in the form body instead of an `Authorization` header, for gateways
+    /// that know only the older way.
+    pub fn credentials_in_body(mut self) -> Builder {
+        self.credentials_in_body = true;
+        self
+    }
+
+    /// Adds somebody to be texted: a number with its country code, such as `+44 7700 900000`. A
+    /// number given twice is one destination.
+    pub fn to(mut self, number: impl Into<String>) -> Builder {
+        self.numbers.push(number.into());
+        self
+    }
+
+    /// Adds a destination reached by a transport of your own; `label` names it in reports and in
+    /// the spool. It needs no credentials and no number.
+    pub fn transport(
+        mut self,
+        label: impl Into<String>,
+        transport: impl Transport + Send + 'static,
+    ) -> Builder {
+        self.transports.push((label.into(), Box::new(transport)));
+        self
+    }
+
+    /// What the text comes from: up to 11 letters and digits, or a number of the account. Numbers
+    /// of the North American plan (+1) take a number only.
+    pub fn sender(mut self, sender: impl Into<String>) -> Builder {
+        self.sender = Some(sender.into());
+        self
+    }
+
+    /// The least grave level that is told. Default: WARN.
+    pub fn level(mut self, level: Level) -> Builder {
+        self.level = Some(level);
+        self
+    }
+
+    /// The directory of the spool, an absolute path; made if absent.
+    ///
+    /// Default: systemd's `STATE_DIRECTORY`; else `/var/lib/annunciator` for root; else
+    /// `annunciator` in `XDG_STATE_HOME` or in `$HOME/.local/state`.
+    pub fn spool(mut self, directory: impl Into<PathBuf>) -> Builder {
+        self.spool = Some(Some(directory.into()));
+        self
+    }
+
+    /// Keeps events in memory alone: what was not sent ends with the machine's power, or earlier.
+    pub fn without_spool(mut self) -> Builder {
+        self.spool = Some(None);
+        self
+    }
+
+    /// Bytes of each destination's spool file, 4 KiB to 4 MiB. Default: 64 KiB.
+    pub fn spool_size(mut self, bytes: usize) -> Builder {
+        self.spool_size = bytes;
+        self
+    }
+
+    /// The service's address: `https`, or `http` with a loopback address.
+    pub fn url(mut self, url: impl Into<String>) -> Builder {
+        self.url = Some(url.into());
+        self
+    }
+
+    /// A PEM file of root certificates that are trusted *instead of* the built-in ones.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// The proxy that requests are tunnelled through: `http://host:port`. One from the environment
+    /// is not used for a loopback address.
+    pub fn proxy(mut self, address: impl Into<String>) -> Builder {
+        self.proxy = Some(address.into());
+        self
+    }
+
+    /// Deadline of a connection, TLS included. Default: 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Builder {
+        self.timing.connect = timeout;
+        self
+    }
+
+    /// Deadline of a whole request, connection included. Default: 20 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Builder {
+        self.timing.request = timeout;
+        self
+    }
+
+    /// The longest the guard's drop may take. Default: 2 s.
+    pub fn drop_timeout(mut self, timeout: Duration) -> Builder {
+        self.timing.drop = timeout;
+        self
+    }
+
+    /// How soon events are on disk: ERROR and PANIC, and the rest. Defaults: 100 ms and 1 s.
+    pub fn commit_within(mut self, grave: Duration, rest: Duration) -> Builder {
+        self.timing.commit_grave = grave;
+        self.timing.commit_rest = rest;
+        self
+    }
+
+    /// How long the first text after quiet waits for company: for an ERROR, and for less.
+    /// Defaults: 1 s and 5 s.
+    pub fn hold(mut self, error: Duration, rest: Duration) -> Builder {
+        self.tuning.hold_error = Some(error);
+        self.tuning.hold_rest = Some(rest);
+        self
+    }
+
+    /// Least time between later digests, and what it doubles to while the same goes on. Defaults:
+    /// 60 s and 8 h.
+    pub fn interval(mut self, least: Duration, longest: Duration) -> Builder {
+        self.tuning.interval = Some(least);
+        self.tuning.interval_max = Some(longest);
+        self
+    }
+
+    /// Billed segments that one digest may have, 1 to 6. Default: 2.
+    pub fn segments_per_text(mut self, segments: u8) -> Builder {
+        self.tuning.segments_per_text = Some(segments);
+        self
+    }
+
+    /// Billed segments an hour and a day, for each destination. Defaults: 10 and 40.
+    pub fn budget(mut self, per_hour: u16, per_day: u16) -> Builder {
+        self.tuning.segments_per_hour = Some(per_hour);
+        self.tuning.segments_per_day = Some(per_day);
+        self
+    }
+
+    /// Age at which an event that could not be told is dropped and counted. Default: 3 days.
+    pub fn max_age(mut self, age: Duration) -> Builder {
+        self.tuning.max_age = Some(age);
+        self
+    }
+
+    /// Called on a worker thread when the alerter's own trouble changes: with a sentence when it
+    /// arises or becomes another, with an empty string when it is over. Never called under a lock.
+    /// What it logs is not texted.
+    pub fn on_error(mut self, callback: impl Fn(&str) + Send + Sync + 'static) -> Builder {
+        self.on_error = Some(Arc::new(callback));
+        self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("program", &self.program).finish_non_exhaustive()
+    }
+}

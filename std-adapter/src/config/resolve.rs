@@ -1,0 +1,369 @@
+//! From what was said to what holds: fills, checks and normalises in one pass.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use annunciator_core::event::Level;
+use annunciator_core::transport::Transport;
+use rustls_pki_types::CertificateDer;
+
+use super::endpoint::{self, Endpoint, Proxy};
+use super::error::{ConfigError, Setting};
+use super::{
+    Builder, Config, Credentials, Destination, Disabled, Place, Service, Setup, Spool, Way, address,
+};
+use crate::secret::Secret;
+
+const KEY: &str = "VONAGE_API_KEY";
+const SECRET: &str = "VONAGE_API_SECRET";
+const NUMBER: &str = "ALERT_PHONE_NUMBER";
+const NAME: &str = "ALERT_NAME";
+const SENDER: &str = "ALERT_SENDER";
+const LEVEL: &str = "ALERT_LEVEL";
+const SPOOL: &str = "ALERT_SPOOL";
+const URL: &str = "VONAGE_SMS_URL";
+const CA_FILE: &str = "ALERT_CA_FILE";
+
+/// Longest NAME in characters; what is longer is cut, since every text pays for it.
+const MAX_NAME: usize = 32;
+/// Sizes in bytes that a spool file may have.
+const SPOOL_SIZES: std::ops::RangeInclusive<usize> = 4 * 1024..=4 * 1024 * 1024;
+/// Longest span that is taken for meant.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl Builder {
+    /// Fills the gaps from the environment and checks everything that is set.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot be used, with the fix. What is set is checked also if the
+    /// outcome is [`Setup::Disabled`].
+    pub fn build(self) -> Result<Setup, ConfigError> {
+        let name = self.resolved_name()?;
+        let level = self.resolved_level()?;
+        let credentials = self.resolved_credentials()?;
+        let numbers = self.resolved_numbers()?;
+        let sender = self.resolved_sender(&name, &numbers)?;
+        let endpoint = self.resolved_endpoint()?;
+        let proxy = self.resolved_proxy(&endpoint)?;
+        let roots = self.resolved_roots()?.map(Arc::new);
+        let place = self.resolved_place()?;
+        self.check_ranges()?;
+
+        let mut missing = Vec::new();
+        if credentials.is_none() {
+            missing.extend([KEY, SECRET]);
+        }
+        if numbers.is_empty() {
+            missing.push(NUMBER);
+        }
+        if self.transports.is_empty() && !missing.is_empty() {
+            return Ok(Setup::Disabled(Disabled { missing }));
+        }
+        let reachable = if credentials.is_some() { numbers.as_slice() } else { &[] };
+        if credentials.is_none() && numbers.is_empty() {
+            // A transport of the program's own stands alone; nobody meant to use the service.
+            missing.clear();
+        }
+        let destinations = destinations(&name, reachable, self.transports)?;
+        Ok(Setup::Enabled(Box::new(Config {
+            name,
+            level,
+            destinations,
+            missing,
+            service: Service { credentials, sender, endpoint, roots, proxy },
+            spool: Spool { place, size: self.spool_size },
+            timing: self.timing,
+            tuning: self.tuning,
+            on_error: self.on_error,
+        })))
+    }
+
+    /// An explicit text unless it is empty, else the variable's; and which of them it was.
+    fn text(
+        &self,
+        explicit: Option<&String>,
+        method: &'static str,
+        variable: &'static str,
+    ) -> Result<Option<(String, Setting)>, ConfigError> {
+        match explicit.map(|text| text.trim()).filter(|text| !text.is_empty()) {
+            Some(text) => Ok(Some((text.to_owned(), Setting::Method(method)))),
+            None => {
+                let text = self.environment.text(variable)?;
+                Ok(text.map(|text| (text, Setting::Variable(variable))))
+            }
+        }
+    }
+
+    fn resolved_name(&self) -> Result<String, ConfigError> {
+        let (name, setting) = match self.text(self.name.as_ref(), "name", NAME)? {
+            Some(given) => given,
+            None => (self.program.trim().to_owned(), Setting::Method("new")),
+        };
+        if name.is_empty() {
+            let problem = "the name is empty: give the program a name to stand in its texts";
+            return Err(ConfigError::invalid(setting, problem));
+        }
+        if name.chars().any(char::is_control) {
+            let problem = "the name holds a control character: write printable characters only";
+            return Err(ConfigError::invalid(setting, problem));
+        }
+        let name = name.replace("{host}", &self.environment.host());
+        Ok(name.chars().take(MAX_NAME).collect())
+    }
+
+    fn resolved_level(&self) -> Result<Level, ConfigError> {
+        if let Some(level) = self.level {
+            return Ok(level);
+        }
+        match self.environment.text(LEVEL)? {
+            None => Ok(Level::Warn),
+            Some(text) => text.parse().map_err(|error| {
+                let problem = format!("\"{}\" is {error}", text.escape_debug());
+                ConfigError::invalid(Setting::Variable(LEVEL), problem)
+            }),
+        }
+    }
+
+    fn resolved_credentials(&self) -> Result<Option<Credentials>, ConfigError> {
+        let given = self.credentials.as_ref().map(|(key, secret)| (key.trim(), secret.clone()));
+        let given = given.filter(|(key, secret)| !(key.is_empty() && secret.expose().is_empty()));
+        let (key, secret, settings, words) = match given {
+            Some((key, secret)) => {
+                let words = ("the key of Builder::credentials()", "the secret beside it");
+                (key.to_owned(), secret, [Setting::Method("credentials"); 2], words)
+            }
+            None => {
+                let key = self.environment.text(KEY)?.unwrap_or_default();
+                let secret = Secret::from(self.environment.exact(SECRET)?.unwrap_or_default());
+                (key, secret, [KEY, SECRET].map(Setting::Variable), (KEY, SECRET))
+            }
+        };
+        match (key.is_empty(), secret.expose().is_empty()) {
+            (true, true) => return Ok(None),
+            (false, true) => {
+                return Err(ConfigError::HalfConfigured { present: words.0, missing: words.1 });
+            }
+            (true, false) => {
+                return Err(ConfigError::HalfConfigured { present: words.1, missing: words.0 });
+            }
+            (false, false) => {}
+        }
+        // A colon would end the key early in a Basic header.
+        if !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
+            let problem = "the API key is letters and digits: copy it from the Vonage dashboard";
+            return Err(ConfigError::invalid(settings[0], problem));
+        }
+        if secret.expose().chars().any(char::is_control) {
+            let problem = "the API secret holds a line break or a control character: remove it";
+            return Err(ConfigError::invalid(settings[1], problem));
+        }
+        Ok(Some(Credentials { key, secret, in_body: self.credentials_in_body }))
+    }
+
+    fn resolved_numbers(&self) -> Result<Vec<String>, ConfigError> {
+        let mut list = self.numbers.join(",");
+        let mut setting = Setting::Method("to");
+        if list.bytes().all(|byte| byte == b',' || byte.is_ascii_whitespace()) {
+            list = self.environment.text(NUMBER)?.unwrap_or_default();
+            setting = Setting::Variable(NUMBER);
+        }
+        let mut numbers: Vec<String> = Vec::new();
+        for (index, entry) in list.split(',').enumerate() {
+            if entry.trim().is_empty() {
+                continue;
+            }
+            let number = address::number(entry).map_err(|problem| {
+                ConfigError::invalid(setting, format!("number {}: {problem}", index + 1))
+            })?;
+            // Two spellings of one number must not cost two texts.
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+        Ok(numbers)
+    }
+
+    fn resolved_sender(&self, name: &str, numbers: &[String]) -> Result<String, ConfigError> {
+        let (sender, setting) = match self.text(self.sender.as_ref(), "sender", SENDER)? {
+            Some((text, setting)) => {
+                let sender = address::sender(&text)
+                    .map_err(|problem| ConfigError::invalid(setting, problem))?;
+                (sender, setting)
+            }
+            None => (address::derived_sender(name), Setting::Variable(SENDER)),
+        };
+        let american = numbers.iter().find(|number| address::is_north_american(number));
+        match american {
+            Some(number) if !address::is_numeric(&sender) => {
+                let number = address::masked(number);
+                Err(ConfigError::NeedsNumericSender { setting, number, sender })
+            }
+            _ => Ok(sender),
+        }
+    }
+
+    fn resolved_endpoint(&self) -> Result<Endpoint, ConfigError> {
+        match self.text(self.url.as_ref(), "url", URL)? {
+            None => Ok(Endpoint::vonage()),
+            Some((text, setting)) => {
+                Endpoint::parse(&text).map_err(|problem| ConfigError::invalid(setting, problem))
+            }
+        }
+    }
+
+    fn resolved_proxy(&self, endpoint: &Endpoint) -> Result<Option<Proxy>, ConfigError> {
+        let given = match self.text(self.proxy.as_ref(), "proxy", "HTTPS_PROXY")? {
+            None => self.text(None, "proxy", "https_proxy")?,
+            given => given,
+        };
+        match given {
+            // The machine's proxy cannot reach this machine's own loopback.
+            Some((_, Setting::Variable(_))) if endpoint.is_loopback() => Ok(None),
+            Some((text, setting)) => match Proxy::parse(&text) {
+                Ok(proxy) => Ok(Some(proxy)),
+                Err(problem) => Err(ConfigError::invalid(setting, problem)),
+            },
+            None => Ok(None),
+        }
+    }
+
+    fn resolved_roots(&self) -> Result<Option<Vec<CertificateDer<'static>>>, ConfigError> {
+        let explicit = self.ca_file.clone().filter(|path| !path.as_os_str().is_empty());
+        let (path, setting) = match explicit {
+            Some(path) => (path, Setting::Method("ca_file")),
+            None => match self.environment.path(CA_FILE) {
+                Some(path) => (path, Setting::Variable(CA_FILE)),
+                None => return Ok(None),
+            },
+        };
+        match endpoint::read_roots(&path) {
+            Ok(roots) => Ok(Some(roots)),
+            Err(problem) => Err(ConfigError::CaFile { setting, path, problem }),
+        }
+    }
+
+    fn resolved_place(&self) -> Result<Place, ConfigError> {
+        let (directory, setting) = match &self.spool {
+            Some(None) => return Ok(Place::Nowhere("switched off by the program".to_owned())),
+            Some(Some(directory)) if !directory.as_os_str().is_empty() => {
+                (directory.clone(), Setting::Method("spool"))
+            }
+            _ => match self.environment.path(SPOOL) {
+                Some(directory) => (directory, Setting::Variable(SPOOL)),
+                None => return Ok(self.default_place()),
+            },
+        };
+        if !directory.is_absolute() {
+            let problem = format!(
+                "{} is relative: write the whole path, since the working directory changes",
+                directory.display()
+            );
+            return Err(ConfigError::invalid(setting, problem));
+        }
+        Ok(Place::Directory(directory))
+    }
+
+    /// The state directory of the unit, the system or the user. A relative one is nobody's
+    /// intention and passed over, as the XDG base directory specification asks.
+    fn default_place(&self) -> Place {
+        let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+        let env = &self.environment;
+        let of_unit = env
+            .path("STATE_DIRECTORY")
+            .and_then(|list| std::env::split_paths(&list).next().and_then(absolute));
+        if let Some(directory) = of_unit {
+            return Place::Directory(directory);
+        }
+        if env.is_root() {
+            return Place::Directory(PathBuf::from("/var/lib/annunciator"));
+        }
+        let state = env.path("XDG_STATE_HOME").and_then(absolute);
+        let home = || env.path("HOME").and_then(absolute).map(|home| home.join(".local/state"));
+        match state.or_else(home) {
+            Some(state) => Place::Directory(state.join("annunciator")),
+            None => Place::Nowhere(format!("neither {SPOOL} nor HOME names a directory")),
+        }
+    }
+
+    fn check_ranges(&self) -> Result<(), ConfigError> {
+        let refuse =
+            |method, problem: String| Err(ConfigError::invalid(Setting::Method(method), problem));
+        let (timing, tuning) = (&self.timing, &self.tuning);
+        let spans = [
+            ("connect_timeout", Some(timing.connect), true),
+            ("request_timeout", Some(timing.request), true),
+            ("drop_timeout", Some(timing.drop), false),
+            ("commit_within", Some(timing.commit_grave), false),
+            ("commit_within", Some(timing.commit_rest), false),
+            ("hold", tuning.hold_error, false),
+            ("hold", tuning.hold_rest, false),
+            ("interval", tuning.interval, false),
+            ("interval", tuning.interval_max, false),
+            ("max_age", tuning.max_age, true),
+        ];
+        for (method, span, positive) in spans {
+            let Some(span) = span else { continue };
+            if positive && span.is_zero() {
+                return refuse(method, "zero is too short".to_owned());
+            }
+            if span > LONGEST {
+                return refuse(method, "a year is the longest".to_owned());
+            }
+        }
+        if tuning.interval > tuning.interval_max {
+            return refuse("interval", "the least is greater than the longest".to_owned());
+        }
+        if !SPOOL_SIZES.contains(&self.spool_size) {
+            let (least, most) = (SPOOL_SIZES.start() / 1024, SPOOL_SIZES.end() / 1024);
+            return refuse("spool_size", format!("take {least} KiB to {most} KiB"));
+        }
+        if tuning.segments_per_text.is_some_and(|segments| !(1..=6).contains(&segments)) {
+            return refuse("segments_per_text", "take 1 to 6 segments".to_owned());
+        }
+        if tuning.segments_per_hour == Some(0) || tuning.segments_per_day == Some(0) {
+            return refuse("budget", "a budget of zero would never tell anything".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// One destination a number, then one a transport.
+fn destinations(
+    name: &str,
+    numbers: &[String],
+    transports: Vec<(String, Box<dyn Transport + Send>)>,
+) -> Result<Vec<Destination>, ConfigError> {
+    let mut destinations: Vec<Destination> = Vec::new();
+    for number in numbers {
+        let mut label = address::masked(number);
+        if destinations.iter().any(|other| other.label == label) {
+            label = format!("{label} #{}", destinations.len() + 1);
+        }
+        let way = Way::Vonage { number: number.clone() };
+        destinations.push(Destination { label, store: store(name, number), way });
+    }
+    for (label, transport) in transports {
+        let taken = destinations.iter().any(|other| other.label == label);
+        if label.trim().is_empty() || taken {
+            return Err(ConfigError::invalid(
+                Setting::Method("transport"),
+                format!("the label {label:?} is empty or taken: give each transport its own"),
+            ));
+        }
+        let store = store(name, &label);
+        destinations.push(Destination { label, store, way: Way::Own(transport) });
+    }
+    Ok(destinations)
+}
+
+/// A file name's stem for one destination of one name: readable, then 32 bits of FNV-1a over both.
+fn store(name: &str, identity: &str) -> String {
+    let hash = name
+        .bytes()
+        .chain([0])
+        .chain(identity.bytes())
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{}-{hash:08x}", address::derived_sender(name).to_ascii_lowercase())
+}
