@@ -3,8 +3,11 @@
 
 mod chain;
 mod config;
+mod logger;
 mod secret;
+mod text;
 
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
+pub use logger::{Logger, Silence, Tee};
 pub use secret::Secret;

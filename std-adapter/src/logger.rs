@@ -1,0 +1,306 @@
+//! The `log` front: tells the alerter about records, beside whatever logs them.
+//!
+//! A [`Logger`] composes instead of owning: it wraps an inner logger (several with a [`Tee`]),
+//! which gets every record it wants, unchanged, key-values included. The SMS takes level, target,
+//! place and message. Nothing is installed unless [`Logger::install`] is called.
+//!
+//! ```text
+//!  log::error!(..) ─► max level ─► Logger ─┬─ grave enough, not our own? ─► format ─► Sink::record
+//!                      (cut here            │                              (stack)    (short lock)
+//!                       costs nothing)      └─ inner.enabled()? ──────────► inner.log()
+//! ```
+//!
+//! The SMS side comes first, so that an alert is recorded also if a console blocks on a full pipe.
+//! Formatting happens outside any lock. A `Display` that panics unwinds through here to the
+//! caller, as it does with any logger: nothing is held and nothing is left half done, and catching
+//! it would hide a bug and cost every call. One that logs is heard one level deep; deeper it is
+//! counted, so that one which logs itself cannot recurse without end.
+//!
+//! Muted for the SMS, and for the SMS only, are this crate's own targets and its worker threads.
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use annunciator_core::event::{Event, Level};
+use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
+
+use crate::text::Text;
+
+/// What records events; the fronts know no more of the alerter than this.
+///
+/// No method may log, wait for disk or network, or panic.
+pub(crate) trait Sink: Send + Sync {
+    /// Records one event under a short lock.
+    fn record(&self, event: &Event<'_>);
+
+    /// The same, but never waits: if the lock is held, the event goes to a side slot or is counted.
+    fn try_record(&self, event: &Event<'_>);
+
+    /// Counts a record that was kept from the SMS because it arose within the formatting of
+    /// another.
+    fn suppressed(&self);
+
+    /// The least grave level that is told. Does not change.
+    fn level(&self) -> Level;
+
+    /// Has what is recorded committed to the spool. Sends nothing.
+    fn flush(&self);
+}
+
+/// A logger for the `log` crate that tells the alerter, and passes everything on to `L`.
+pub struct Logger<L = Silence> {
+    sink: Option<Arc<dyn Sink>>,
+    level: LevelFilter,
+    inner: L,
+    inner_level: LevelFilter,
+}
+
+/// The inner logger of a [`Logger`] that wraps none.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Silence;
+
+/// Several loggers as one. Each is asked for itself whether it wants a record.
+#[derive(Default)]
+pub struct Tee {
+    loggers: Vec<Box<dyn Log>>,
+}
+
+impl Logger {
+    /// A logger for `sink` alone; without one it is deaf.
+    pub(crate) fn new(sink: Option<Arc<dyn Sink>>) -> Logger {
+        let level = sink.as_deref().map_or(LevelFilter::Off, |sink| filter(sink.level()));
+        Logger { sink, level, inner: Silence, inner_level: LevelFilter::Off }
+    }
+
+    /// Passes every record on to `inner`, whose `enabled` is asked as ever.
+    ///
+    /// Say with [`inner_level`](Logger::inner_level) how much `inner` wants, or each filtered-out
+    /// `debug!` costs a call.
+    pub fn wrap<L: Log>(self, inner: L) -> Logger<L> {
+        let Logger { sink, level, .. } = self;
+        Logger { sink, level, inner, inner_level: LevelFilter::Trace }
+    }
+}
+
+impl<L: Log> Logger<L> {
+    /// The most verbose level that the inner logger wants, for [`install`](Logger::install).
+    /// Default: everything.
+    #[must_use]
+    pub fn inner_level(mut self, level: LevelFilter) -> Logger<L> {
+        self.inner_level = level;
+        self
+    }
+
+    /// The level that `log`'s maximum must have for nothing to be missed here.
+    pub fn max_level(&self) -> LevelFilter {
+        self.level.max(self.inner_level)
+    }
+
+    /// Makes this the program's logger and raises the maximum level as far as needed.
+    ///
+    /// # Errors
+    ///
+    /// If the program has a logger already. The maximum level is then left as it was.
+    pub fn install(self) -> Result<(), SetLoggerError>
+    where
+        L: 'static,
+    {
+        let level = self.max_level();
+        log::set_boxed_logger(Box::new(self))?;
+        if level > log::max_level() {
+            log::set_max_level(level);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, record: &Record<'_>) {
+        let Some(sink) = self.sink.as_deref() else { return };
+        if is_own(record.target()) || this_thread_is_muted() {
+            return;
+        }
+        // A plain literal needs no formatting and no copy.
+        if let Some(message) = record.args().as_str() {
+            return sink.record(&event(record, message));
+        }
+        let Some(_formatting) = Formatting::begin() else { return sink.suppressed() };
+        let mut text = Text::default();
+        // An error means that the text is full or a `Display` gave up: what came before it counts.
+        let _ = text.write_fmt(*record.args());
+        sink.record(&event(record, text.as_str()));
+    }
+}
+
+impl<L: Log> Log for Logger<L> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        (metadata.level() <= self.level && !is_own(metadata.target()))
+            || self.inner.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if record.level() <= self.level {
+            self.tell(record);
+        }
+        if self.inner.enabled(record.metadata()) {
+            self.inner.log(record);
+        }
+    }
+
+    /// Commits what is recorded to the spool and flushes the inner logger. Sends nothing.
+    fn flush(&self) {
+        if let Some(sink) = &self.sink {
+            sink.flush();
+        }
+        self.inner.flush();
+    }
+}
+
+impl<L> std::fmt::Debug for Logger<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logger")
+            .field("level", &self.level)
+            .field("inner_level", &self.inner_level)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Log for Silence {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn log(&self, _: &Record<'_>) {}
+
+    fn flush(&self) {}
+}
+
+impl Tee {
+    /// No logger yet.
+    pub fn new() -> Tee {
+        Tee::default()
+    }
+
+    /// Adds a logger.
+    #[must_use]
+    pub fn and(mut self, logger: impl Log + 'static) -> Tee {
+        self.loggers.push(Box::new(logger));
+        self
+    }
+}
+
+impl Log for Tee {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.loggers.iter().any(|logger| logger.enabled(metadata))
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        for logger in &self.loggers {
+            if logger.enabled(record.metadata()) {
+                logger.log(record);
+            }
+        }
+    }
+
+    fn flush(&self) {
+        for logger in &self.loggers {
+            logger.flush();
+        }
+    }
+}
+
+impl std::fmt::Debug for Tee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tee").field("loggers", &self.loggers.len()).finish()
+    }
+}
+
+/// Keeps all that this thread logs, and its panics, out of the SMS from now on. For the worker:
+/// the client it drives logs too.
+pub(crate) fn mute_this_thread() {
+    THREAD.set(ThreadState { muted: true, ..THREAD.get() });
+}
+
+/// Whether [`mute_this_thread`] was called here.
+pub(crate) fn this_thread_is_muted() -> bool {
+    THREAD.get().muted
+}
+
+/// A record while another is formatted is still formatted itself; the next one is not.
+const MAX_NESTING: u8 = 2;
+
+#[derive(Clone, Copy)]
+struct ThreadState {
+    muted: bool,
+    formatting: u8,
+}
+
+thread_local! {
+    // Constant and without a destructor: reading it is one load.
+    static THREAD: Cell<ThreadState> =
+        const { Cell::new(ThreadState { muted: false, formatting: 0 }) };
+}
+
+/// Counts the formattings under way on this thread, for as long as it lives: also if one panics.
+struct Formatting;
+
+impl Formatting {
+    fn begin() -> Option<Formatting> {
+        let state = THREAD.get();
+        (state.formatting < MAX_NESTING).then(|| {
+            THREAD.set(ThreadState { formatting: state.formatting + 1, ..state });
+            Formatting
+        })
+    }
+}
+
+impl Drop for Formatting {
+    fn drop(&mut self) {
+        let state = THREAD.get();
+        THREAD.set(ThreadState { formatting: state.formatting.saturating_sub(1), ..state });
+    }
+}
+
+/// Whether `target` is this crate or its core, which never tell about themselves.
+fn is_own(target: &str) -> bool {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with("::");
+    match target.strip_prefix("annunciator") {
+        Some(rest) => ends(rest) || rest.strip_prefix("_core").is_some_and(ends),
+        None => false,
+    }
+}
+
+fn event<'a>(record: &'a Record<'_>, message: &'a str) -> Event<'a> {
+    let event = Event::new(level(record.level()), message).target(record.target());
+    match (record.file(), record.line()) {
+        (Some(file), Some(line)) => event.at(file, line),
+        _ => event,
+    }
+}
+
+fn level(level: log::Level) -> Level {
+    match level {
+        log::Level::Error => Level::Error,
+        log::Level::Warn => Level::Warn,
+        log::Level::Info => Level::Info,
+        log::Level::Debug => Level::Debug,
+        log::Level::Trace => Level::Trace,
+    }
+}
+
+/// No record of `log` is as grave as a panic.
+fn filter(level: Level) -> LevelFilter {
+    match level {
+        Level::Panic => LevelFilter::Off,
+        Level::Error => LevelFilter::Error,
+        Level::Warn => LevelFilter::Warn,
+        Level::Info => LevelFilter::Info,
+        Level::Debug => LevelFilter::Debug,
+        Level::Trace => LevelFilter::Trace,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
