@@ -4,6 +4,7 @@
 mod chain;
 mod config;
 mod logger;
+mod panic_hook;
 mod secret;
 mod text;
 

@@ -1,0 +1,184 @@
+//! Records panics, also of threads nobody joins.
+//!
+//! The hook that was there runs first, so that the console shows what it always shows. Then the
+//! panic is recorded above ERROR, with its message and place, through a path that never waits: the
+//! panicking thread may hold any lock. Nothing is sent here; the worker sends, or with
+//! `panic = "abort"` the next start does.
+
+use std::fmt::Write as _;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use annunciator_core::event::{Event, Level};
+
+use crate::logger::{self, Sink};
+use crate::text::{self, Text};
+
+/// Bytes of the panic's message, place and thread that are kept: together less than a slot holds,
+/// so that a long message does not push the place out.
+const MESSAGE: usize = 120;
+const FILE: usize = 40;
+const THREAD: usize = 20;
+
+/// The sinks that have a hook already.
+static HOOKED: Mutex<Vec<Weak<dyn Sink>>> = Mutex::new(Vec::new());
+
+/// Adds a hook that records panics in `sink`, behind the hook there is. A second one for the same
+/// sink does nothing, nor does one while this thread panics.
+pub(crate) fn install(sink: &Arc<dyn Sink>) {
+    if std::thread::panicking() {
+        return;
+    }
+    let mut hooked = HOOKED.lock().unwrap_or_else(PoisonError::into_inner);
+    hooked.retain(|other| other.strong_count() > 0);
+    if hooked.iter().any(|other| std::ptr::addr_eq(other.as_ptr(), Arc::as_ptr(sink))) {
+        return;
+    }
+    hooked.push(Arc::downgrade(sink));
+    let sink = Arc::clone(sink);
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        previous(info);
+        record(&*sink, info);
+    }));
+}
+
+fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
+    // A panic of the worker is contained and counted where it is caught.
+    if logger::this_thread_is_muted() {
+        return;
+    }
+    let payload = info.payload();
+    let message = payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)");
+    let thread = std::thread::current();
+    let thread = thread.name().filter(|name| *name != "main");
+    let mut text = Text::default();
+    compose(&mut text, message, info.location().map(|at| (at.file(), at.line())), thread);
+    let event = Event::new(Level::Panic, text.as_str()).target("panic");
+    sink.try_record(&match info.location() {
+        Some(at) => event.at(at.file(), at.line()),
+        None => event,
+    });
+}
+
+/// `index out of bounds, src/pump.rs:7, thread pump`.
+fn compose(text: &mut Text, message: &str, place: Option<(&str, u32)>, thread: Option<&str>) {
+    // None of these can be too long for the text, and no error matters.
+    let _ = text.write_str(text::head(message, MESSAGE));
+    if let Some((file, line)) = place {
+        let _ = write!(text, ", {}:{line}", short(file));
+    }
+    if let Some(name) = thread {
+        let _ = write!(text, ", thread {}", text::head(name, THREAD));
+    }
+}
+
+/// The end of a long path, from a separator on.
+fn short(file: &str) -> &str {
+    if file.len() <= FILE {
+        return file;
+    }
+    let end = text::tail(file, FILE);
+    end.split_once(['/', '\\']).map_or(end, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logger::testing::Ear;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    fn composed(message: &str, place: Option<(&str, u32)>, thread: Option<&str>) -> String {
+        let mut text = Text::default();
+        compose(&mut text, message, place, thread);
+        text.as_str().to_owned()
+    }
+
+    #[test]
+    fn the_place_survives_a_long_message() {
+        assert_eq!(
+            composed("boom", Some(("src/pump.rs", 7)), Some("pump")),
+            "boom, src/pump.rs:7, thread pump"
+        );
+        assert_eq!(composed("boom", None, None), "boom");
+        let registry =
+            "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/pump-1.0.0/src/lib.rs";
+        let long = composed(&"x".repeat(500), Some((registry, 70_000)), Some(&"t".repeat(99)));
+        assert!(long.contains("x, pump-1.0.0/src/lib.rs:70000, thread t"), "{long}");
+        assert!(long.len() < 200, "{}", long.len());
+    }
+
+    /// One test, since the hook is the process's.
+    #[test]
+    fn panics_are_recorded_once_after_the_previous_hook_and_without_waiting() {
+        static BEFORE: AtomicU32 = AtomicU32::new(0);
+        let default = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            BEFORE.fetch_add(1, Ordering::SeqCst);
+            default(info);
+        }));
+        let ear = Ear::new(Level::Warn);
+        let sink = Arc::clone(&ear) as Arc<dyn Sink>;
+        install(&sink);
+        install(&sink);
+        install(&(Arc::clone(&ear) as Arc<dyn Sink>));
+        ear.locked.store(true, Ordering::Relaxed);
+
+        // Only panics of threads called so count: other tests panic too.
+        let run = |name: &str, body: fn()| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+            assert!(thread.unwrap().join().is_err());
+        };
+        let heard = |name: &str| -> Vec<String> {
+            let mut all = ear.heard();
+            all.retain(|line| line.contains(&format!("thread {name}")));
+            all
+        };
+        let before = BEFORE.load(Ordering::SeqCst);
+        run("hook-literal", || panic!("a literal"));
+        run("hook-format", || panic!("formatted {}", 7));
+        run("hook-other", || panic::panic_any(7_u8));
+        run("hook-muted", || {
+            crate::logger::mute_this_thread();
+            panic!("of the worker")
+        });
+        assert!(BEFORE.load(Ordering::SeqCst) >= before + 4, "the hook that was there still runs");
+        for (name, message) in [
+            ("hook-literal", "a literal"),
+            ("hook-format", "formatted 7"),
+            ("hook-other", "(no message)"),
+        ] {
+            let lines = heard(name);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].starts_with(&format!("PANIC [panic] {message}, ")), "{lines:?}");
+            assert!(lines[0].contains("panic_hook.rs:"), "{lines:?}");
+        }
+        assert_eq!(heard("hook-muted"), Vec::<String>::new());
+
+        // A second sink gets its own hook, and the first still hears.
+        let other = Ear::new(Level::Warn);
+        install(&(Arc::clone(&other) as Arc<dyn Sink>));
+        run("hook-both", || panic!("for both"));
+        assert_eq!(heard("hook-both").len(), 1);
+        assert_eq!(other.heard().iter().filter(|line| line.contains("hook-both")).count(), 1);
+
+        // A panic while unwinding from another is caught by the inner catch; both are recorded.
+        run("hook-nested", || {
+            struct Again;
+            impl Drop for Again {
+                fn drop(&mut self) {
+                    let _ = panic::catch_unwind(|| panic!("second"));
+                }
+            }
+            let _again = Again;
+            panic!("first");
+        });
+        let nested = heard("hook-nested");
+        assert_eq!(nested.len(), 2, "{nested:?}");
+        assert!(nested[0].contains("first") && nested[1].contains("second"));
+    }
+}
