@@ -33,6 +33,7 @@ use rustls_pki_types::CertificateDer;
 pub use builder::Builder;
 pub use error::{ConfigError, Setting};
 
+use crate::health::OnError;
 use crate::secret::Secret;
 pub(crate) use endpoint::{Endpoint, Proxy};
 
@@ -241,9 +242,6 @@ pub(crate) struct Tuning {
     /// Age at which an event is dropped untold.
     pub(crate) max_age: Option<Duration>,
 }
-
-/// Called when the alerter's own trouble changes.
-pub(crate) type OnError = Arc<dyn Fn(&str) + Send + Sync>;
 
 #[cfg(test)]
 mod tests;

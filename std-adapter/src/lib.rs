@@ -3,6 +3,7 @@
 
 mod chain;
 mod config;
+mod health;
 mod logger;
 mod panic_hook;
 mod secret;
@@ -10,5 +11,8 @@ mod text;
 
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
+pub use health::{
+    Counters, DestinationHealth, FlushReport, Health, Lost, SpoolHealth, State, Trouble,
+};
 pub use logger::{Logger, Silence, Tee};
 pub use secret::Secret;

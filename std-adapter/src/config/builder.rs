@@ -10,7 +10,8 @@ use annunciator_core::event::Level;
 use annunciator_core::transport::Transport;
 
 use super::environment::Environment;
-use super::{OnError, Timing, Tuning};
+use super::{Timing, Tuning};
+use crate::health::{OnError, Trouble};
 use crate::secret::Secret;
 
 /// Default size of a spool file, in bytes.
@@ -239,10 +240,9 @@ impl Builder {
         self
     }
 
-    /// Called on a worker thread when the alerter's own trouble changes: with a sentence when it
-    /// arises or becomes another, with an empty string when it is over. Never called under a lock.
-    /// What it logs is not texted.
-    pub fn on_error(mut self, callback: impl Fn(&str) + Send + Sync + 'static) -> Builder {
+    /// Called on a worker thread when the alerter's own trouble arises, changes or ends; not again
+    /// at every attempt, and under no lock. What it logs is not texted.
+    pub fn on_error(mut self, callback: impl Fn(&Trouble<'_>) + Send + Sync + 'static) -> Builder {
         self.on_error = Some(Arc::new(callback));
         self
     }

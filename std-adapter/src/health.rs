@@ -1,0 +1,488 @@
+//! How the alerter itself is doing, for people and for a status page.
+//!
+//! A [`Health`] is a snapshot: plain values, gathered under short locks, printed by `Display` as a
+//! report of a few lines. [`Reporter`] tells the program's `on_error` callback about trouble when
+//! it arises, changes or ends, and not again at every attempt. Neither goes through `log`: what
+//! alerts must not alert about itself.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use annunciator_core::transport::Decimal;
+
+/// A snapshot of the alerter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// The NAME in the prefix of each text; empty if texts are off.
+    pub name: String,
+    /// Why no texts are sent, if none are.
+    pub disabled: Option<String>,
+    /// One entry each destination.
+    pub destinations: Vec<DestinationHealth>,
+}
+
+impl Health {
+    /// Whether every destination can be told and keeps what it cannot tell yet: nothing latched,
+    /// no spool in trouble, and texts on.
+    pub fn is_good(&self) -> bool {
+        self.disabled.is_none() && self.destinations.iter().all(DestinationHealth::is_good)
+    }
+}
+
+/// A snapshot of one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DestinationHealth {
+    /// Its name in reports: of a number the ends only.
+    pub label: String,
+    /// What it is doing.
+    pub state: State,
+    /// Events waiting to be told, merged ones counted each.
+    pub waiting: u64,
+    /// What has been done since the store began.
+    pub counters: Counters,
+    /// Where events are kept until they are told.
+    pub spool: SpoolHealth,
+    /// The last trouble in words, also if it is over.
+    pub last_trouble: Option<String>,
+    /// The account's balance as the service last gave it, in euro.
+    pub balance: Option<Decimal>,
+    /// Billed segments that a month of 31 days can cost at worst.
+    pub segments_a_month: u32,
+}
+
+impl DestinationHealth {
+    /// A destination that has done nothing yet.
+    pub fn new(label: impl Into<String>) -> DestinationHealth {
+        DestinationHealth {
+            label: label.into(),
+            state: State::Idle,
+            waiting: 0,
+            counters: Counters::default(),
+            spool: SpoolHealth::default(),
+            last_trouble: None,
+            balance: None,
+            segments_a_month: 0,
+        }
+    }
+
+    fn is_good(&self) -> bool {
+        let stuck = matches!(self.state, State::Latched { .. } | State::Disabled { .. });
+        !stuck && self.spool.trouble.is_none()
+    }
+}
+
+/// What a destination is doing. Spans are from the moment of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// Nothing to tell.
+    Idle,
+    /// Something to tell, held for company, for the interval between texts or for the budget.
+    Waiting {
+        /// When the next text is due.
+        due: Duration,
+    },
+    /// A text is on its way.
+    Sending,
+    /// The last attempt failed; the next one follows by itself.
+    BackingOff {
+        /// What failed, in words.
+        cause: String,
+        /// When the next attempt is due.
+        due: Duration,
+    },
+    /// The service refuses everything until somebody changes the configuration or the account.
+    Latched {
+        /// The refusal in words, with the fix.
+        refusal: String,
+        /// When it is probed next.
+        due: Duration,
+    },
+    /// Nothing can be sent.
+    Disabled {
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// Counts since the store began; they saturate.
+///
+/// An event is counted in `recorded` or `merged` when it arrives, and ends in `told` or in one of
+/// `lost`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Events that took a record of their own.
+    pub recorded: u64,
+    /// Events that were counted with an equal one still waiting.
+    pub merged: u64,
+    /// Events kept out on purpose: below a limit, or logged while another was formatted.
+    pub suppressed: u64,
+    /// Events that an accepted text named or counted.
+    pub told: u64,
+    /// Events that will not be told.
+    pub lost: Lost,
+    /// Texts the service accepted.
+    pub texts: u64,
+    /// Billed segments of these.
+    pub segments: u64,
+    /// Attempts of which nobody knows whether they arrived.
+    pub unknown: u64,
+    /// Attempts that failed and were repeated.
+    pub retries: u64,
+    /// Attempts that were refused for good.
+    pub refused: u64,
+    /// Times the worker was restarted after a panic in it.
+    pub restarts: u64,
+}
+
+/// Events that will not be told, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// Less grave than what took their place in a full ring.
+    pub evicted: u64,
+    /// Too old when they could have been told.
+    pub expired: u64,
+    /// The service refused their text twice.
+    pub refused: u64,
+    /// Arrived by a path that must not wait while the ring was in use.
+    pub busy: u64,
+    /// Found damaged when the store was read.
+    pub damaged: u64,
+}
+
+impl Lost {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        [self.evicted, self.expired, self.refused, self.busy, self.damaged]
+            .into_iter()
+            .fold(0, u64::saturating_add)
+    }
+}
+
+/// Where events are kept until they are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpoolHealth {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// Why there is none, or what is wrong with it: the last error in words. `None` if all is well.
+    pub trouble: Option<String>,
+    /// Whether what a log call has recorded survives the death of the program.
+    pub survives_crash: bool,
+    /// Whether what has been committed survives the loss of power.
+    pub survives_power_cut: bool,
+}
+
+/// What a flush achieved, in events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// Told since the flush began.
+    pub sent: u64,
+    /// Still to be told, and kept for the next start.
+    pub kept: u64,
+    /// Still to be told, but kept in memory alone: they end with the program.
+    pub lost: u64,
+}
+
+impl FlushReport {
+    /// Whether nothing is left to tell.
+    pub fn is_complete(&self) -> bool {
+        self.kept == 0 && self.lost == 0
+    }
+}
+
+/// Trouble of the alerter itself, as `on_error` gets it. `Display` is one line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble<'a> {
+    /// The destination it is about.
+    pub destination: &'a str,
+    /// What is wrong, in words; `None`: what was wrong is over.
+    pub what: Option<&'a str>,
+}
+
+impl fmt::Display for Trouble<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "annunciator: {}: {}", self.destination, self.what.unwrap_or("well again"))
+    }
+}
+
+/// The callback for [`Trouble`].
+pub(crate) type OnError = Arc<dyn Fn(&Trouble<'_>) + Send + Sync>;
+
+/// Tells the callback about one destination's trouble, each once.
+pub(crate) struct Reporter {
+    destination: String,
+    callback: Option<OnError>,
+    current: Mutex<Option<String>>,
+}
+
+impl Reporter {
+    pub(crate) fn new(destination: impl Into<String>, callback: Option<OnError>) -> Reporter {
+        Reporter { destination: destination.into(), callback, current: Mutex::new(None) }
+    }
+
+    /// Takes the present trouble, `None` if all is well, and calls back if that is news.
+    ///
+    /// The callback runs on this thread and under no lock; its panic ends here.
+    pub(crate) fn report(&self, what: Option<&str>) {
+        {
+            let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+            if current.as_deref() == what {
+                return;
+            }
+            *current = what.map(str::to_owned);
+        }
+        if let Some(callback) = &self.callback {
+            let trouble = Trouble { destination: &self.destination, what };
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(&trouble)));
+        }
+    }
+}
+
+/// Billed segments that 31 days can cost at worst under a budget.
+pub(crate) fn segments_a_month(per_hour: u16, per_day: u16) -> u32 {
+    (u32::from(per_hour) * 24).min(u32::from(per_day)) * 31
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.disabled {
+            return write!(f, "texts are off: {why}");
+        }
+        write!(f, "{}", self.name)?;
+        for destination in &self.destinations {
+            write!(f, "\n{destination}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DestinationHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counters { recorded, merged, suppressed, told, lost, .. } = self.counters;
+        write!(f, "{}: {}", self.label, self.state)?;
+        write!(f, "\n  events: {recorded} recorded, {merged} merged, {told} told")?;
+        write!(f, ", {} waiting", self.waiting)?;
+        if suppressed > 0 {
+            write!(f, ", {suppressed} suppressed")?;
+        }
+        if lost.total() > 0 {
+            write!(f, "\n  lost: ")?;
+            list(
+                f,
+                &[
+                    (lost.evicted, "evicted"),
+                    (lost.expired, "too old"),
+                    (lost.refused, "refused"),
+                    (lost.busy, "while busy"),
+                    (lost.damaged, "damaged"),
+                ],
+            )?;
+        }
+        let Counters { texts, segments, unknown, retries, refused, restarts, .. } = self.counters;
+        write!(f, "\n  texts: {texts} accepted, {segments} segments")?;
+        for (count, what) in [
+            (unknown, "unconfirmed"),
+            (retries, "retries"),
+            (refused, "refused"),
+            (restarts, "worker restarts"),
+        ] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        write!(f, "; at most {} segments a month", self.segments_a_month)?;
+        if let Some(balance) = self.balance {
+            write!(f, "\n  balance: {balance} EUR")?;
+        }
+        write!(f, "\n  spool: {}", self.spool)?;
+        if let Some(trouble) = &self.last_trouble {
+            write!(f, "\n  last trouble: {trouble}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            State::Idle => f.write_str("idle"),
+            State::Waiting { due } => write!(f, "next text in {}", Span(*due)),
+            State::Sending => f.write_str("sending"),
+            State::BackingOff { cause, due } => write!(f, "{cause}; next try in {}", Span(*due)),
+            State::Latched { refusal, due } => {
+                write!(f, "REFUSED: {refusal}; next probe in {}", Span(*due))
+            }
+            State::Disabled { why } => write!(f, "off: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for SpoolHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, &self.trouble) {
+            (Some(file), None) => write!(f, "{}", file.display())?,
+            (Some(file), Some(trouble)) => write!(f, "{}: {trouble}", file.display())?,
+            (None, Some(trouble)) => write!(f, "none: {trouble}")?,
+            (None, None) => f.write_str("none")?,
+        }
+        f.write_str(match (self.survives_crash, self.survives_power_cut) {
+            (true, true) => "; events survive a crash and a power cut",
+            (true, false) => "; events survive a crash",
+            (false, true) => "; events survive a power cut once committed",
+            (false, false) => "; events end with the program",
+        })
+    }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, counts: &[(u64, &str)]) -> fmt::Result {
+    let mut separator = "";
+    for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
+        write!(f, "{separator}{count} {what}")?;
+        separator = ", ";
+    }
+    Ok(())
+}
+
+/// A span for people: `850 ms`, `12 s`, `5 min`, `3 h`.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0.as_secs();
+        match secs {
+            0 => write!(f, "{} ms", self.0.as_millis()),
+            1..120 => write!(f, "{secs} s"),
+            120..7200 => write!(f, "{} min", secs / 60),
+            _ => write!(f, "{} h", secs / 3600),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_says_what_is_done_lost_and_kept() {
+        let mut one = DestinationHealth::new("+44..00");
+        one.state = State::Latched {
+            refusal: "status 4, wrong credentials: renew VONAGE_API_SECRET".to_owned(),
+            due: Duration::from_secs(300),
+        };
+        one.waiting = 2;
+        one.counters = Counters {
+            recorded: 12,
+            merged: 3,
+            told: 9,
+            suppressed: 1,
+            lost: Lost { evicted: 3, busy: 1, ..Lost::default() },
+            texts: 2,
+            segments: 4,
+            unknown: 1,
+            ..Counters::default()
+        };
+        one.balance = Decimal::parse("3.5");
+        one.spool = SpoolHealth {
+            file: Some("/var/lib/annunciator/pump.spool".into()),
+            trouble: None,
+            survives_crash: true,
+            survives_power_cut: true,
+        };
+        one.segments_a_month = segments_a_month(10, 40);
+        let mut two = DestinationHealth::new("gateway");
+        two.state = State::Waiting { due: Duration::from_millis(850) };
+        two.spool.trouble = Some("no HOME".to_owned());
+        two.last_trouble = Some("connection refused".to_owned());
+        let health =
+            Health { name: "pump".to_owned(), disabled: None, destinations: vec![one, two] };
+        assert!(!health.is_good());
+        assert_eq!(
+            health.to_string(),
+            "pump\n\
+             +44..00: REFUSED: status 4, wrong credentials: renew VONAGE_API_SECRET; next probe \
+             in 5 min\n  \
+               events: 12 recorded, 3 merged, 9 told, 2 waiting, 1 suppressed\n  \
+               lost: 3 evicted, 1 while busy\n  \
+               texts: 2 accepted, 4 segments, 1 unconfirmed; at most 1240 segments a month\n  \
+               balance: 3.50000000 EUR\n  \
+               spool: /var/lib/annunciator/pump.spool; events survive a crash and a power cut\n\
+             gateway: next text in 850 ms\n  \
+               events: 0 recorded, 0 merged, 0 told, 0 waiting\n  \
+               texts: 0 accepted, 0 segments; at most 0 segments a month\n  \
+               spool: none: no HOME; events end with the program\n  \
+               last trouble: connection refused"
+        );
+    }
+
+    #[test]
+    fn health_is_good_while_trouble_mends_itself_and_bad_when_somebody_must_act() {
+        let with = |state: State| {
+            let mut one = DestinationHealth::new("x");
+            one.state = state;
+            Health { destinations: vec![one], ..Health::default() }
+        };
+        let due = Duration::from_secs(1);
+        assert!(with(State::Idle).is_good());
+        assert!(with(State::BackingOff { cause: "no route".into(), due }).is_good());
+        assert!(!with(State::Latched { refusal: "no credit".into(), due }).is_good());
+        assert!(!with(State::Disabled { why: "x".into() }).is_good());
+        let off = Health { disabled: Some("not set: X".into()), ..Health::default() };
+        assert!(!off.is_good());
+        assert_eq!(off.to_string(), "texts are off: not set: X");
+    }
+
+    #[test]
+    fn the_callback_hears_of_changes_only_and_may_panic() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&heard);
+        let callback: OnError = Arc::new(move |trouble| {
+            notes.lock().unwrap().push(trouble.to_string());
+            if trouble.what == Some("bang") {
+                std::panic::resume_unwind(Box::new("in the callback"));
+            }
+        });
+        let reporter = Reporter::new("+44..00", Some(callback));
+        for what in [None, Some("no route"), Some("no route"), Some("401"), None, None, Some("401")]
+        {
+            reporter.report(what);
+        }
+        assert_eq!(
+            *heard.lock().unwrap(),
+            [
+                "annunciator: +44..00: no route",
+                "annunciator: +44..00: 401",
+                "annunciator: +44..00: well again",
+                "annunciator: +44..00: 401",
+            ]
+        );
+        heard.clear_poison();
+        reporter.report(Some("bang"));
+        heard.clear_poison();
+        reporter.report(None);
+        assert_eq!(heard.lock().unwrap().len(), 6, "it is called after its panic as before");
+        Reporter::new("x", None).report(Some("nobody listens"));
+    }
+
+    #[test]
+    fn the_worst_month_is_bounded_by_whichever_window_is_tighter() {
+        assert_eq!(segments_a_month(10, 40), 1240);
+        assert_eq!(segments_a_month(1, 40), 744);
+        assert_eq!(segments_a_month(u16::MAX, u16::MAX), 65_535 * 31);
+    }
+
+    #[test]
+    fn losses_add_up_without_overflow() {
+        let lost = Lost { evicted: u64::MAX, expired: 1, ..Lost::default() };
+        assert_eq!(lost.total(), u64::MAX);
+    }
+}
