@@ -123,7 +123,9 @@ impl fmt::Debug for Config {
 /// Somebody, or something, that is told.
 pub struct Destination {
     label: String,
-    store: String,
+    /// Whose events these are, across runs: the name and whom it tells. Shows the number, so it
+    /// is hashed before it becomes a file's name.
+    identity: String,
     way: Way,
 }
 
@@ -133,10 +135,8 @@ impl Destination {
         &self.label
     }
 
-    /// The stem of its files in the spool directory; differs between programs, names and
-    /// destinations, stays the same from run to run, and does not show the number.
-    pub fn store(&self) -> &str {
-        &self.store
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
     }
 }
 
@@ -202,10 +202,6 @@ pub(crate) struct Timing {
     pub(crate) request: Duration,
     /// For the guard's drop.
     pub(crate) drop: Duration,
-    /// Until an ERROR or PANIC is on disk.
-    pub(crate) commit_grave: Duration,
-    /// Until anything else is on disk.
-    pub(crate) commit_rest: Duration,
 }
 
 impl Default for Timing {
@@ -214,33 +210,26 @@ impl Default for Timing {
             connect: Duration::from_secs(5),
             request: Duration::from_secs(20),
             drop: Duration::from_secs(2),
-            commit_grave: Duration::from_millis(100),
-            commit_rest: Duration::from_secs(1),
         }
     }
 }
 
 /// Changes to the core's policy that were asked for; `None` leaves the core's default.
 ///
-/// Kept apart from the policy itself, so that the defaults stand in one place: the core.
+/// Kept apart from the policy itself, so that the defaults stand in one place: the core. The names
+/// are the core's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tuning {
-    /// Wait of the first text after quiet, ERROR.
     pub(crate) hold_error: Option<Duration>,
-    /// The same for less grave events.
-    pub(crate) hold_rest: Option<Duration>,
-    /// Least time between later digests.
-    pub(crate) interval: Option<Duration>,
-    /// What that interval doubles to.
-    pub(crate) interval_max: Option<Duration>,
-    /// Segments one digest may have.
-    pub(crate) segments_per_text: Option<u8>,
-    /// Segments an hour.
-    pub(crate) segments_per_hour: Option<u16>,
-    /// Segments a day.
-    pub(crate) segments_per_day: Option<u16>,
-    /// Age at which an event is dropped untold.
-    pub(crate) max_age: Option<Duration>,
+    pub(crate) hold_other: Option<Duration>,
+    pub(crate) gap: Option<Duration>,
+    pub(crate) gap_max: Option<Duration>,
+    pub(crate) segments: Option<u8>,
+    pub(crate) limit_hour: Option<u16>,
+    pub(crate) limit_day: Option<u16>,
+    pub(crate) expiry: Option<Duration>,
+    pub(crate) commit_error: Option<Duration>,
+    pub(crate) commit_other: Option<Duration>,
 }
 
 #[cfg(test)]

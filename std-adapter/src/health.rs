@@ -42,8 +42,8 @@ pub struct DestinationHealth {
     /// What it is doing.
     pub state: State,
     /// Events waiting to be told, merged ones counted each.
-    pub waiting: u64,
-    /// What has been done since the store began.
+    pub waiting: u32,
+    /// What has been done.
     pub counters: Counters,
     /// Where events are kept until they are told.
     pub spool: SpoolHealth,
@@ -82,13 +82,18 @@ impl DestinationHealth {
 pub enum State {
     /// Nothing to tell.
     Idle,
-    /// Something to tell, held for company, for the interval between texts or for the budget.
+    /// Something to tell, held for company or for the interval between texts.
     Waiting {
         /// When the next text is due.
         due: Duration,
     },
     /// A text is on its way.
     Sending,
+    /// The budget is spent; events are kept and condensed until it returns.
+    OutOfBudget {
+        /// When it returns.
+        due: Duration,
+    },
     /// The last attempt failed; the next one follows by itself.
     BackingOff {
         /// What failed, in words.
@@ -110,35 +115,35 @@ pub enum State {
     },
 }
 
-/// Counts since the store began; they saturate.
+/// Counts since the program started, those of [`Lost`] since the store began; they saturate.
 ///
-/// An event is counted in `recorded` or `merged` when it arrives, and ends in `told` or in one of
-/// `lost`.
+/// An event is counted in `stored` or `merged` when it arrives, and ends in `delivered` or in one
+/// of `lost`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
     /// Events that took a record of their own.
-    pub recorded: u64,
+    pub stored: u32,
     /// Events that were counted with an equal one still waiting.
-    pub merged: u64,
-    /// Events kept out on purpose: below a limit, or logged while another was formatted.
-    pub suppressed: u64,
+    pub merged: u32,
+    /// Events kept out on purpose: below the level, or logged while another was formatted.
+    pub suppressed: u32,
     /// Events that an accepted text named or counted.
-    pub told: u64,
+    pub delivered: u32,
     /// Events that will not be told.
     pub lost: Lost,
     /// Texts the service accepted.
-    pub texts: u64,
+    pub texts: u32,
     /// Billed segments of these.
-    pub segments: u64,
+    pub segments: u32,
+    /// Attempts that were certainly not sent.
+    pub retries: u32,
     /// Attempts of which nobody knows whether they arrived.
-    pub unknown: u64,
-    /// Attempts that failed and were repeated.
-    pub retries: u64,
+    pub unknown: u32,
     /// Attempts that were refused for good.
-    pub refused: u64,
+    pub refused: u32,
     /// Times the worker was restarted after a panic in it.
-    pub restarts: u64,
+    pub restarts: u32,
 }
 
 /// Events that will not be told, by reason.
@@ -146,23 +151,23 @@ pub struct Counters {
 #[non_exhaustive]
 pub struct Lost {
     /// Less grave than what took their place in a full ring.
-    pub evicted: u64,
+    pub evicted: u32,
     /// Too old when they could have been told.
-    pub expired: u64,
+    pub expired: u32,
     /// The service refused their text twice.
-    pub refused: u64,
+    pub refused: u32,
     /// Arrived by a path that must not wait while the ring was in use.
-    pub busy: u64,
+    pub busy: u32,
     /// Found damaged when the store was read.
-    pub damaged: u64,
+    pub damaged: u32,
 }
 
 impl Lost {
     /// All of them.
-    pub fn total(&self) -> u64 {
+    pub fn total(&self) -> u32 {
         [self.evicted, self.expired, self.refused, self.busy, self.damaged]
             .into_iter()
-            .fold(0, u64::saturating_add)
+            .fold(0, u32::saturating_add)
     }
 }
 
@@ -185,11 +190,11 @@ pub struct SpoolHealth {
 #[non_exhaustive]
 pub struct FlushReport {
     /// Told since the flush began.
-    pub sent: u64,
+    pub sent: u32,
     /// Still to be told, and kept for the next start.
-    pub kept: u64,
+    pub kept: u32,
     /// Still to be told, but kept in memory alone: they end with the program.
-    pub lost: u64,
+    pub lost: u32,
 }
 
 impl FlushReport {
@@ -248,11 +253,6 @@ impl Reporter {
     }
 }
 
-/// Billed segments that 31 days can cost at worst under a budget.
-pub(crate) fn segments_a_month(per_hour: u16, per_day: u16) -> u32 {
-    (u32::from(per_hour) * 24).min(u32::from(per_day)) * 31
-}
-
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(why) = &self.disabled {
@@ -268,9 +268,9 @@ impl fmt::Display for Health {
 
 impl fmt::Display for DestinationHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counters { recorded, merged, suppressed, told, lost, .. } = self.counters;
+        let Counters { stored, merged, suppressed, delivered, lost, .. } = self.counters;
         write!(f, "{}: {}", self.label, self.state)?;
-        write!(f, "\n  events: {recorded} recorded, {merged} merged, {told} told")?;
+        write!(f, "\n  events: {stored} stored, {merged} merged, {delivered} delivered")?;
         write!(f, ", {} waiting", self.waiting)?;
         if suppressed > 0 {
             write!(f, ", {suppressed} suppressed")?;
@@ -318,6 +318,9 @@ impl fmt::Display for State {
             State::Idle => f.write_str("idle"),
             State::Waiting { due } => write!(f, "next text in {}", Span(*due)),
             State::Sending => f.write_str("sending"),
+            State::OutOfBudget { due } => {
+                write!(f, "budget spent; next text in {}", Span(*due))
+            }
             State::BackingOff { cause, due } => write!(f, "{cause}; next try in {}", Span(*due)),
             State::Latched { refusal, due } => {
                 write!(f, "REFUSED: {refusal}; next probe in {}", Span(*due))
@@ -344,7 +347,7 @@ impl fmt::Display for SpoolHealth {
     }
 }
 
-fn list(f: &mut fmt::Formatter<'_>, counts: &[(u64, &str)]) -> fmt::Result {
+fn list(f: &mut fmt::Formatter<'_>, counts: &[(u32, &str)]) -> fmt::Result {
     let mut separator = "";
     for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
         write!(f, "{separator}{count} {what}")?;
@@ -381,9 +384,9 @@ mod tests {
         };
         one.waiting = 2;
         one.counters = Counters {
-            recorded: 12,
+            stored: 12,
             merged: 3,
-            told: 9,
+            delivered: 9,
             suppressed: 1,
             lost: Lost { evicted: 3, busy: 1, ..Lost::default() },
             texts: 2,
@@ -398,7 +401,7 @@ mod tests {
             survives_crash: true,
             survives_power_cut: true,
         };
-        one.segments_a_month = segments_a_month(10, 40);
+        one.segments_a_month = 1240;
         let mut two = DestinationHealth::new("gateway");
         two.state = State::Waiting { due: Duration::from_millis(850) };
         two.spool.trouble = Some("no HOME".to_owned());
@@ -411,13 +414,13 @@ mod tests {
             "pump\n\
              +44..00: REFUSED: status 4, wrong credentials: renew VONAGE_API_SECRET; next probe \
              in 5 min\n  \
-               events: 12 recorded, 3 merged, 9 told, 2 waiting, 1 suppressed\n  \
+               events: 12 stored, 3 merged, 9 delivered, 2 waiting, 1 suppressed\n  \
                lost: 3 evicted, 1 while busy\n  \
                texts: 2 accepted, 4 segments, 1 unconfirmed; at most 1240 segments a month\n  \
                balance: 3.50000000 EUR\n  \
                spool: /var/lib/annunciator/pump.spool; events survive a crash and a power cut\n\
              gateway: next text in 850 ms\n  \
-               events: 0 recorded, 0 merged, 0 told, 0 waiting\n  \
+               events: 0 stored, 0 merged, 0 delivered, 0 waiting\n  \
                texts: 0 accepted, 0 segments; at most 0 segments a month\n  \
                spool: none: no HOME; events end with the program\n  \
                last trouble: connection refused"
@@ -474,15 +477,8 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_month_is_bounded_by_whichever_window_is_tighter() {
-        assert_eq!(segments_a_month(10, 40), 1240);
-        assert_eq!(segments_a_month(1, 40), 744);
-        assert_eq!(segments_a_month(u16::MAX, u16::MAX), 65_535 * 31);
-    }
-
-    #[test]
     fn losses_add_up_without_overflow() {
-        let lost = Lost { evicted: u64::MAX, expired: 1, ..Lost::default() };
-        assert_eq!(lost.total(), u64::MAX);
+        let lost = Lost { evicted: u32::MAX, expired: 1, ..Lost::default() };
+        assert_eq!(lost.total(), u32::MAX);
     }
 }

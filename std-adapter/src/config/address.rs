@@ -11,7 +11,7 @@ const MAX_ALPHANUMERIC: usize = 11;
 
 /// Brings a destination to digits: country code first, no `+`.
 ///
-/// A leading `+` and any spaces and dashes are dropped. The error says what to write instead.
+/// A leading `+` and any spaces, dashes, dots and parentheses are dropped. The error says what to write instead.
 pub(crate) fn number(entry: &str) -> Result<String, String> {
     let digits = digits(entry)?;
     if digits.starts_with('0') {
@@ -55,12 +55,12 @@ pub(crate) fn sender(text: &str) -> Result<String, String> {
     Ok(digits)
 }
 
-/// The sender for a program called `name`: its first 11 ASCII letters and digits, or `Alert` if
+/// The sender for a program called `name`: its first 11 ASCII letters and digits, or `Alerts` if
 /// it has no letter.
 pub(crate) fn derived_sender(name: &str) -> String {
     let sender: String =
         name.chars().filter(char::is_ascii_alphanumeric).take(MAX_ALPHANUMERIC).collect();
-    if is_numeric(&sender) { "Alert".to_owned() } else { sender }
+    if is_numeric(&sender) { "Alerts".to_owned() } else { sender }
 }
 
 /// Whether the service takes `sender` for a number.
@@ -83,12 +83,15 @@ pub(crate) fn masked(number: &str) -> String {
 
 fn digits(entry: &str) -> Result<String, String> {
     let entry = entry.trim();
+    if entry.contains("(0)") {
+        return Err("leave the national (0) out: write +44 20 and not +44 (0)20".to_owned());
+    }
     let rest = entry.strip_prefix('+').unwrap_or(entry);
     let mut digits = String::with_capacity(rest.len());
     for c in rest.chars() {
         match c {
             '0'..='9' => digits.push(c),
-            ' ' | '-' | '\u{a0}' | '\u{2010}' | '\u{2011}' => {}
+            ' ' | '-' | '.' | '(' | ')' => {}
             other => {
                 return Err(format!(
                     "'{}' is no part of a number: write it as +44 7700 900000",
@@ -109,7 +112,8 @@ mod tests {
 
     #[test]
     fn numbers_are_taken_as_people_write_them() {
-        for entry in ["+44 7700 900000", "447700900000", " +44-7700-900000 ", "44 77-00 90 00 00"] {
+        for entry in ["+44 7700 900000", "447700900000", " +44-7700-900000 ", "(44) 77.00 90 00 00"]
+        {
             assert_eq!(number(entry).as_deref(), Ok("447700900000"), "{entry}");
         }
         assert_eq!(number("1234567").as_deref(), Ok("1234567"));
@@ -123,7 +127,7 @@ mod tests {
             ("07700 900000", "country code"),
             ("123456", "7 to 15"),
             ("1234567890123456", "7 to 15"),
-            ("+44 (0) 7700", "'('"),
+            ("+44 (0) 7700 900000", "national (0)"),
             ("44+7700900000", "'+'"),
             ("++447700900000", "'+'"),
             ("\u{0664}\u{0664}7700900000", "\\u{664}"),
@@ -153,8 +157,8 @@ mod tests {
     fn a_sender_is_derived_from_the_name() {
         assert_eq!(derived_sender("sampleapp"), "sampleapp");
         assert_eq!(derived_sender("pump-station north"), "pumpstation");
-        assert_eq!(derived_sender("\u{43d}\u{430}\u{441}\u{43e}\u{441}"), "Alert");
-        assert_eq!(derived_sender("4711"), "Alert", "digits alone would be taken for a number");
+        assert_eq!(derived_sender("\u{43d}\u{430}\u{441}\u{43e}\u{441}"), "Alerts");
+        assert_eq!(derived_sender("4711"), "Alerts", "digits alone would be taken for a number");
         assert_eq!(derived_sender("pump 7"), "pump7");
     }
 

@@ -200,8 +200,8 @@ impl Builder {
 
     /// How soon events are on disk: ERROR and PANIC, and the rest. Defaults: 100 ms and 1 s.
     pub fn commit_within(mut self, grave: Duration, rest: Duration) -> Builder {
-        self.timing.commit_grave = grave;
-        self.timing.commit_rest = rest;
+        self.tuning.commit_error = Some(grave);
+        self.tuning.commit_other = Some(rest);
         self
     }
 
@@ -209,34 +209,34 @@ impl Builder {
     /// Defaults: 1 s and 5 s.
     pub fn hold(mut self, error: Duration, rest: Duration) -> Builder {
         self.tuning.hold_error = Some(error);
-        self.tuning.hold_rest = Some(rest);
+        self.tuning.hold_other = Some(rest);
         self
     }
 
     /// Least time between later digests, and what it doubles to while the same goes on. Defaults:
     /// 60 s and 8 h.
     pub fn interval(mut self, least: Duration, longest: Duration) -> Builder {
-        self.tuning.interval = Some(least);
-        self.tuning.interval_max = Some(longest);
+        self.tuning.gap = Some(least);
+        self.tuning.gap_max = Some(longest);
         self
     }
 
     /// Billed segments that one digest may have, 1 to 6. Default: 2.
     pub fn segments_per_text(mut self, segments: u8) -> Builder {
-        self.tuning.segments_per_text = Some(segments);
+        self.tuning.segments = Some(segments);
         self
     }
 
     /// Billed segments an hour and a day, for each destination. Defaults: 10 and 40.
     pub fn budget(mut self, per_hour: u16, per_day: u16) -> Builder {
-        self.tuning.segments_per_hour = Some(per_hour);
-        self.tuning.segments_per_day = Some(per_day);
+        self.tuning.limit_hour = Some(per_hour);
+        self.tuning.limit_day = Some(per_day);
         self
     }
 
     /// Age at which an event that could not be told is dropped and counted. Default: 3 days.
     pub fn max_age(mut self, age: Duration) -> Builder {
-        self.tuning.max_age = Some(age);
+        self.tuning.expiry = Some(age);
         self
     }
 

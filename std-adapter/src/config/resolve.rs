@@ -150,13 +150,14 @@ impl Builder {
             }
             (false, false) => {}
         }
-        // A colon would end the key early in a Basic header.
-        if !key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
-            let problem = "the API key is letters and digits: copy it from the Vonage dashboard";
+        if key.len() != 8 || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            let problem = "an API key is 8 letters and digits: copy it from the Vonage dashboard, \
+                           without blanks and quotes";
             return Err(ConfigError::invalid(settings[0], problem));
         }
-        if secret.expose().chars().any(char::is_control) {
-            let problem = "the API secret holds a line break or a control character: remove it";
+        if !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            let problem = "an API secret has printable ASCII characters only: was a blank or a \
+                           line end copied along?";
             return Err(ConfigError::invalid(settings[1], problem));
         }
         Ok(Some(Credentials { key, secret, in_body: self.credentials_in_body }))
@@ -295,13 +296,13 @@ impl Builder {
             ("connect_timeout", Some(timing.connect), true),
             ("request_timeout", Some(timing.request), true),
             ("drop_timeout", Some(timing.drop), false),
-            ("commit_within", Some(timing.commit_grave), false),
-            ("commit_within", Some(timing.commit_rest), false),
+            ("commit_within", tuning.commit_error, false),
+            ("commit_within", tuning.commit_other, false),
             ("hold", tuning.hold_error, false),
-            ("hold", tuning.hold_rest, false),
-            ("interval", tuning.interval, false),
-            ("interval", tuning.interval_max, false),
-            ("max_age", tuning.max_age, true),
+            ("hold", tuning.hold_other, false),
+            ("interval", tuning.gap, false),
+            ("interval", tuning.gap_max, false),
+            ("max_age", tuning.expiry, true),
         ];
         for (method, span, positive) in spans {
             let Some(span) = span else { continue };
@@ -312,17 +313,17 @@ impl Builder {
                 return refuse(method, "a year is the longest".to_owned());
             }
         }
-        if tuning.interval > tuning.interval_max {
+        if tuning.gap > tuning.gap_max {
             return refuse("interval", "the least is greater than the longest".to_owned());
         }
         if !SPOOL_SIZES.contains(&self.spool_size) {
             let (least, most) = (SPOOL_SIZES.start() / 1024, SPOOL_SIZES.end() / 1024);
             return refuse("spool_size", format!("take {least} KiB to {most} KiB"));
         }
-        if tuning.segments_per_text.is_some_and(|segments| !(1..=6).contains(&segments)) {
+        if tuning.segments.is_some_and(|segments| !(1..=6).contains(&segments)) {
             return refuse("segments_per_text", "take 1 to 6 segments".to_owned());
         }
-        if tuning.segments_per_hour == Some(0) || tuning.segments_per_day == Some(0) {
+        if tuning.limit_hour == Some(0) || tuning.limit_day == Some(0) {
             return refuse("budget", "a budget of zero would never tell anything".to_owned());
         }
         Ok(())
@@ -342,7 +343,7 @@ fn destinations(
             label = format!("{label} #{}", destinations.len() + 1);
         }
         let way = Way::Vonage { number: number.clone() };
-        destinations.push(Destination { label, store: store(name, number), way });
+        destinations.push(Destination { label, identity: format!("{name}\n{number}"), way });
     }
     for (label, transport) in transports {
         let taken = destinations.iter().any(|other| other.label == label);
@@ -352,18 +353,8 @@ fn destinations(
                 format!("the label {label:?} is empty or taken: give each transport its own"),
             ));
         }
-        let store = store(name, &label);
-        destinations.push(Destination { label, store, way: Way::Own(transport) });
+        let identity = format!("{name}\n{label}");
+        destinations.push(Destination { label, identity, way: Way::Own(transport) });
     }
     Ok(destinations)
-}
-
-/// A file name's stem for one destination of one name: readable, then 32 bits of FNV-1a over both.
-fn store(name: &str, identity: &str) -> String {
-    let hash = name
-        .bytes()
-        .chain([0])
-        .chain(identity.bytes())
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("{}-{hash:08x}", address::derived_sender(name).to_ascii_lowercase())
 }
