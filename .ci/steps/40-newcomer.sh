@@ -1,0 +1,11 @@
+# The README's two commands, as they stand there.
+set -euo pipefail
+source .ci/lib/say.sh
+
+for command in 'cargo run --example sample_app' 'cargo test'; do
+    grep -qxF "$command" README.md || die "README.md does not show the command: $command"
+done
+unset VONAGE_API_KEY VONAGE_API_SECRET ALERT_PHONE_NUMBER
+run cargo run --example sample_app
+run cargo test
+git diff --quiet -- Cargo.lock || die "the commands have changed Cargo.lock"
