@@ -22,7 +22,7 @@ bare_metal_tools() {
         break
     done
     # Sizes, disassembly and line tables, to name what a failed proof has found.
-    debian llvm binutils-arm-none-eabi
+    command_or_debian llvm-objdump llvm
 }
 
 # bare_cargo TARGET SUBCOMMAND ARGUMENTS...

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Proves by linking that no panic can be reached; see README.md beside this.
+#
+#   proofs/no-panic/prove.sh                           every target and setting of CI
+#   proofs/no-panic/prove.sh thumbv7m-none-eabi s      one of them
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source .ci/lib/say.sh
+source .ci/lib/install.sh
+source .ci/lib/bare-metal.sh
+
+export CARGO_TARGET_DIR=$PWD/target/no-panic
+SYMBOL=a_panic_can_be_reached
+
+main() {
+    bare_metal_tools
+    if (($# == 2)); then
+        prove "$1" "$2"
+        return
+    fi
+    local target failed=0
+    for target in "${BARE_TARGETS[@]}"; do
+        prove "$target" s || failed=1
+    done
+    prove "${BARE_TARGETS[0]}" 3 || failed=1
+    return $failed
+}
+
+# prove TARGET LEVEL: the program links, and the control does not.
+prove() {
+    proven "no_panic::$1 at $2" links "$@" || { explain "$@"; return 1; }
+    proven "no_panic::$1 at $2, control" control_fails "$@"
+}
+
+links() {
+    build "$@" 2>&1
+}
+
+# The control has to fail, and for the one reason that counts.
+control_fails() {
+    local output
+    if output=$(build "$@" --features control 2>&1); then
+        echo "the control links although it contains a panic: the proof proves nothing"
+        return 1
+    fi
+    grep -q "undefined symbol: $SYMBOL" <<<"$output" || { echo "$output"; return 1; }
+}
+
+explain() {
+    say "the ways to a panic, innermost call first:"
+    build "$@" --features explain --quiet
+    proofs/no-panic/why.sh "$CARGO_TARGET_DIR/$1/release/no-panic"
+}
+
+# build TARGET LEVEL ARGUMENTS...
+build() {
+    local target=$1 level=$2
+    shift 2
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=$level bare_cargo "$target" build --release --locked \
+        --manifest-path proofs/no-panic/Cargo.toml "$@"
+}
+
+main "$@"
