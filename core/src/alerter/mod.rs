@@ -27,7 +27,7 @@ mod stats;
 
 pub use policy::Policy;
 pub use recover::{Origin, Setup};
-pub use stats::{Activity, Stats};
+pub use stats::{Activity, LostEvents, Stats};
 
 use crate::digest::{Digest, Group};
 use crate::event::{Entry, Event, Level};
@@ -189,6 +189,17 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
         let now = self.kept(now);
         let admission = self.ring.admit(entry, tick(now));
+        self.admitted(now, entry, admission)
+    }
+
+    /// Admits an event that was reported `count` times elsewhere.
+    pub(crate) fn admit_counted(&mut self, now: Instant, entry: &Entry, count: u32) -> Admission {
+        let now = self.kept(now);
+        let admission = self.ring.admit_counted(entry, tick(now), count);
+        self.admitted(now, entry, admission)
+    }
+
+    fn admitted(&mut self, now: Instant, entry: &Entry, admission: Admission) -> Admission {
         self.counters.admitted(admission);
         self.schedule_commit(now, entry.level);
         match admission {
@@ -209,9 +220,15 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     fn suppress(&mut self) -> Admission {
-        self.state.tally.suppressed = self.state.tally.suppressed.saturating_add(1);
-        self.counters.admitted(Admission::Suppressed);
+        self.count_suppressed(1);
         Admission::Suppressed
+    }
+
+    /// Counts events that were kept out on purpose before they came here.
+    pub fn count_suppressed(&mut self, events: u32) {
+        let suppressed = &mut self.state.tally.suppressed;
+        *suppressed = suppressed.saturating_add(events);
+        self.counters.suppressed(events);
     }
 
     /// Counts events that never reached [`record`](Alerter::record): given up by a path that must
@@ -245,6 +262,11 @@ impl<'a, M: Memory> Alerter<'a, M> {
         let now = self.kept(now);
         self.due.held = self.due.held.min(self.due.earliest.max(now));
         self.commit.due = self.commit.due.min(now);
+    }
+
+    /// Has what is recorded committed to storage now. Sends nothing.
+    pub fn commit(&mut self, now: Instant) {
+        self.commit.due = self.commit.due.min(self.kept(now));
     }
 
     /// Forgets backoff and latch: something has changed for the better.
@@ -289,8 +311,20 @@ impl<'a, M: Memory> Alerter<'a, M> {
         self.given(send.min(self.commit_at()))
     }
 
+    /// Whether nothing is under way and nothing will be before `until`: what a flush waits for.
+    /// Events may still wait, for their interval, the budget or the service.
+    pub fn is_settled(&self, until: Instant) -> bool {
+        let rests = matches!(self.phase, Phase::Idle) && !self.ring.reclaims();
+        rests && !self.commit.is_pending() && self.poll_at() > until
+    }
+
     fn idle(&self) -> Step {
         Step::Idle { until: self.poll_at() }
+    }
+
+    /// The ring memory, for whoever keeps it in its place. Its bytes must not change.
+    pub fn memory_mut(&mut self) -> &mut M {
+        self.ring.memory_mut()
     }
 
     /// The ring memory, to look at.

@@ -3,7 +3,7 @@
 use super::commit::Commit;
 use super::{Alerter, Buffers, NEVER, PREFIX_MAX, Phase, Policy};
 use crate::digest::Digest;
-use crate::event::{Level, head};
+use crate::event::{Entry, Level, head};
 use crate::memory::Memory;
 use crate::retry::Retry;
 use crate::ring::Ring;
@@ -109,6 +109,19 @@ impl<'a, M: Memory> Alerter<'a, M> {
             alerter.schedule_commit(now, Level::Warn);
         }
         alerter
+    }
+
+    /// Takes over what the bytes of another ring still hold, as if it were reported now; returns
+    /// the number of events. Losses that no text of that ring has told are told by this one.
+    pub fn adopt(&mut self, now: Instant, bytes: &[u8]) -> u32 {
+        let other = state::find(bytes).map_or_else(State::default, |at| State::read(bytes, at));
+        let mut events = 0_u32;
+        Ring::<M>::read_foreign(bytes, other.consumed, |record| {
+            events = events.saturating_add(record.count);
+            let entry = Entry::of_record(&record);
+            self.admit_counted(now, &entry, record.count);
+        });
+        events
     }
 
     /// An attempt was noted and its answer was not: it may have been sent.

@@ -29,10 +29,13 @@ impl Counters {
         let count = match admission {
             Admission::Stored => &mut self.stored,
             Admission::Merged => &mut self.merged,
-            Admission::Suppressed => &mut self.suppressed,
-            Admission::Lost => return,
+            Admission::Suppressed | Admission::Lost => return,
         };
         *count = count.saturating_add(1);
+    }
+
+    pub(super) fn suppressed(&mut self, events: u32) {
+        self.suppressed = self.suppressed.saturating_add(events);
     }
 
     pub(super) fn accepted(&mut self, segments: u8, events: u32, code: Code) {
@@ -78,6 +81,22 @@ pub enum Activity {
     OutOfBudget(Instant),
 }
 
+/// Events lost over the life of the ring, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LostEvents {
+    /// Given up, or not taken, because the ring was full of graver ones.
+    pub evicted: u32,
+    /// Too old to be told.
+    pub expired: u32,
+    /// Refused by the service for their content, twice.
+    pub refused: u32,
+    /// Found damaged at a start.
+    pub damaged: u32,
+    /// Counted by [`Alerter::count_lost`].
+    pub aside: u32,
+}
+
 /// A snapshot; counts saturate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -110,7 +129,9 @@ pub struct Stats {
     pub storage_failing: bool,
     /// Events lost over the life of the ring, for whatever reason.
     pub lost: u32,
-    /// Of them, those that no accepted text has told yet.
+    /// The same by reason.
+    pub losses: LostEvents,
+    /// Of all lost, those that no accepted text has told yet.
     pub lost_untold: u32,
     /// Events that wait or are in flight now.
     pub waiting: u32,
@@ -135,6 +156,15 @@ impl<M: Memory> Alerter<'_, M> {
     pub fn stats(&self) -> Stats {
         let counters = &self.counters;
         let lost = self.losses();
+        let tally = &self.state.tally;
+        let told_apart = [tally.expired, tally.refused, tally.damaged, tally.aside];
+        let losses = LostEvents {
+            evicted: told_apart.into_iter().fold(lost, u32::saturating_sub),
+            expired: tally.expired,
+            refused: tally.refused,
+            damaged: tally.damaged,
+            aside: tally.aside,
+        };
         Stats {
             activity: self.activity(),
             stored: counters.stored,
@@ -150,6 +180,7 @@ impl<M: Memory> Alerter<'_, M> {
             storage_failures: counters.storage_failures,
             storage_failing: self.commit.failures() > 0,
             lost,
+            losses,
             lost_untold: lost.saturating_sub(self.state.tally.told),
             waiting: self.waiting(),
             boots: self.state.boots,

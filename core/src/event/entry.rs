@@ -4,7 +4,7 @@
 //! section. One pass over the bytes yields [`Entry::key`], which is both the identity that equal
 //! events share and the check that guards the bytes in the slot.
 
-use super::{Event, Level};
+use super::{Event, Level, Record};
 use crate::hash;
 
 /// Bytes of text a slot holds: message, target and file name together.
@@ -59,6 +59,20 @@ impl Entry {
             Some(_) => hash::site(event.level as u8, file, line),
             None => hash::wording(event.level as u8, target, message),
         };
+        entry
+    }
+
+    /// The entry that a record was made of.
+    pub(crate) fn of_record(record: &Record<'_>) -> Entry {
+        let event = Event::new(record.level, record.message).target(record.target);
+        let mut entry = Entry::new(&match record.site {
+            Some(site) => event.at(site.file, site.line),
+            None => event,
+        });
+        if record.cut {
+            entry.cut = true;
+            entry.key = hash::key(entry.meta(), entry.line, entry.text());
+        }
         entry
     }
 

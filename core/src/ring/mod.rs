@@ -195,18 +195,39 @@ impl<'a, M: Memory> Ring<'a, M> {
             .index
             .find(&self.memory, entry.key, |view| view.seq() > pinned && view.holds(entry));
         match equal {
-            Some(slot) => self.merge(slot),
+            Some(slot) => self.merge(slot, 1),
             None => self.store(entry, tick),
         }
     }
 
-    fn merge(&mut self, slot: u16) -> Admission {
+    /// Admits an event that was reported `count` times before it came here.
+    pub(crate) fn admit_counted(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
+        let admission = self.admit(entry, tick);
+        if admission == Admission::Lost {
+            return self.turn_away(count.saturating_sub(1));
+        }
+        let pinned = self.pinned;
+        let slot = self
+            .index
+            .find(&self.memory, entry.key, |view| view.seq() > pinned && view.holds(entry));
+        if let (Some(slot), Some(more)) = (slot, count.checked_sub(1).filter(|more| *more > 0)) {
+            self.merge(slot, more);
+        }
+        admission
+    }
+
+    fn merge(&mut self, slot: u16, more: u32) -> Admission {
         let Some(view) = view(&self.memory, slot) else { return Admission::Lost };
-        let (seq, count) = (view.seq(), view.count());
-        if count < u32::MAX {
-            let count = count + 1;
+        // Only an odd step changes cells; the cell of the old count must stay.
+        let last = u32::from(more.is_multiple_of(2));
+        let (seq, old) = (view.seq(), view.count());
+        let count = old.checked_add(more - last).unwrap_or(old);
+        if count > old {
             self.memory.put(at(slot) + slot::cell_at(count), &slot::cell(seq, count));
             self.index.set_dirty(slot, true);
+        }
+        if last > 0 && more > 0 {
+            return self.merge(slot, last);
         }
         Admission::Merged
     }
@@ -351,6 +372,33 @@ impl<'a, M: Memory> Ring<'a, M> {
     /// Whether dead records wait to be freed.
     pub(crate) fn reclaims(&self) -> bool {
         self.reclaim != NIL
+    }
+
+    /// Hands every record that `bytes` of another ring still hold to `each`, in order of arrival.
+    pub(crate) fn read_foreign(bytes: &[u8], consumed: u64, mut each: impl FnMut(Record<'_>)) {
+        let slots = slots(bytes.len()).min(usize::from(NIL)) as u16;
+        let live = |slot: u16| {
+            let view = view(bytes, slot)?;
+            (view.seq() > consumed && !view.is_free() && view.is_valid()).then_some(view)
+        };
+        let displaced = |slot: u16, seq: u64| {
+            let mut all = (0..slots).filter_map(live);
+            all.any(|other| other.victim() == Some(slot) && other.seq() > seq)
+        };
+        let mut last = consumed;
+        loop {
+            let next = (0..slots)
+                .filter_map(|slot| Some((live(slot)?.seq(), slot)))
+                .filter(|(seq, _)| *seq > last)
+                .min();
+            let Some((seq, slot)) = next else { return };
+            last = seq;
+            if let Some(record) =
+                live(slot).and_then(View::record).filter(|_| !displaced(slot, seq))
+            {
+                each(record);
+            }
+        }
     }
 
     /// Number of slots.
