@@ -58,8 +58,15 @@
 //! assert_eq!(composed.segments, 1);
 //! ```
 
+mod collect;
+mod group;
+mod plan;
+mod write;
+
+pub use group::Group;
+
 use crate::event::{Level, Record};
-use crate::gsm7::Encoding;
+use crate::gsm7::{Encoding, Pen};
 pub use crate::gsm7::{Fallback, text_bytes};
 
 /// How much of an event may be told.
@@ -117,6 +124,10 @@ impl<'a> Spec<'a> {
     pub const fn trailing(mut self, count: u8) -> Spec<'a> {
         self.trailing = count;
         self
+    }
+
+    const fn notes(&self) -> u8 {
+        self.leading.saturating_add(self.trailing)
     }
 }
 
@@ -179,71 +190,66 @@ pub struct Composed {
     pub more: u32,
 }
 
-/// One group of a batch: scratch of the digest, lent by the caller.
-///
-/// Sixteen to thirty-two entries serve; two segments hardly hold more names.
-#[derive(Debug, Clone, Copy)]
-pub struct Group {
-    key: u32,
-    first_seq: u32,
-    last_seq: u32,
-    events: u32,
-    first_slot: u16,
-    last_slot: u16,
-    records: u16,
-    level: u8,
-    flags: u8,
-}
-
-impl Group {
-    /// An entry without a group.
-    pub const EMPTY: Group = Group {
-        key: 0,
-        first_seq: 0,
-        last_seq: 0,
-        events: 0,
-        first_slot: 0,
-        last_slot: 0,
-        records: 0,
-        level: 0,
-        flags: 0,
-    };
-
-    const TOLD: u8 = 1;
-    const NAMED: u8 = 2;
-
-    /// Identity of the group: [`Record::group`].
-    pub const fn key(&self) -> u32 {
-        self.key
-    }
-
-    /// How grave its events are.
-    pub const fn level(&self) -> Level {
-        match Level::from_byte(self.level) {
-            Some(level) => level,
-            None => Level::Error,
-        }
-    }
-
-    /// How many events of it the batch has.
-    pub const fn events(&self) -> u32 {
-        self.events
-    }
-
-    /// Whether the text names it; else its events are within `+12 more`.
-    pub const fn is_named(&self) -> bool {
-        self.flags & Group::NAMED != 0
-    }
-}
-
 /// The machine. Small; lives in the alerter.
 #[derive(Debug, Clone, Copy)]
 pub struct Digest {
+    stage: Stage,
     want: Want,
+    pen: Pen,
+    /// Entries in use.
     used: u16,
-    next: u16,
-    len: u16,
-    more: u32,
+    /// There were more groups than entries.
+    overflow: bool,
+    /// The latest record of the gravest level: it stands for what is going on now.
+    latest: Option<(Level, u32, u32, bool)>,
+    /// Events of the batch, and those of them that no item names (yet).
+    total: u32,
+    unnamed: u32,
+    /// Position in the groups, in the notes, among the records of a group or the runs of the head.
+    index: u16,
+    note: u8,
+    part: u8,
+    /// Position within what was supplied; nothing of it was seen yet.
+    piece: u8,
+    offset: u32,
+    fresh: bool,
+    /// Units left to give away, for the notes and for all the rest.
+    note_room: u16,
+    room: u16,
+    /// The records are told one by one, in the order of their arrival, and what that needs.
+    plain: bool,
+    plain_units: u32,
+    /// The last sequence told so.
+    told_seq: Option<u32>,
+    /// Everything is told in full and there is room for more.
+    extras: bool,
+    /// Something stands after the prefix.
+    begun: bool,
+}
+
+/// What the next [`Digest::step`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Stage {
+    /// The caller adds the records; for the second time.
+    Walk,
+    Recount,
+    /// The groups are put in order of rank, one a step.
+    Order,
+    /// What everything needs is measured: prefix, notes, first message of each group.
+    SizeHead,
+    SizeNote,
+    SizeBody,
+    /// Who is named, and who gets more than a name, in several rounds.
+    Name,
+    Raise,
+    /// The text is written.
+    Head,
+    Leading,
+    Item,
+    Latest,
+    Plain,
+    Trailing,
+    Done,
 }
 
 impl Default for Digest {
@@ -255,7 +261,29 @@ impl Default for Digest {
 impl Digest {
     /// A machine at its beginning: it wants [`Want::Walk`].
     pub const fn new() -> Digest {
-        Digest { want: Want::Walk, used: 0, next: 0, len: 0, more: 0 }
+        Digest {
+            stage: Stage::Walk,
+            want: Want::Walk,
+            pen: Pen::new(Encoding::Gsm7, Fallback::Unicode, true),
+            used: 0,
+            overflow: false,
+            latest: None,
+            total: 0,
+            unnamed: 0,
+            index: 0,
+            note: 0,
+            part: 0,
+            piece: 0,
+            offset: 0,
+            fresh: true,
+            note_room: 0,
+            room: 0,
+            plain: false,
+            plain_units: 0,
+            told_seq: None,
+            extras: false,
+            begun: false,
+        }
     }
 
     /// Begins anew, whatever was under way.
@@ -268,36 +296,20 @@ impl Digest {
         self.want
     }
 
-    /// The groups found so far; after [`Want::Done`] those of the text.
+    /// The groups of the batch, once [`Want::Walk`] is over; in order of rank when the text is
+    /// complete.
     pub fn groups<'g>(&self, groups: &'g [Group]) -> &'g [Group] {
         groups.get(..usize::from(self.used)).unwrap_or(groups)
     }
 
     /// Takes notice of one record of the batch; `told` if its group has been told before and may
-    /// shrink to a count where room is short. Only while [`Want::Walk`] stands.
+    /// shrink to a count where room is short (the same for all records of a group). Does nothing
+    /// unless [`Want::Walk`] stands.
     ///
     /// Work: one look at each entry of `groups`.
     pub fn add(&mut self, groups: &mut [Group], slot: u16, record: &Record<'_>, told: bool) {
-        let known = usize::from(self.used);
-        let seq = record.seq as u32;
-        if let Some(group) = groups.iter_mut().take(known).find(|g| g.key == record.group) {
-            group.events = group.events.saturating_add(record.count);
-            group.records = group.records.saturating_add(1);
-        } else if let Some(group) = groups.get_mut(known) {
-            *group = Group {
-                key: record.group,
-                first_seq: seq,
-                last_seq: seq,
-                events: record.count,
-                first_slot: slot,
-                last_slot: slot,
-                records: 1,
-                level: record.level as u8,
-                flags: if told { Group::TOLD } else { 0 },
-            };
-            self.used = self.used.saturating_add(1);
-        } else {
-            self.more = self.more.saturating_add(record.count);
+        if self.want == Want::Walk {
+            self.collect(groups, slot, record, told);
         }
     }
 
@@ -305,6 +317,8 @@ impl Digest {
     ///
     /// `spec`, `groups` and `text` are the same at each call of one digest. A supply other than
     /// the one wanted counts as a record that is gone or an empty note.
+    ///
+    /// Work: one look at each entry of `groups`, or a few dozen characters.
     pub fn step(
         &mut self,
         spec: &Spec<'_>,
@@ -312,52 +326,50 @@ impl Digest {
         supply: Supply<'_>,
         text: &mut [u8],
     ) {
-        match (self.want, supply) {
-            (Want::Done(_), _) => return,
-            (Want::Walk, _) => self.write(text, spec.prefix),
-            (Want::Record(_), Supply::Record(Some(record))) => {
-                if self.next > 1 {
-                    self.write(text, ", ");
-                }
-                self.write(text, record.level.name());
-                self.write(text, ": ");
-                self.write(text, record.message);
-            }
-            (_, Supply::Note(pieces)) => {
-                for piece in pieces {
-                    match piece {
-                        Piece::Text(words) => self.write(text, words),
-                        Piece::Number(12) => self.write(text, ", 12"),
-                        _ => {}
-                    }
-                }
-            }
-            _ => {}
-        }
-        self.want = if let Some(group) =
-            groups.get(usize::from(self.next)).filter(|_| self.next < self.used)
-        {
-            self.next += 1;
-            Want::Record(group.first_slot)
-        } else if spec.trailing > 0 && self.want != Want::Note(0) {
-            Want::Note(0)
-        } else {
-            Want::Done(Composed {
-                len: self.len,
-                encoding: Encoding::Gsm7,
-                segments: 1,
-                named: groups.iter().take(usize::from(self.used)).map(|g| g.events).sum(),
-                more: self.more,
-            })
+        let entries = groups.len().min(usize::from(self.used));
+        let groups = groups.get_mut(..entries).unwrap_or_default();
+        let record = match supply {
+            Supply::Record(record) => record,
+            _ => None,
         };
+        let note = match supply {
+            Supply::Note(pieces) => pieces,
+            _ => &[],
+        };
+        match self.stage {
+            Stage::Walk | Stage::Recount => self.end_walk(groups),
+            Stage::Order => self.order(spec, groups),
+            Stage::SizeHead => self.size_head(spec, groups),
+            Stage::SizeNote => self.size_note(spec, groups, note),
+            Stage::SizeBody => self.size_body(spec, groups, record),
+            Stage::Name => self.name(groups),
+            Stage::Raise => self.raise(spec, groups),
+            Stage::Head => self.head(spec, groups, text),
+            Stage::Leading | Stage::Trailing => self.write_note(spec, groups, note, text),
+            Stage::Item => self.item(spec, groups, record, text),
+            Stage::Latest => self.latest(spec, groups, record, text),
+            Stage::Plain => self.plain(spec, groups, record, text),
+            Stage::Done => {}
+        }
+        if self.pen.must_be_ucs2()
+            && self.stage >= Stage::Head
+            && spec.fallback == Fallback::Unicode
+        {
+            self.size(spec, groups, Encoding::Ucs2);
+        }
     }
 
-    fn write(&mut self, text: &mut [u8], words: &str) {
-        for byte in words.bytes() {
-            if let Some(cell) = text.get_mut(usize::from(self.len)) {
-                *cell = byte;
-                self.len += 1;
-            }
-        }
+    /// Goes over to a stage, at the beginning of what is supplied to it.
+    fn go(&mut self, stage: Stage, want: Want) {
+        self.stage = stage;
+        self.want = want;
+        self.piece = 0;
+        self.offset = 0;
+        self.fresh = true;
+    }
+
+    /// Units the whole text may have.
+    fn capacity(&self, spec: &Spec<'_>) -> u16 {
+        self.pen.encoding().capacity(spec.segments.clamp(1, 6))
     }
 }

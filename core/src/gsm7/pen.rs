@@ -85,9 +85,11 @@ pub(crate) struct Pen {
     /// room for the mark.
     word: Place,
     cluster: Place,
-    /// Units at which the run began that [`Pen::cut`] may shorten, and that it may reach.
-    start: u16,
+    /// Where the run began that [`Pen::cut`] may shorten, and the units that it may reach.
+    start: Place,
     limit: u16,
+    /// Units at which writing ends; beyond the limit only in a dry run, which goes on to measure.
+    wall: u16,
     encoding: Encoding,
     replace: bool,
     /// White space becomes one space, written when something follows it.
@@ -108,8 +110,9 @@ impl Pen {
             at: Place::START,
             word: Place::START,
             cluster: Place::START,
-            start: 0,
+            start: Place::START,
             limit: u16::MAX,
+            wall: u16::MAX,
             encoding,
             replace: matches!(fallback, Fallback::Replace),
             collapse,
@@ -120,7 +123,7 @@ impl Pen {
         }
     }
 
-    /// Back to the start of an empty text, with a limit; a `dry` pen counts and writes nothing.
+    /// Back to the start of an empty text. A `dry` pen counts and writes nothing.
     pub(crate) fn restart(&mut self, dry: bool, limit: u16) {
         self.at = Place::START;
         self.white = false;
@@ -128,12 +131,18 @@ impl Pen {
         self.limit(limit);
     }
 
+    /// Measures on to `wall`, while the places to cut are those of the limit.
+    pub(crate) fn measure_to(&mut self, wall: u16) {
+        self.wall = wall;
+    }
+
     /// Begins a run that may reach `limit` units, counted from the start of the text.
     pub(crate) fn limit(&mut self, limit: u16) {
         self.word = self.at;
         self.cluster = self.at;
-        self.start = self.units();
+        self.start = self.at;
         self.limit = limit;
+        self.wall = limit;
         self.joins = false;
         self.full = false;
     }
@@ -229,28 +238,50 @@ impl Pen {
         }
     }
 
-    /// Begins the next item: a comma and a space are due.
-    pub(crate) fn comma(&mut self, buf: &mut [u8]) {
+    /// Writes a mark that follows the last word without a space.
+    pub(crate) fn punctuate(&mut self, mark: u8, buf: &mut [u8]) {
         self.white = false;
-        self.put(',', buf);
+        self.put(char::from(mark), buf);
+    }
+
+    /// A space is due before the next word.
+    pub(crate) fn owe_space(&mut self) {
         self.white = true;
     }
 
-    /// Takes back what the run wrote.
-    pub(crate) fn undo(&mut self, to: &Pen) {
-        *self = *to;
+    /// Writes the mark of a cut made earlier.
+    pub(crate) fn mark(&mut self, buf: &mut [u8]) {
+        self.white = false;
+        self.words("...", buf);
+    }
+
+    /// Ends a run: cuts it if it did not fit, and takes it back if it wrote no more than its lead
+    /// of so many units.
+    pub(crate) fn close(&mut self, lead: u16, buf: &mut [u8]) {
+        if self.full {
+            self.cut(buf);
+        }
+        if self.run_units() <= lead {
+            self.at = self.start;
+        }
+    }
+
+    /// Units written in this run.
+    pub(crate) fn run_units(&self) -> u16 {
+        self.units().saturating_sub(self.units_of(&self.start))
     }
 
     /// Ends a run that did not fit: goes back to the last word that leaves room for the mark, or
     /// if that is far back to the last character, and writes the mark.
     pub(crate) fn cut(&mut self, buf: &mut [u8]) {
-        let word = self.units_of(&self.word).saturating_sub(self.start);
-        let cluster = self.units_of(&self.cluster).saturating_sub(self.start);
+        let start = self.units_of(&self.start);
+        let word = self.units_of(&self.word).saturating_sub(start);
+        let cluster = self.units_of(&self.cluster).saturating_sub(start);
         self.at = if word >= cluster / 2 && word > 0 { self.word } else { self.cluster };
         self.full = false;
         self.white = false;
         if self.units() <= self.limit.saturating_sub(MARK) {
-            self.words("...", buf);
+            self.mark(buf);
         }
     }
 
@@ -288,7 +319,7 @@ impl Pen {
     fn raw(&mut self, c: char, buf: &mut [u8]) {
         let mut next = self.at;
         next.count.push(c);
-        if self.units_of(&next) > self.limit {
+        if self.units_of(&next) > self.wall {
             self.full = true;
             return;
         }

@@ -1,0 +1,92 @@
+//! From records to groups, in order of rank.
+//!
+//! The records come in the order of their slots, not of their arrival, and the same groups with
+//! the same counts must come out of any order. So when the entries do not suffice, the first walk
+//! only finds out which groups are kept (the best by rank, and the one with the latest record of
+//! the gravest level), and a second walk counts.
+
+use super::group::before;
+use super::{Digest, Group, Spec, Stage, Want};
+use crate::event::Record;
+use crate::gsm7::Encoding;
+
+impl Digest {
+    pub(super) fn collect(
+        &mut self,
+        groups: &mut [Group],
+        slot: u16,
+        record: &Record<'_>,
+        told: bool,
+    ) {
+        self.total = self.total.saturating_add(record.count);
+        let seq = record.seq as u32;
+        if self
+            .latest
+            .is_none_or(|(level, last, ..)| (record.level, true) > (level, before(seq, last)))
+        {
+            self.latest = Some((record.level, seq, record.group, told));
+        }
+        let known = usize::from(self.used);
+        if let Some(group) = groups.iter_mut().take(known).find(|g| g.key == record.group) {
+            return group.join(slot, record);
+        }
+        if self.stage == Stage::Recount {
+            return;
+        }
+        let mut group = Group::of(record.group, record.level, seq, told);
+        group.join(slot, record);
+        if let (Some(entry), Some(used)) = (groups.get_mut(known), self.used.checked_add(1)) {
+            *entry = group;
+            self.used = used;
+            return;
+        }
+        self.overflow = true;
+        if let Some(worst) = worst(groups).filter(|worst| group.outranks(worst)) {
+            *worst = group;
+        }
+    }
+
+    pub(super) fn end_walk(&mut self, groups: &mut [Group]) {
+        if !self.overflow || self.stage == Stage::Recount {
+            self.index = 0;
+            return self.go(Stage::Order, Want::Nothing);
+        }
+        if let Some((level, seq, key, told)) = self.latest
+            && groups.iter().all(|group| group.key != key)
+            && let Some(worst) = worst(groups)
+        {
+            *worst = Group::of(key, level, seq, told);
+        }
+        groups.iter_mut().for_each(Group::clear);
+        self.total = 0;
+        self.go(Stage::Recount, Want::Walk);
+    }
+
+    /// Puts the best of the groups from `index` on at `index`.
+    pub(super) fn order(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+        let rest = groups.get_mut(usize::from(self.index)..).unwrap_or_default();
+        if let Some((head, rest)) = rest.split_first_mut() {
+            let best = rest.iter_mut().reduce(|best, group| better(group, best));
+            if let Some(best) = best.filter(|best| best.outranks(head)) {
+                core::mem::swap(head, best);
+            }
+            if head.records > 0 {
+                self.index = self.index.saturating_add(1);
+                return;
+            }
+        }
+        // The rest, if any, are groups whose records were gone at the second walk.
+        self.used = self.index;
+        let groups = groups.get_mut(..usize::from(self.used)).unwrap_or_default();
+        self.size(spec, groups, Encoding::Gsm7);
+    }
+}
+
+fn better<'g>(a: &'g mut Group, b: &'g mut Group) -> &'g mut Group {
+    if a.outranks(b) { a } else { b }
+}
+
+/// The entry of the lowest rank.
+fn worst(groups: &mut [Group]) -> Option<&mut Group> {
+    groups.iter_mut().reduce(|worst, group| if worst.outranks(group) { group } else { worst })
+}

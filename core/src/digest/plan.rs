@@ -1,0 +1,218 @@
+//! What everything needs, and who gets how much of the room.
+//!
+//! Prefix, notes and messages are measured by a dry run of the pen that writes them later. Then
+//! every group is given the room for its name, in the order of rank but after each level's first
+//! cause its latest group; what is left raises the messages in rounds, so that the long message
+//! of one does not starve the others; groups told before come after those that are new.
+
+use super::group::{NAME, before, item_cost, more_cost};
+use super::{Digest, Group, Piece, Spec, Stage, Style, Want};
+use crate::event::Record;
+use crate::gsm7::{Encoding, Pen};
+
+/// Units to which the messages are raised, round by round: those not told before, then the others.
+const ROUNDS: [(u16, bool); 5] =
+    [(32, false), (64, false), (128, false), (u16::MAX, false), (u16::MAX, true)];
+
+impl Digest {
+    /// Begins to measure for a text in `encoding`.
+    pub(super) fn size(&mut self, spec: &Spec<'_>, groups: &mut [Group], encoding: Encoding) {
+        let mut few = !self.overflow && spec.style == Style::Full;
+        for group in groups {
+            group.set_named(false);
+            few &= group.is_few();
+        }
+        self.unnamed = self.total;
+        self.plain = few;
+        self.plain_units = 0;
+        self.pen = Pen::new(encoding, spec.fallback, true);
+        self.begin_head(spec, true);
+        self.go(Stage::SizeHead, Want::Nothing);
+    }
+
+    pub(super) fn size_head(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+        if self.run_head(spec, &mut []) {
+            self.note_room = self.room_after_head(spec);
+            self.note = 0;
+            self.size_next_note(spec, groups);
+        }
+    }
+
+    fn size_next_note(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+        if self.note < spec.notes() {
+            self.pen.restart(true, self.note_limit(spec));
+            return self.go(Stage::SizeNote, Want::Note(self.note));
+        }
+        self.room = self.note_room;
+        self.index = 0;
+        self.part = 0;
+        self.size_next_body(spec, groups);
+    }
+
+    pub(super) fn size_note(&mut self, spec: &Spec<'_>, groups: &mut [Group], note: &[Piece<'_>]) {
+        if self.run(note, &mut []) {
+            self.pen.close(0, &mut []);
+            self.end_note(self.pen.units());
+            self.size_next_note(spec, groups);
+        }
+    }
+
+    /// Units the next note may have: half of what is left, so that each finds some room and the
+    /// events too; all of it if there is nothing else to tell.
+    pub(super) fn note_limit(&self, spec: &Spec<'_>) -> u16 {
+        let room = self.note_room.saturating_sub(2);
+        if self.total == 0 && self.note.saturating_add(1) == spec.notes() { room } else { room / 2 }
+    }
+
+    /// A note took so many units.
+    pub(super) fn end_note(&mut self, units: u16) {
+        if units > 0 {
+            self.note_room = self.note_room.saturating_sub(units.saturating_add(2));
+        }
+        self.note = self.note.saturating_add(1);
+    }
+
+    /// Goes on to the record that is measured next: the first of each group, and as long as all
+    /// may be told one by one also the others.
+    fn size_next_body(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+        if self.plain_units > u32::from(self.room) {
+            self.plain = false;
+        }
+        if self.part > 0 && !self.plain {
+            self.part = 0;
+            self.index = self.index.saturating_add(1);
+        }
+        while let Some(group) = groups.get(usize::from(self.index)) {
+            if let Some((_, slot)) = group.record(self.part) {
+                self.pen.restart(true, NAME);
+                self.pen.measure_to(self.capacity(spec));
+                return self.go(Stage::SizeBody, Want::Record(slot));
+            }
+            self.part = 0;
+            self.index = self.index.saturating_add(1);
+        }
+        if self.plain {
+            self.begin_head(spec, false);
+            return self.go(Stage::Head, Want::Nothing);
+        }
+        self.go(Stage::Name, Want::Nothing);
+    }
+
+    pub(super) fn size_body(
+        &mut self,
+        spec: &Spec<'_>,
+        groups: &mut [Group],
+        record: Option<&Record<'_>>,
+    ) {
+        let index = usize::from(self.index);
+        let Some((seq, _)) = groups.get(index).and_then(|group| group.record(self.part)) else {
+            return self.size_next_body(spec, groups);
+        };
+        if !self.run_body(spec, record, seq, "", &mut []) {
+            return;
+        }
+        let units = if self.pen.is_full() { u16::MAX } else { self.pen.units() };
+        if let Some(group) = groups.get_mut(index) {
+            if self.part == 0 {
+                group.need = units;
+                if units > NAME {
+                    self.pen.cut(&mut []);
+                }
+                group.room = self.pen.units();
+            }
+            let count = record.map_or(1, |record| record.count);
+            let cost = item_cost(group.level(), units, count);
+            self.plain_units = self.plain_units.saturating_add(cost);
+        }
+        self.part = self.part.saturating_add(1);
+        self.size_next_body(spec, groups);
+    }
+
+    /// Decides who is named.
+    pub(super) fn name(&mut self, groups: &mut [Group]) {
+        let (mut all, mut known) = (0u32, 0u32);
+        for group in groups.iter() {
+            all = all.saturating_add(group.cost());
+            known = known.saturating_add(group.events);
+        }
+        let room = u32::from(self.room);
+        let mut left = if known == self.total && all <= room {
+            room
+        } else {
+            room.saturating_sub(more_cost(self.total))
+        };
+        let mut rest = &mut *groups;
+        while let Some(head) = rest.first() {
+            let level = head.level();
+            let run = rest.iter().take_while(|group| group.level() == level).count();
+            let Some((level, lower)) = rest.split_at_mut_checked(run) else { break };
+            rest = lower;
+            self.name_level(level, &mut left);
+        }
+        if self.unnamed > 0 {
+            // The room of `+12 more` may do for the last one left.
+            left = left.saturating_add(more_cost(self.total));
+            let last = groups.iter_mut().find(|group| group.events == self.unnamed);
+            if let Some(group) = last.filter(|group| !group.is_named()) {
+                self.name_one(group, &mut left);
+            }
+            left = left.saturating_sub(more_cost(self.unnamed));
+        }
+        self.room = left as u16;
+        self.part = 0;
+        self.go(Stage::Raise, Want::Nothing);
+    }
+
+    /// Names the groups of one level: its first cause, its latest, the others.
+    fn name_level(&mut self, groups: &mut [Group], left: &mut u32) {
+        if let Some(first) = groups.first_mut() {
+            self.name_one(first, left);
+        }
+        let latest = groups.iter_mut().reduce(|latest, group| {
+            if before(latest.last_seq, group.last_seq) { group } else { latest }
+        });
+        if let Some(latest) = latest {
+            self.name_one(latest, left);
+        }
+        for group in groups {
+            self.name_one(group, left);
+        }
+    }
+
+    /// Names a group if there is room.
+    fn name_one(&mut self, group: &mut Group, left: &mut u32) {
+        if group.is_named() {
+            return;
+        }
+        if let Some(rest) = left.checked_sub(group.cost()) {
+            *left = rest;
+            group.set_named(true);
+            self.unnamed = self.unnamed.saturating_sub(group.events);
+        }
+    }
+
+    /// One round of raising the messages of the named.
+    pub(super) fn raise(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+        let Some((length, told)) = ROUNDS.get(usize::from(self.part)).copied() else {
+            self.extras = self.room > 0 && self.unnamed == 0 && spec.style == Style::Full;
+            if self.extras {
+                // What is told beyond the first messages must not cost a segment more.
+                let used = self.capacity(spec).saturating_sub(self.room);
+                let encoding = self.pen.encoding();
+                let capacity = (1..=6).map(|n| encoding.capacity(n)).find(|all| *all >= used);
+                self.room = capacity.map_or(0, |all| all - used).min(self.room);
+            }
+            self.begin_head(spec, false);
+            return self.go(Stage::Head, Want::Nothing);
+        };
+        for group in groups.iter_mut().filter(|g| g.is_named() && g.was_told() == told) {
+            let more = group.need.min(length).saturating_sub(group.room);
+            if more <= self.room || length == u16::MAX {
+                let more = more.min(self.room);
+                self.room -= more;
+                group.room += more;
+            }
+        }
+        self.part = self.part.saturating_add(1);
+    }
+}
