@@ -69,3 +69,8 @@ pub use record::{Outcome, Received};
 pub use server::Counts;
 pub use simulator::{Builder, Simulator};
 pub use tls::{Certificate, Tls};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
