@@ -26,7 +26,7 @@ impl Number {
     pub fn parse(text: &str) -> Result<Number, NumberError> {
         let text = text.trim();
         // "+44 (0)20 ..." shows a national zero that is not dialled from abroad.
-        if text.contains("(0)") {
+        if text.as_bytes().windows(3).any(|three| three == b"(0)") {
             return Err(NumberError::TrunkZero);
         }
         let digits = text.strip_prefix('+').unwrap_or(text);
