@@ -1,1 +1,7 @@
-//! What the examples share.
+//! What the examples share: a console logger, and a stage for programs that have no credentials.
+
+mod console;
+mod stage;
+
+pub use console::Console;
+pub use stage::Stage;

@@ -312,6 +312,13 @@ impl fmt::Display for DestinationHealth {
     }
 }
 
+impl fmt::Display for FlushReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FlushReport { sent, kept, lost } = self;
+        write!(f, "{sent} sent, {kept} kept, {lost} lost")
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,0 +1,49 @@
+//! Sends one text through the whole real path and says in words what the service answered.
+//!
+//! ```console
+//! $ cargo run --example self_test
+//! ```
+//!
+//! Run it once on each new device, with the environment of the program that is to alert later. It
+//! costs one segment a destination. Exits with 0 if all were accepted, with 1 if not, and with 2
+//! if nothing is configured.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use annunciator::{Annunciator, Event, Level};
+use annunciator_examples::Stage;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let builder = Annunciator::builder("self test on {host}").sender("SelfTest");
+    let (stage, builder) = Stage::set(builder, &["+44 7700 900000"])?;
+    let alerts = builder.start()?;
+    if let Some(why) = alerts.health().disabled {
+        println!("Nothing was sent: {why}");
+        return Ok(ExitCode::from(2));
+    }
+
+    // Recorded without `log`, so that no logger has to be installed.
+    alerts.record(&Event::new(Level::Error, "If you read this, alerts reach you."));
+    let report = alerts.flush(Duration::from_secs(30));
+
+    for destination in alerts.health().destinations {
+        if destination.counters.texts > 0 {
+            print!("{}: accepted", destination.label);
+            match destination.balance {
+                Some(balance) => println!(", {balance} EUR left"),
+                None => println!(),
+            }
+            println!("  Accepted means queued: look whether it arrives.");
+        } else {
+            let trouble = destination.last_trouble.as_deref().unwrap_or("no answer in time");
+            println!("{}: NOT accepted: {trouble}", destination.label);
+            println!("  now: {}", destination.state);
+        }
+        println!("  spool: {}", destination.spool);
+    }
+    drop(alerts);
+    stage.close()?;
+    Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

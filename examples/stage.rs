@@ -1,0 +1,62 @@
+//! Lets an example run for anybody: without credentials the simulator plays the SMS service.
+//!
+//! Everything else is real: the worker, the spool, the client, TLS, the certificate check.
+
+use std::io;
+use std::path::PathBuf;
+
+use annunciator::Builder;
+use annunciator_simulator::Simulator;
+
+/// The simulator and a spool of its own, if they were needed. A program of yours has no stage.
+pub struct Stage {
+    simulator: Option<Simulator>,
+    spool: PathBuf,
+}
+
+impl Stage {
+    /// Completes `builder` so that it texts `numbers` through a simulator, unless the environment
+    /// holds credentials; then it is left as it is and texts for real.
+    ///
+    /// # Errors
+    ///
+    /// The simulator could not start.
+    pub fn set(builder: Builder, numbers: &[&str]) -> io::Result<(Stage, Builder)> {
+        let spool = std::env::temp_dir().join(format!("annunciator-{}", std::process::id()));
+        let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if given("VONAGE_API_KEY") || given("VONAGE_API_SECRET") {
+            return Ok((Stage { simulator: None, spool }, builder));
+        }
+        let simulator = Simulator::start()?;
+        eprintln!("No credentials in the environment: the simulator plays the SMS service.");
+        let builder = builder
+            .credentials(Simulator::KEY, Simulator::SECRET)
+            .url(simulator.url())
+            .ca_file(simulator.ca_file())
+            .spool(&spool);
+        let builder = numbers.iter().fold(builder, |builder, number| builder.to(*number));
+        Ok((Stage { simulator: Some(simulator), spool }, builder))
+    }
+
+    /// Prints on stdout what the simulator received, and removes the spool.
+    ///
+    /// # Errors
+    ///
+    /// The simulator received nothing, or something the service would not have taken.
+    pub fn close(self) -> io::Result<()> {
+        let Some(simulator) = self.simulator else { return Ok(()) };
+        // May be absent: the program may have run without one.
+        let _ = std::fs::remove_dir_all(&self.spool);
+        if let Some(violation) = simulator.violations().first() {
+            return Err(io::Error::other(format!("{violation:?}")));
+        }
+        let messages = simulator.messages();
+        for message in &messages {
+            println!("{}", message.summary());
+        }
+        if messages.is_empty() {
+            return Err(io::Error::other("no text arrived"));
+        }
+        Ok(())
+    }
+}
