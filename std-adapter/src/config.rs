@@ -14,7 +14,6 @@
 //! above all: that is `Disabled`, no error. One half of a pair of credentials is an error, since
 //! somebody meant to be texted.
 
-mod address;
 mod builder;
 mod endpoint;
 mod environment;
@@ -28,6 +27,7 @@ use std::time::Duration;
 
 use annunciator_core::event::Level;
 use annunciator_core::transport::Transport;
+use annunciator_core::vonage::{Auth, CredentialsError, Number, Sender};
 use rustls_pki_types::CertificateDer;
 
 pub use builder::Builder;
@@ -148,23 +148,35 @@ impl fmt::Debug for Destination {
 
 /// How a destination is reached.
 pub(crate) enum Way {
-    /// By the SMS service; the number in digits, country code first.
-    Vonage { number: String },
+    /// By the SMS service.
+    Vonage(Number),
     /// By a transport of the program's own.
     Own(Box<dyn Transport + Send>),
 }
 
 /// The SMS service, as every destination with a number uses it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Service {
     /// Present if any destination has a number.
     pub(crate) credentials: Option<Credentials>,
-    /// Up to 11 letters and digits, or a number in digits.
-    pub(crate) sender: String,
+    /// Goes together with every number.
+    pub(crate) sender: Sender,
     pub(crate) endpoint: Endpoint,
     /// Taken instead of the built-in roots.
     pub(crate) roots: Option<Arc<Vec<CertificateDer<'static>>>>,
     pub(crate) proxy: Option<Proxy>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("credentials", &self.credentials)
+            .field("sender", &self.sender.as_str())
+            .field("endpoint", &self.endpoint)
+            .field("roots", &self.roots.as_ref().map(|roots| roots.len()))
+            .field("proxy", &self.proxy)
+            .finish()
+    }
 }
 
 /// What identifies the account.
@@ -174,6 +186,14 @@ pub(crate) struct Credentials {
     pub(crate) secret: Secret,
     /// In the form body, not in an `Authorization` header.
     pub(crate) in_body: bool,
+}
+
+impl Credentials {
+    /// The same for the protocol. An error only for what no [`Config`] holds.
+    pub(crate) fn auth(&self) -> Result<Auth<'_>, CredentialsError> {
+        let pair = annunciator_core::vonage::Credentials::new(&self.key, self.secret.expose())?;
+        Ok(if self.in_body { Auth::Body(pair) } else { Auth::Basic(pair) })
+    }
 }
 
 /// The files that outlive the program.

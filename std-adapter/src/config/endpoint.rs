@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
+use annunciator_core::vonage::DEFAULT_URL;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
@@ -17,7 +18,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// The SMS API of Vonage.
     pub(crate) fn vonage() -> Endpoint {
-        Endpoint { url: "https://rest.nexmo.com/sms/json".to_owned(), loopback: false }
+        Endpoint { url: DEFAULT_URL.to_owned(), loopback: false }
     }
 
     /// Checks an address. The error never repeats it: it might hold credentials.

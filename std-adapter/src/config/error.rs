@@ -48,15 +48,6 @@ pub enum ConfigError {
         /// What is wrong with it, and what to write instead.
         problem: String,
     },
-    /// A number of the North American plan (+1) cannot be texted from a sender with letters.
-    NeedsNumericSender {
-        /// Where the sender came from, or would come from.
-        setting: Setting,
-        /// The destination, masked.
-        number: String,
-        /// The sender it would have been texted from.
-        sender: String,
-    },
     /// The file with the root certificates cannot be used.
     CaFile {
         /// Where its path came from.
@@ -80,12 +71,6 @@ impl fmt::Display for ConfigError {
                  without texts"
             ),
             ConfigError::Invalid { setting, problem } => write!(f, "{setting}: {problem}"),
-            ConfigError::NeedsNumericSender { setting, number, sender } => write!(
-                f,
-                "{setting}: the destination {number} is in the North American plan, which takes \
-                 no sender with letters (\"{sender}\"): set a number of your Vonage account as \
-                 sender, digits only"
-            ),
             ConfigError::CaFile { setting, path, problem } => {
                 write!(f, "{setting}: {}: {problem}", path.display())
             }

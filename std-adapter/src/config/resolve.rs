@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use annunciator_core::event::Level;
 use annunciator_core::transport::Transport;
+use annunciator_core::vonage::{CredentialsError, Number, Sender, check_route};
 use rustls_pki_types::CertificateDer;
 
 use super::endpoint::{self, Endpoint, Proxy};
 use super::error::{ConfigError, Setting};
 use super::{
-    Builder, Config, Credentials, Destination, Disabled, Place, Service, Setup, Spool, Way, address,
+    Builder, Config, Credentials, Destination, Disabled, Place, Service, Setup, Spool, Way,
 };
 use crate::secret::Secret;
+use crate::text;
 
 const KEY: &str = "VONAGE_API_KEY";
 const SECRET: &str = "VONAGE_API_SECRET";
@@ -150,33 +152,30 @@ impl Builder {
             }
             (false, false) => {}
         }
-        if key.len() != 8 || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            let problem = "an API key is 8 letters and digits: copy it from the Vonage dashboard, \
-                           without blanks and quotes";
-            return Err(ConfigError::invalid(settings[0], problem));
+        let credentials = Credentials { key, secret, in_body: self.credentials_in_body };
+        match credentials.auth() {
+            Ok(_) => Ok(Some(credentials)),
+            Err(error) => {
+                let setting = settings[usize::from(error != CredentialsError::Key)];
+                Err(ConfigError::invalid(setting, error.to_string()))
+            }
         }
-        if !secret.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-            let problem = "an API secret has printable ASCII characters only: was a blank or a \
-                           line end copied along?";
-            return Err(ConfigError::invalid(settings[1], problem));
-        }
-        Ok(Some(Credentials { key, secret, in_body: self.credentials_in_body }))
     }
 
-    fn resolved_numbers(&self) -> Result<Vec<String>, ConfigError> {
+    fn resolved_numbers(&self) -> Result<Vec<Number>, ConfigError> {
         let mut list = self.numbers.join(",");
         let mut setting = Setting::Method("to");
         if list.bytes().all(|byte| byte == b',' || byte.is_ascii_whitespace()) {
             list = self.environment.text(NUMBER)?.unwrap_or_default();
             setting = Setting::Variable(NUMBER);
         }
-        let mut numbers: Vec<String> = Vec::new();
+        let mut numbers: Vec<Number> = Vec::new();
         for (index, entry) in list.split(',').enumerate() {
             if entry.trim().is_empty() {
                 continue;
             }
-            let number = address::number(entry).map_err(|problem| {
-                ConfigError::invalid(setting, format!("number {}: {problem}", index + 1))
+            let number = Number::parse(entry).map_err(|error| {
+                ConfigError::invalid(setting, format!("number {}: {error}", index + 1))
             })?;
             // Two spellings of one number must not cost two texts.
             if !numbers.contains(&number) {
@@ -186,23 +185,22 @@ impl Builder {
         Ok(numbers)
     }
 
-    fn resolved_sender(&self, name: &str, numbers: &[String]) -> Result<String, ConfigError> {
+    fn resolved_sender(&self, name: &str, numbers: &[Number]) -> Result<Sender, ConfigError> {
         let (sender, setting) = match self.text(self.sender.as_ref(), "sender", SENDER)? {
             Some((text, setting)) => {
-                let sender = address::sender(&text)
-                    .map_err(|problem| ConfigError::invalid(setting, problem))?;
+                let sender = Sender::parse(&text)
+                    .map_err(|error| ConfigError::invalid(setting, error.to_string()))?;
                 (sender, setting)
             }
-            None => (address::derived_sender(name), Setting::Variable(SENDER)),
+            None => (Sender::derived(name), Setting::Variable(SENDER)),
         };
-        let american = numbers.iter().find(|number| address::is_north_american(number));
-        match american {
-            Some(number) if !address::is_numeric(&sender) => {
-                let number = address::masked(number);
-                Err(ConfigError::NeedsNumericSender { setting, number, sender })
-            }
-            _ => Ok(sender),
+        for number in numbers {
+            check_route(&sender, number).map_err(|error| {
+                let problem = format!("\"{sender}\" to {}: {error}", masked(number));
+                ConfigError::invalid(setting, problem)
+            })?;
         }
+        Ok(sender)
     }
 
     fn resolved_endpoint(&self) -> Result<Endpoint, ConfigError> {
@@ -333,16 +331,16 @@ impl Builder {
 /// One destination a number, then one a transport.
 fn destinations(
     name: &str,
-    numbers: &[String],
+    numbers: &[Number],
     transports: Vec<(String, Box<dyn Transport + Send>)>,
 ) -> Result<Vec<Destination>, ConfigError> {
     let mut destinations: Vec<Destination> = Vec::new();
     for number in numbers {
-        let mut label = address::masked(number);
+        let mut label = masked(number);
         if destinations.iter().any(|other| other.label == label) {
             label = format!("{label} #{}", destinations.len() + 1);
         }
-        let way = Way::Vonage { number: number.clone() };
+        let way = Way::Vonage(*number);
         destinations.push(Destination { label, identity: format!("{name}\n{number}"), way });
     }
     for (label, transport) in transports {
@@ -357,4 +355,10 @@ fn destinations(
         destinations.push(Destination { label, identity, way: Way::Own(transport) });
     }
     Ok(destinations)
+}
+
+/// The number for reports: its first two and last two digits.
+fn masked(number: &Number) -> String {
+    let digits = number.as_str();
+    format!("+{}..{}", text::head(digits, 2), text::tail(digits, 2))
 }

@@ -56,7 +56,7 @@ fn numbers(config: &Config) -> Vec<&str> {
         .destinations
         .iter()
         .map(|destination| match &destination.way {
-            Way::Vonage { number } => number.as_str(),
+            Way::Vonage(number) => number.as_str(),
             Way::Own(_) => "own",
         })
         .collect()
@@ -68,7 +68,7 @@ fn three_variables_are_enough() {
     assert_eq!(config.name(), "sampleapp");
     assert_eq!(config.level(), Level::Warn);
     assert_eq!(numbers(&config), ["447700900000"]);
-    assert_eq!(config.service.sender, "sampleapp");
+    assert_eq!(config.service.sender.as_str(), "sampleapp");
     assert_eq!(config.service.endpoint.url(), "https://rest.nexmo.com/sms/json");
     assert_eq!(config.service.proxy, None);
     assert!(config.service.roots.is_none());
@@ -144,7 +144,7 @@ fn explicit_settings_win_over_the_environment() {
         .to("+33 6 00 00 00 00"),
     );
     assert_eq!(config.name(), "code");
-    assert_eq!(config.service.sender, "Code");
+    assert_eq!(config.service.sender.as_str(), "Code");
     assert_eq!(config.level(), Level::Error);
     assert_eq!(config.spool_directory(), Ok(Path::new("/code")));
     assert_eq!(config.service.endpoint.url(), "https://code.example/");
@@ -161,7 +161,7 @@ fn the_environment_fills_what_is_not_set() {
         ("https_proxy", "http://lower:1"),
     ]));
     assert_eq!(config.name(), "pump pump7");
-    assert_eq!(config.service.sender, "pumppump7");
+    assert_eq!(config.service.sender.as_str(), "pumppump7");
     assert_eq!(config.level(), Level::Warn);
     assert_eq!(config.service.proxy.as_ref().unwrap().expose(), "http://lower:1");
 }
@@ -198,30 +198,38 @@ fn a_north_american_number_needs_a_numeric_sender() {
     let error = refused(with_three(&[("ALERT_PHONE_NUMBER", "+44 7700 900000,+1 415 555 0100")]));
     assert_eq!(
         error,
-        "ALERT_SENDER: the destination +14..00 is in the North American plan, which takes no \
-         sender with letters (\"sampleapp\"): set a number of your Vonage account as sender, \
-         digits only"
+        "ALERT_SENDER: \"sampleapp\" to +14..00: a +1 destination takes texts only from numbers: \
+         set the sender to a number of your account that is registered for the United States or \
+         Canada"
     );
     let list = ("ALERT_PHONE_NUMBER", "+1 415 555 0100");
     assert!(refused(with_three(&[list]).sender("Acme")).starts_with("Builder::sender()"));
     let config = enabled(with_three(&[list]).sender("+1 415 555 0199"));
-    assert_eq!(config.service.sender, "14155550199");
+    assert_eq!(config.service.sender.as_str(), "14155550199");
 }
 
 #[test]
 fn errors_name_the_variable_or_method_and_the_fix() {
     for (variable, value, parts) in [
         ("ALERT_PHONE_NUMBER", "+447700900000,mum", "ALERT_PHONE_NUMBER: number 2: 'm'"),
-        ("ALERT_PHONE_NUMBER", "0044770", "country code"),
+        ("ALERT_PHONE_NUMBER", "0044770", "write +44... instead of 0044"),
         ("ALERT_LEVEL", "loud", "ALERT_LEVEL: \"loud\" is not a level: use TRACE"),
-        ("ALERT_SENDER", "twelve letters", "ALERT_SENDER: a sender is up to 11"),
+        ("ALERT_SENDER", "twelve letters", "ALERT_SENDER: ' ' cannot be in a sender"),
         ("ALERT_NAME", "a\nb", "ALERT_NAME: the name holds a control character"),
         ("ALERT_SPOOL", "spool", "ALERT_SPOOL: spool is relative: write the whole path"),
         ("VONAGE_SMS_URL", "http://rest.nexmo.com/", "VONAGE_SMS_URL: plain http is for loopback"),
         ("HTTPS_PROXY", "socks5://p:1", "HTTPS_PROXY: only http and https proxies"),
         ("https_proxy", "socks5://p:1", "https_proxy: only http and https proxies"),
-        ("VONAGE_API_KEY", "aaa012b", "VONAGE_API_KEY: an API key is 8 letters and digits"),
-        ("VONAGE_API_KEY", "aaa:012b", "VONAGE_API_KEY: an API key is 8 letters and digits"),
+        (
+            "VONAGE_API_KEY",
+            "aaa012b",
+            "VONAGE_API_KEY: an API key has exactly 8 letters and digits",
+        ),
+        (
+            "VONAGE_API_KEY",
+            "aaa:012b",
+            "VONAGE_API_KEY: an API key has exactly 8 letters and digits",
+        ),
         ("VONAGE_API_SECRET", "abc123456789\n", "VONAGE_API_SECRET: an API secret has printable"),
         ("ALERT_CA_FILE", "/nowhere/ca.pem", "ALERT_CA_FILE: /nowhere/ca.pem: cannot read"),
     ] {
