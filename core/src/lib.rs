@@ -18,6 +18,8 @@ mod hash;
 pub mod memory;
 mod retry;
 pub mod ring;
+#[cfg(feature = "shared")]
+pub mod shared;
 mod state;
 pub mod storage;
 #[cfg(any(test, feature = "testing"))]

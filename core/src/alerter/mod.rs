@@ -280,10 +280,10 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
         let kept = self.kept(now);
         self.state.clock.last = self.state.clock.last.max(kept);
-        if !matches!(self.phase, Phase::Composing { .. }) {
-            if let Some(step) = self.commit_step(kept, buf) {
-                return step;
-            }
+        if !matches!(self.phase, Phase::Composing { .. })
+            && let Some(step) = self.commit_step(kept, buf)
+        {
+            return step;
         }
         if self.ring.reclaims() {
             self.ring.reclaim_one();

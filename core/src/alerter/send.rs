@@ -5,7 +5,7 @@ use crate::digest::{Composed, Digest, Piece, Spec, Style, Supply, Want};
 use crate::event::Level;
 use crate::memory::Memory;
 use crate::state::{Attempt, UNCONFIRMED};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::told::instant;
 use crate::transport::Reference;
 
@@ -35,7 +35,9 @@ impl<M: Memory> Alerter<'_, M> {
             self.ring.expire(slot);
             return Step::Again;
         }
-        let due = self.state.told.due(&self.policy, first.min(now), group, level);
+        // A tick is rounded down; nothing is told before its hold is over.
+        let first = (first + Duration::from_millis(1024)).min(now);
+        let due = self.state.told.due(&self.policy, first, group, level);
         self.expect(due);
         self.gravest = self.gravest.max(level);
         self.gathered = self.gathered.saturating_add(1);

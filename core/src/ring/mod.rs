@@ -178,10 +178,11 @@ impl<'a, M: Memory> Ring<'a, M> {
     fn next_in_order(&self, after: u64) -> Option<(u64, u16)> {
         let mut best: Option<(u64, u16)> = None;
         for slot in 0..self.index.len() {
-            if let Some((seq, _)) = self.live_seq(slot) {
-                if seq > after && best.is_none_or(|(least, _)| seq < least) {
-                    best = Some((seq, slot));
-                }
+            if let Some((seq, _)) = self.live_seq(slot)
+                && seq > after
+                && best.is_none_or(|(least, _)| seq < least)
+            {
+                best = Some((seq, slot));
             }
         }
         best

@@ -34,11 +34,14 @@ impl Sent {
     }
 }
 
+/// Answers an attempt made at an instant.
+type Rule = dyn FnMut(Instant, &Message<'_>) -> Outcome + Send;
+
 /// A transport that answers by script: first the queued outcomes, then by rule.
 pub struct ScriptedTransport {
     clock: Clock,
     queue: VecDeque<Outcome>,
-    rule: Box<dyn FnMut(Instant, &Message<'_>) -> Outcome + Send>,
+    rule: Box<Rule>,
     latency: Duration,
     /// Everything it was given, in order.
     pub sent: Vec<Sent>,

@@ -1,0 +1,267 @@
+//! The handle for statics and interrupts: an alerter behind a critical section.
+//!
+//! A `static` needs nothing but a `const` constructor; the alerter is put in once memory and time
+//! are there. Events are cut, joined and hashed before the section is entered, so that it covers
+//! one copy into a slot. An event that comes at a moment when the alerter is in use (a fault within
+//! the section), or before there is one, goes to a side slot for one event; if that is taken, it is
+//! counted and the count is told.
+//!
+//! Who links this supplies the implementation of `critical-section`, as always.
+
+use core::cell::{Cell, RefCell};
+
+use critical_section::Mutex;
+
+use crate::alerter::{Alerter, Done, Stats, Step, Token};
+use crate::drive::Drivable;
+use crate::event::{Entry, Event, Level};
+use crate::memory::Memory;
+use crate::ring::Admission;
+use crate::time::Instant;
+
+/// An alerter that any context may record to.
+pub struct Shared<M: 'static> {
+    alerter: Mutex<RefCell<Option<Alerter<'static, M>>>>,
+    side: Mutex<RefCell<Option<Entry>>>,
+    busy: Mutex<Cell<u32>>,
+}
+
+impl<M: Memory> Shared<M> {
+    /// A handle without an alerter: for a `static`.
+    pub const fn new() -> Shared<M> {
+        Shared {
+            alerter: Mutex::new(RefCell::new(None)),
+            side: Mutex::new(RefCell::new(None)),
+            busy: Mutex::new(Cell::new(0)),
+        }
+    }
+
+    /// Puts the alerter in; one that was there is given back.
+    pub fn attach(&self, alerter: Alerter<'static, M>) -> Option<Alerter<'static, M>> {
+        critical_section::with(|cs| match self.alerter.borrow(cs).try_borrow_mut() {
+            Ok(mut place) => place.replace(alerter),
+            // Only a fault inside another call gets here, and faults do not attach.
+            Err(_) => Some(alerter),
+        })
+    }
+
+    /// Records one event, from any context. Never waits: what cannot be taken now goes to the side
+    /// slot ([`Admission::Stored`]) or is counted ([`Admission::Lost`]).
+    pub fn record(&self, now: Instant, event: &Event<'_>) -> Admission {
+        let entry = Entry::new(event);
+        critical_section::with(|cs| {
+            if let Ok(mut place) = self.alerter.borrow(cs).try_borrow_mut()
+                && let Some(alerter) = place.as_mut()
+            {
+                return alerter.admit(now, &entry);
+            }
+            if let Ok(mut side) = self.side.borrow(cs).try_borrow_mut()
+                && side.is_none()
+            {
+                *side = Some(entry);
+                return Admission::Stored;
+            }
+            let busy = self.busy.borrow(cs);
+            busy.set(busy.get().saturating_add(1));
+            Admission::Lost
+        })
+    }
+
+    /// The level from which on events are told; [`Level::Warn`] while there is no alerter.
+    pub fn level(&self) -> Level {
+        self.with(|alerter| alerter.policy().level).unwrap_or(Level::Warn)
+    }
+
+    /// When [`step`](Drivable::step) has something to do next; see [`Alerter::poll_at`].
+    pub fn poll_at(&self) -> Instant {
+        self.with(|alerter| alerter.poll_at()).unwrap_or(Instant::FAR_FUTURE)
+    }
+
+    /// Ends the hold; see [`Alerter::flush`].
+    pub fn flush(&self, now: Instant) {
+        self.with(|alerter| alerter.flush(now));
+    }
+
+    /// A snapshot; see [`Alerter::stats`]. `None` while there is no alerter.
+    pub fn stats(&self) -> Option<Stats> {
+        self.with(|alerter| alerter.stats())
+    }
+
+    /// Runs `f` on the alerter within the critical section, unless there is none or it is in use.
+    pub fn with<R>(&self, f: impl FnOnce(&mut Alerter<'static, M>) -> R) -> Option<R> {
+        critical_section::with(|cs| {
+            let mut place = self.alerter.borrow(cs).try_borrow_mut().ok()?;
+            place.as_mut().map(f)
+        })
+    }
+
+    /// Brings in what came by the side.
+    fn take_aside(&self, now: Instant) {
+        critical_section::with(|cs| {
+            let Ok(mut place) = self.alerter.borrow(cs).try_borrow_mut() else { return };
+            let Some(alerter) = place.as_mut() else { return };
+            let Ok(mut side) = self.side.borrow(cs).try_borrow_mut() else { return };
+            if let Some(entry) = side.take() {
+                alerter.admit(now, &entry);
+            }
+            let busy = self.busy.borrow(cs).take();
+            if busy > 0 {
+                alerter.count_lost(now, busy);
+            }
+        });
+    }
+}
+
+impl<M: Memory> Default for Shared<M> {
+    fn default() -> Self {
+        Shared::new()
+    }
+}
+
+impl<M> core::fmt::Debug for Shared<M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Shared")
+    }
+}
+
+impl<M: Memory> Drivable for &Shared<M> {
+    fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
+        self.take_aside(now);
+        let idle = Step::Idle { until: Instant::FAR_FUTURE };
+        self.with(|alerter| alerter.step(now, buf)).unwrap_or(idle)
+    }
+
+    fn done(&mut self, now: Instant, token: Token, result: Done) {
+        self.with(|alerter| alerter.done(now, token, result));
+    }
+}
+
+#[cfg(feature = "log")]
+pub use front::Logger;
+
+#[cfg(feature = "log")]
+mod front {
+    use super::Shared;
+    use crate::event::{Event, Level};
+    use crate::memory::Memory;
+    use crate::time::Instant;
+    use core::fmt::Write as _;
+    use heapless::String;
+
+    /// Bytes of a message that are formatted, on the caller's stack; a slot keeps fewer.
+    const FORMATTED: usize = 224;
+
+    /// A [`log::Log`] for a [`Shared`], given a clock.
+    ///
+    /// Install it with `log::set_logger`, or on chips without compare-and-swap (thumbv6m,
+    /// riscv32imc) with `log::set_logger_racy`, and set `log`'s maximum level.
+    #[derive(Debug)]
+    pub struct Logger<M: 'static> {
+        shared: &'static Shared<M>,
+        clock: fn() -> Instant,
+    }
+
+    impl<M: Memory> Logger<M> {
+        /// A logger that records to `shared` at the times that `clock` shows.
+        pub const fn new(shared: &'static Shared<M>, clock: fn() -> Instant) -> Logger<M> {
+            Logger { shared, clock }
+        }
+    }
+
+    impl<M: Memory + Send> log::Log for Logger<M> {
+        fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+            level(metadata.level()) >= self.shared.level()
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            if !self.enabled(record.metadata()) {
+                return;
+            }
+            let mut text = Text(String::new());
+            let message = match record.args().as_str() {
+                Some(literal) => literal,
+                None => {
+                    // An error means that the text is full: what came before it counts.
+                    let _ = text.write_fmt(*record.args());
+                    &text.0
+                }
+            };
+            let event = Event::new(level(record.level()), message).target(record.target());
+            let event = match (record.file(), record.line()) {
+                (Some(file), Some(line)) => event.at(file, line),
+                _ => event,
+            };
+            self.shared.record((self.clock)(), &event);
+        }
+
+        fn flush(&self) {}
+    }
+
+    fn level(level: log::Level) -> Level {
+        match level {
+            log::Level::Error => Level::Error,
+            log::Level::Warn => Level::Warn,
+            log::Level::Info => Level::Info,
+            log::Level::Debug => Level::Debug,
+            log::Level::Trace => Level::Trace,
+        }
+    }
+
+    /// Takes what fits, cut at a character.
+    struct Text(String<FORMATTED>);
+
+    impl core::fmt::Write for Text {
+        fn write_str(&mut self, piece: &str) -> core::fmt::Result {
+            let fits = crate::event::head(piece, FORMATTED - self.0.len());
+            let whole = fits.len() == piece.len();
+            match self.0.push_str(fits) {
+                Ok(()) if whole => Ok(()),
+                _ => Err(core::fmt::Error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerter::{Buffers, Setup};
+    use crate::digest::{Group, text_bytes};
+    use crate::drive::drive;
+    use crate::ring::{Node, region_len};
+    use crate::storage::NoStorage;
+    use crate::testing::{Clock, ScriptedTransport};
+
+    type Ring = [u8; region_len(16)];
+
+    fn alerter() -> Alerter<'static, Ring> {
+        let nodes = std::boxed::Box::leak(std::boxed::Box::new([Node::EMPTY; 16]));
+        let groups = std::boxed::Box::leak(std::boxed::Box::new([Group::EMPTY; 8]));
+        let mut setup = Setup::new("[Rust Logger chip] ");
+        setup.storage = false;
+        Alerter::new([0; region_len(16)], Buffers { nodes, groups }, &setup)
+    }
+
+    #[test]
+    fn what_comes_before_or_within_is_kept_aside_or_counted() {
+        static SHARED: Shared<Ring> = Shared::new();
+        let at = Instant::from_secs(1);
+        let early = Event::new(Level::Error, "before everything");
+        assert_eq!(SHARED.record(at, &early), Admission::Stored);
+        assert_eq!(SHARED.record(at, &early), Admission::Lost);
+        assert!(SHARED.attach(alerter()).is_none());
+
+        let clock = Clock::at(at);
+        let mut transport = ScriptedTransport::new(&clock);
+        let mut buf = [0; text_bytes(2)];
+        drive(&SHARED, || clock.now(), &mut NoStorage, &mut transport, &mut buf);
+        // A fault while the alerter is in use.
+        SHARED.with(|_| {
+            assert_eq!(SHARED.record(at, &Event::new(Level::Panic, "fault")), Admission::Stored);
+        });
+        drive(&SHARED, || clock.now(), &mut NoStorage, &mut transport, &mut buf);
+        let texts: std::vec::Vec<_> =
+            transport.sent.iter().map(|sent| sent.text.as_str()).collect();
+        assert_eq!(texts, ["[Rust Logger chip] ERROR: before everything, PANIC: fault, 1 lost"]);
+    }
+}
