@@ -190,8 +190,6 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
     /// The rules of the standard, written down the slow way.
     #[test]
     fn counts_are_those_of_a_plain_model(text in any_text()) {

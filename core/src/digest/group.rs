@@ -159,13 +159,13 @@ impl Group {
 
 /// Units of an item: `, ERROR: body (x57)`.
 pub(super) fn item_cost(level: Level, body: u16, count: u32) -> u32 {
-    let lead = 4 + level.name().len() as u32;
+    let lead = 2 + level.name().len() as u32 + if body > 0 { 2 } else { 0 };
     lead + u32::from(body) + if count > 1 { 4 + digits(count) } else { 0 }
 }
 
 /// Units of `, +12 more`; none if nothing is left over.
-pub(super) fn more_cost(events: u32) -> u32 {
-    if events == 0 { 0 } else { 8 + digits(events) }
+pub(super) fn more_cost(events: u32) -> u16 {
+    if events == 0 { 0 } else { 8 + digits(events) as u16 }
 }
 
 /// Whether the sequence `a` is before `b`, across the wrap of 32 bits.

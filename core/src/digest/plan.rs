@@ -10,6 +10,9 @@ use super::{Digest, Group, Piece, Spec, Stage, Style, Want};
 use crate::event::Record;
 use crate::gsm7::{Encoding, Pen};
 
+/// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
+const SHORT: u16 = 24;
+
 /// Units to which the messages are raised, round by round: those not told before, then the others.
 const ROUNDS: [(u16, bool); 5] =
     [(32, false), (64, false), (128, false), (u16::MAX, false), (u16::MAX, true)];
@@ -60,8 +63,9 @@ impl Digest {
     /// Units the next note may have: half of what is left, so that each finds some room and the
     /// events too; all of it if there is nothing else to tell.
     pub(super) fn note_limit(&self, spec: &Spec<'_>) -> u16 {
-        let room = self.note_room.saturating_sub(2);
-        if self.total == 0 && self.note.saturating_add(1) == spec.notes() { room } else { room / 2 }
+        let room = self.note_room.saturating_sub(more_cost(self.total)).saturating_sub(2);
+        let last = self.total == 0 && self.note.saturating_add(1) == spec.notes();
+        if last { room } else { room.min((room / 2).max(SHORT)) }
     }
 
     /// A note took so many units.
@@ -95,6 +99,7 @@ impl Digest {
             self.begin_head(spec, false);
             return self.go(Stage::Head, Want::Nothing);
         }
+        self.part = 0;
         self.go(Stage::Name, Want::Nothing);
     }
 
@@ -128,66 +133,72 @@ impl Digest {
         self.size_next_body(spec, groups);
     }
 
-    /// Decides who is named.
+    /// Decides who is named. Whoever is named makes the count of the others shorter, so it goes
+    /// round until nobody is named any more.
     pub(super) fn name(&mut self, groups: &mut [Group]) {
-        let (mut all, mut known) = (0u32, 0u32);
-        for group in groups.iter() {
-            all = all.saturating_add(group.cost());
-            known = known.saturating_add(group.events);
+        if self.part == 0 {
+            let (mut all, mut known) = (0u32, 0u32);
+            for group in groups.iter() {
+                all = all.saturating_add(group.cost());
+                known = known.saturating_add(group.events);
+            }
+            if known == self.total && all <= u32::from(self.room) {
+                groups.iter_mut().for_each(|group| group.set_named(true));
+                self.room -= all as u16;
+                self.unnamed = 0;
+            } else if let Some(rest) = self.room.checked_sub(more_cost(self.total)) {
+                self.room = rest;
+            } else {
+                return self.begin_raise();
+            }
+            self.part = 1;
         }
-        let room = u32::from(self.room);
-        let mut left = if known == self.total && all <= room {
-            room
-        } else {
-            room.saturating_sub(more_cost(self.total))
-        };
-        let mut rest = &mut *groups;
+        let before = self.unnamed;
+        let mut rest = groups;
         while let Some(head) = rest.first() {
             let level = head.level();
             let run = rest.iter().take_while(|group| group.level() == level).count();
             let Some((level, lower)) = rest.split_at_mut_checked(run) else { break };
             rest = lower;
-            self.name_level(level, &mut left);
+            self.name_level(level);
         }
-        if self.unnamed > 0 {
-            // The room of `+12 more` may do for the last one left.
-            left = left.saturating_add(more_cost(self.total));
-            let last = groups.iter_mut().find(|group| group.events == self.unnamed);
-            if let Some(group) = last.filter(|group| !group.is_named()) {
-                self.name_one(group, &mut left);
-            }
-            left = left.saturating_sub(more_cost(self.unnamed));
+        if self.unnamed == before {
+            self.begin_raise();
         }
-        self.room = left as u16;
+    }
+
+    fn begin_raise(&mut self) {
         self.part = 0;
         self.go(Stage::Raise, Want::Nothing);
     }
 
     /// Names the groups of one level: its first cause, its latest, the others.
-    fn name_level(&mut self, groups: &mut [Group], left: &mut u32) {
+    fn name_level(&mut self, groups: &mut [Group]) {
         if let Some(first) = groups.first_mut() {
-            self.name_one(first, left);
+            self.name_one(first);
         }
         let latest = groups.iter_mut().reduce(|latest, group| {
             if before(latest.last_seq, group.last_seq) { group } else { latest }
         });
         if let Some(latest) = latest {
-            self.name_one(latest, left);
+            self.name_one(latest);
         }
         for group in groups {
-            self.name_one(group, left);
+            self.name_one(group);
         }
     }
 
     /// Names a group if there is room.
-    fn name_one(&mut self, group: &mut Group, left: &mut u32) {
+    fn name_one(&mut self, group: &mut Group) {
         if group.is_named() {
             return;
         }
-        if let Some(rest) = left.checked_sub(group.cost()) {
-            *left = rest;
+        let others = self.unnamed.saturating_sub(group.events);
+        let room = u32::from(self.room) + u32::from(more_cost(self.unnamed));
+        if let Some(rest) = room.checked_sub(group.cost() + u32::from(more_cost(others))) {
+            self.room = rest as u16;
+            self.unnamed = others;
             group.set_named(true);
-            self.unnamed = self.unnamed.saturating_sub(group.events);
         }
     }
 

@@ -95,7 +95,9 @@ impl Digest {
         text: &mut [u8],
     ) {
         if self.fresh {
-            self.limit_run(spec, self.note_limit(spec).saturating_add(2));
+            self.part = if self.begun { 2 } else { u8::from(self.pen.owes_space()) };
+            let limit = self.note_limit(spec).saturating_add(u16::from(self.part));
+            self.limit_run(spec, limit);
             self.separate(text);
             self.fresh = false;
         }
@@ -108,7 +110,7 @@ impl Digest {
         if units > lead {
             self.begun = true;
         }
-        self.end_note(units.saturating_sub(lead + 1));
+        self.end_note(units.saturating_sub(u16::from(self.part)));
         if self.stage == Stage::Leading {
             self.next_leading(spec, groups, text);
         } else {
@@ -127,11 +129,15 @@ impl Digest {
             self.index = self.index.saturating_add(1);
         }
         if self.unnamed > 0 {
+            let before = self.pen;
             self.pen.limit(self.capacity(spec));
             self.separate(text);
             self.pen.words("+", text);
             self.pen.number(self.unnamed, text);
             self.pen.words(" more", text);
+            if self.pen.is_full() {
+                self.pen = before;
+            }
             self.begun = true;
         }
         self.next_trailing(spec);
@@ -175,7 +181,8 @@ impl Digest {
             return;
         }
         let used = self.pen.run_units();
-        self.room = self.room.saturating_add(group.room).saturating_add(2).saturating_sub(used);
+        let lead = if group.room > 0 { 2 } else { 0 };
+        self.room = self.room.saturating_add(group.room).saturating_add(lead).saturating_sub(used);
         self.pen.limit(self.capacity(spec));
         if group.events > 1 {
             self.count(group.events, text);
