@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "the worker reads the configuration")]
 
 mod chain;
+mod client;
 mod config;
 mod health;
 mod logger;
