@@ -25,7 +25,7 @@ use std::sync::Arc;
 use annunciator_core::event::{Event, Level};
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
 
-use crate::text::Text;
+use crate::text::{Buffer, Writer};
 
 /// What records events; the fronts know no more of the alerter than this.
 ///
@@ -125,10 +125,10 @@ impl<L: Log> Logger<L> {
             return sink.record(&event(record, message));
         }
         let Some(_formatting) = Formatting::begin() else { return sink.suppressed() };
-        let mut text = Text::default();
+        let mut text = Buffer::new();
         // An error means that the text is full or a `Display` gave up: what came before it counts.
-        let _ = text.write_fmt(*record.args());
-        sink.record(&event(record, text.as_str()));
+        let _ = Writer::new(&mut text).write_fmt(*record.args());
+        sink.record(&event(record, &text));
     }
 }
 
@@ -222,6 +222,7 @@ pub(crate) fn mute_this_thread() {
 }
 
 /// Whether [`mute_this_thread`] was called here.
+#[inline]
 pub(crate) fn this_thread_is_muted() -> bool {
     THREAD.get().muted
 }
@@ -245,6 +246,7 @@ thread_local! {
 struct Formatting;
 
 impl Formatting {
+    #[inline]
     fn begin() -> Option<Formatting> {
         let state = THREAD.get();
         (state.formatting < MAX_NESTING).then(|| {
@@ -255,6 +257,7 @@ impl Formatting {
 }
 
 impl Drop for Formatting {
+    #[inline]
     fn drop(&mut self) {
         let state = THREAD.get();
         THREAD.set(ThreadState { formatting: state.formatting.saturating_sub(1), ..state });
@@ -262,6 +265,7 @@ impl Drop for Formatting {
 }
 
 /// Whether `target` is this crate or its core, which never tell about themselves.
+#[inline]
 fn is_own(target: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with("::");
     match target.strip_prefix("annunciator") {

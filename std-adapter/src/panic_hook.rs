@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use annunciator_core::event::{Event, Level};
 
 use crate::logger::{self, Sink};
-use crate::text::{self, Text};
+use crate::text::{self, Buffer, Writer};
 
 /// Bytes of the panic's message, place and thread that are kept: together less than a slot holds,
 /// so that a long message does not push the place out.
@@ -56,9 +56,9 @@ fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
         .unwrap_or("(no message)");
     let thread = std::thread::current();
     let thread = thread.name().filter(|name| *name != "main");
-    let mut text = Text::default();
+    let mut text = Buffer::new();
     compose(&mut text, message, info.location().map(|at| (at.file(), at.line())), thread);
-    let event = Event::new(Level::Panic, text.as_str()).target("panic");
+    let event = Event::new(Level::Panic, &text).target("panic");
     sink.try_record(&match info.location() {
         Some(at) => event.at(at.file(), at.line()),
         None => event,
@@ -66,8 +66,9 @@ fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
 }
 
 /// `index out of bounds, src/pump.rs:7, thread pump`.
-fn compose(text: &mut Text, message: &str, place: Option<(&str, u32)>, thread: Option<&str>) {
+fn compose(text: &mut Buffer, message: &str, place: Option<(&str, u32)>, thread: Option<&str>) {
     // None of these can be too long for the text, and no error matters.
+    let mut text = Writer::new(text);
     let _ = text.write_str(text::head(message, MESSAGE));
     if let Some((file, line)) = place {
         let _ = write!(text, ", {}:{line}", short(file));
@@ -93,7 +94,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     fn composed(message: &str, place: Option<(&str, u32)>, thread: Option<&str>) -> String {
-        let mut text = Text::default();
+        let mut text = Buffer::new();
         compose(&mut text, message, place, thread);
         text.as_str().to_owned()
     }

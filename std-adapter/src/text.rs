@@ -5,32 +5,33 @@ use std::fmt;
 /// Bytes of a message that are formatted; more than a slot of the ring keeps.
 pub(crate) const CAPACITY: usize = 256;
 
-/// Takes what is formatted until it is full, cuts at a character's boundary, then stops the
-/// formatting with an error, so that a huge value costs no more than a long one.
-#[derive(Default)]
-pub(crate) struct Text {
-    text: heapless::String<CAPACITY>,
+/// A formatted message. Not cleared before use, which would cost more than a short message.
+pub(crate) type Buffer = heapless::String<CAPACITY>;
+
+/// Writes what is formatted into a buffer until it is full, cuts at a character's boundary, then
+/// stops the formatting with an error, so that a huge value costs no more than a long one.
+pub(crate) struct Writer<'a> {
+    buffer: &'a mut Buffer,
     full: bool,
 }
 
-impl Text {
-    /// What has been taken so far.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.text
+impl Writer<'_> {
+    pub(crate) const fn new(buffer: &mut Buffer) -> Writer<'_> {
+        Writer { buffer, full: false }
     }
 }
 
-impl fmt::Write for Text {
+impl fmt::Write for Writer<'_> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         if self.full {
             return Err(fmt::Error);
         }
-        if self.text.push_str(piece).is_ok() {
+        if self.buffer.push_str(piece).is_ok() {
             return Ok(());
         }
         self.full = true;
         // Always fits, being at most what is free.
-        let _ = self.text.push_str(head(piece, CAPACITY - self.text.len()));
+        let _ = self.buffer.push_str(head(piece, CAPACITY - self.buffer.len()));
         Err(fmt::Error)
     }
 }
@@ -53,21 +54,21 @@ mod tests {
     #[test]
     fn a_message_longer_than_the_buffer_is_cut_between_characters() {
         for lead in 0..4 {
-            let mut text = Text::default();
+            let mut buffer = Buffer::new();
+            let mut writer = Writer::new(&mut buffer);
             let long = "\u{1f525}".repeat(100);
-            assert!(write!(text, "{}{long}", "x".repeat(lead)).is_err());
-            let kept = text.as_str().len();
-            assert!(kept <= CAPACITY && kept > CAPACITY - 4, "{kept}");
-            assert!(text.write_str("more").is_err());
-            assert_eq!(text.as_str().len(), kept, "nothing is added behind a cut");
+            assert!(write!(writer, "{}{long}", "x".repeat(lead)).is_err());
+            assert!(writer.write_str("m").is_err(), "nothing is added behind a cut");
+            assert!(buffer.len() <= CAPACITY && buffer.len() > CAPACITY - 4, "{}", buffer.len());
+            assert!(buffer.ends_with('\u{1f525}'));
         }
     }
 
     #[test]
     fn a_message_that_just_fits_is_whole() {
-        let mut text = Text::default();
-        assert!(write!(text, "{}", "x".repeat(CAPACITY)).is_ok());
-        assert_eq!(text.as_str().len(), CAPACITY);
+        let mut buffer = Buffer::new();
+        assert!(write!(Writer::new(&mut buffer), "{}", "x".repeat(CAPACITY)).is_ok());
+        assert_eq!(buffer.len(), CAPACITY);
     }
 
     #[test]
