@@ -1,4 +1,57 @@
-//! Annunciator for std.
+//! Texts somebody when an unattended program fails.
+//!
+//! Errors that a program logs are condensed into as few SMS as can carry them, kept on disk until
+//! the service has accepted them, and sent by a thread of their own. The program's other loggers
+//! keep everything.
+//!
+//! ```ignore
+//! use annunciator::Annunciator;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let alerts = Annunciator::builder("sampleapp").start()?;
+//!     alerts.logger().install()?;
+//!     alerts.install_panic_hook();
+//!
+//!     log::error!("This is a test error");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `VONAGE_API_KEY`, `VONAGE_API_SECRET` and `ALERT_PHONE_NUMBER` in the environment switch it on;
+//! without them the program runs as it would without this crate, and one line on stderr says so.
+//! [`Builder`] lists all settings.
+//!
+//! # The pieces
+//!
+//! | you hold | it does |
+//! |---|---|
+//! | [`Builder`] | collects settings; `start` checks them, opens the spool and starts what is needed |
+//! | `Annunciator` | the guard: keeps the worker running, and gives it a last chance when dropped |
+//! | `Handle` | what the guard derefs to and `handle()` clones: records, flushes, reports |
+//! | [`Logger`] | the front for the `log` crate, alone or around another logger |
+//! | [`Health`] | how it is doing, for people |
+//!
+//! - `Annunciator` is `#[must_use]`: bound to `_` it ends at once. Its drop flushes for 2 s at most
+//!   ([`Builder::drop_timeout`]) even if the network swallows everything. What is kept does not
+//!   depend on it: a program that is killed, or leaves by `std::process::exit`, has its events sent
+//!   by its next start.
+//! - `flush(timeout) -> `[`FlushReport`] ends the hold of what waits, not the interval between
+//!   texts and not the budget, and says what was sent, kept and lost.
+//! - `detach(self) -> Handle` gives the deadline up for programs that never return from `main`.
+//! - `record(&Event)` tells an [`Event`] without `log`.
+//! - `health() -> `[`Health`], and [`Builder::on_error`] for news about it.
+//!
+//! # What a log call costs and what it may wait for
+//!
+//! A record below the level costs the compare that `log` itself does. One that is told is formatted
+//! on the caller's stack, copied under a short lock, and never waits for disk or network. Own
+//! threads and own targets are muted for the SMS; an application's use of ureq or rustls is heard.
+//!
+//! # Panics
+//!
+//! The hook records message, place and thread after the hook that was there before, and sends
+//! nothing itself. With `panic = "abort"` the process ends right after the hook: the record is in
+//! the memory file by then, and the next start sends it.
 #![allow(dead_code, reason = "the worker reads the configuration")]
 
 mod chain;
@@ -10,6 +63,8 @@ mod panic_hook;
 mod secret;
 mod text;
 
+pub use annunciator_core;
+pub use annunciator_core::event::{Event, Level};
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
 pub use health::{
