@@ -60,10 +60,7 @@ mod tests {
         let pairs = [("bar", "0.2"), ("cause", "valve stuck: no power")];
         let mut record = Record::builder();
         record.level(log::Level::Warn).target("pump");
-        assert_eq!(
-            Console::line(&record.args(format_args!("low")).build()),
-            "WARN  pump: low"
-        );
+        assert_eq!(Console::line(&record.args(format_args!("low")).build()), "WARN  pump: low");
         record.key_values(&pairs);
         assert_eq!(
             Console::line(&record.args(format_args!("low")).build()),
