@@ -15,16 +15,16 @@ outside_manifests() {
     our_files 'bench/**Cargo.toml' 'fuzz/**Cargo.toml' 'proofs/**Cargo.toml' | sort -u
 }
 
-# feature_sets CRATE: every set of features that is a state of its own, one a line, comma-separated;
-# the first is empty. A set that only names what another of its features implies is left out, and
-# so are features that merely enable an optional dependency of their own name.
+# feature_sets CRATE [WITHOUT]: every set of features that is a state of its own, one a line,
+# comma-separated; the first is empty. A set with features left out that another of it implies is
+# the same state and not listed. No set contains the feature WITHOUT.
 feature_sets() {
-    cargo metadata --format-version 1 --no-deps | jq -r --arg crate "$1" '
+    cargo metadata --format-version 1 --no-deps | jq -r --arg crate "$1" --arg without "${2-}" '
         def closure($all): . as $set
             | ([$set[] | $all[.][]? | select($all[.])] + $set | unique) as $more
             | if $more == $set then $set else $more | closure($all) end;
         .packages[] | select(.name == $crate) | .features as $all
-        | [$all | keys[] | select(. != "default")]
+        | [$all | keys[] | select(. != "default" and . != $without)]
         | reduce .[] as $feature ([[]]; . + map(. + [$feature]))
         | map(unique | closure($all)) | unique | sort_by(length)[] | join(",")'
 }

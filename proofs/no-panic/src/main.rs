@@ -6,16 +6,15 @@
 //! this target and these settings, that none can.
 #![no_std]
 #![no_main]
+// With some features off, some of the opaque values have no use.
+#![allow(dead_code)]
 
-#[cfg(feature = "everything")]
 mod calls;
-#[cfg(any(feature = "everything", feature = "control"))]
 mod opaque;
 
 /// Where the linker starts to look for what is needed.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start() -> ! {
-    #[cfg(feature = "everything")]
     calls::all();
     #[cfg(feature = "control")]
     control();

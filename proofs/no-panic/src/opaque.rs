@@ -28,3 +28,13 @@ pub fn text(memory: &mut [u8]) -> &str {
 pub fn sink<T>(value: T) {
     black_box(value);
 }
+
+/// Any of the values, or none of them if there are none.
+pub fn one_of<T: Copy>(values: &[T]) -> Option<T> {
+    values.get(word() as usize).copied()
+}
+
+/// The same place with any content that its type allows.
+pub fn any<T: ?Sized>(place: &mut T) -> &mut T {
+    black_box(place)
+}

@@ -1,7 +1,8 @@
-//! What is proved: one function a module of the core.
+//! Time, events, transports' words, storage, texts.
 
 use crate::opaque::{long, sink, text, word};
-use annunciator_core::event::{Event, Level};
+use annunciator_core::event::{Entry, Event, Level};
+use annunciator_core::gsm7::{self, Counter, Fallback};
 use annunciator_core::storage::{ArrayStorage, Storage};
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Decimal, Reference};
@@ -11,6 +12,7 @@ pub fn all() {
     events();
     transport();
     storage();
+    texts();
 }
 
 fn time() {
@@ -26,7 +28,9 @@ fn events() {
     sink(Level::from_byte(word() as u8).map(Level::name));
     let word_of_level = text(&mut words);
     sink(word_of_level.parse::<Level>().ok());
-    sink(Event::new(Level::Error, text(&mut message)).at("main.rs", word()));
+    let event = Event::new(Level::Error, text(&mut message)).target(word_of_level);
+    sink(Entry::new(&event));
+    sink(Entry::new(&event.at(word_of_level, word())));
 }
 
 fn transport() {
@@ -45,4 +49,16 @@ fn storage() {
     sink(storage.write(word() as usize, buf).is_ok());
     sink(storage.sync().is_ok());
     sink(storage);
+}
+
+fn texts() {
+    let mut memory = [0; 256];
+    let mut buf = [0; 640];
+    let message = text(&mut memory);
+    sink((Counter::of(message).segments(), Counter::of(message).units()));
+    for fallback in [Fallback::Unicode, Fallback::Replace] {
+        let buf = crate::opaque::bytes(&mut buf);
+        sink(gsm7::fit(message, word() as u8, fallback, buf));
+    }
+    sink(gsm7::transliterate(message).count());
 }

@@ -1,0 +1,27 @@
+//! What is proved: one file for each group of modules. Every function is called with values of
+//! which the optimiser knows nothing, on an alerter in any state at all.
+
+#[cfg(any(feature = "alerter", feature = "firmware"))]
+mod alerter;
+#[cfg(feature = "answer")]
+mod answer;
+#[cfg(feature = "firmware")]
+mod firmware;
+#[cfg(feature = "request")]
+mod request;
+#[cfg(feature = "vocabulary")]
+mod vocabulary;
+
+/// Calls everything that the features select.
+pub fn all() {
+    #[cfg(feature = "vocabulary")]
+    vocabulary::all();
+    #[cfg(feature = "alerter")]
+    alerter::all();
+    #[cfg(feature = "firmware")]
+    firmware::all();
+    #[cfg(feature = "request")]
+    request::all();
+    #[cfg(feature = "answer")]
+    answer::all();
+}
