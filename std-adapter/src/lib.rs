@@ -61,6 +61,7 @@ mod health;
 mod logger;
 mod panic_hook;
 mod secret;
+mod spool;
 mod text;
 
 pub use annunciator_core;

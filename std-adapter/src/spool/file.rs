@@ -1,0 +1,421 @@
+//! The spool file: the region's bytes on a disk that may fail.
+//!
+//! Bytes are overwritten in place in a file that was allocated in full before, so that a commit
+//! needs no new blocks, no new metadata and one `fdatasync`. A failed write or sync leaves a file
+//! of which nobody knows what is in it (kernels drop the pages they could not write and report
+//! success the next time), so from then on everything goes to a new file, which takes the old
+//! one's name only when it is whole and synced. The same way the file comes into being.
+//!
+//! ```text
+//!                 write: zero-filled NAME.new          sync: fsync, rename, fsync directory
+//!   ABSENT ──────────────────────────────────► FRESH ─────────────────────────────────► CURRENT
+//!                                                │ ▲                                       │
+//!                          any error: NAME.new   ▼ │ write                                 │
+//!                                 is removed   DOUBTFUL ◄──────────────────────────────────┘
+//!                                                        any error; changed by somebody else
+//! ```
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use annunciator_core::storage::Storage;
+use rustix::fs::OFlags;
+
+use super::dir::SpoolDir;
+use super::direct::{DirectWriter, Target};
+use super::error::{Change, SpoolError};
+use super::identity::SlotName;
+use super::sys::{self, Meta};
+
+/// No spool file is read beyond this, whatever its size.
+pub(super) const MAX_LEN: usize = 16 << 20;
+
+/// What was asked of the disk so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DiskUse {
+    /// Writes, zero-filling aside.
+    pub writes: u64,
+    /// Bytes in those writes.
+    pub bytes: u64,
+    /// Syncs of the file's content.
+    pub syncs: u64,
+    /// How often the whole file was written to a new one.
+    pub rewrites: u64,
+}
+
+/// One slot's bytes in its file.
+///
+/// As a [`Storage`]: after an error the next successful [`sync`](Storage::sync) makes durable
+/// exactly the bytes written since; all others read as zero from then on. Until then the file of
+/// before stays under its name, for a start that comes first.
+#[derive(Debug)]
+pub(super) struct SpoolFile {
+    dir: Arc<SpoolDir>,
+    slot: SlotName,
+    capacity: usize,
+    state: State,
+    used: DiskUse,
+    /// The file could only be opened for reading.
+    read_only: bool,
+    direct: Arc<Target>,
+    /// Direct writes that the last sync is known to have covered.
+    direct_synced: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    Absent,
+    Current {
+        file: Arc<OwnedFd>,
+        /// Something was written since the last sync.
+        dirty: bool,
+        /// The file after our last sync, and how many direct writes had begun by then: if it looks
+        /// otherwise and there were no more, it was not us.
+        seen: Option<(Meta, u32)>,
+    },
+    Fresh {
+        file: Arc<OwnedFd>,
+    },
+    Doubtful {
+        /// The file of before, as far as it can be read.
+        old: Option<Arc<OwnedFd>>,
+    },
+}
+
+impl SpoolFile {
+    /// The slot's file, if there is one. Writes and syncs nothing.
+    pub(super) fn open(
+        dir: Arc<SpoolDir>,
+        slot: SlotName,
+        capacity: usize,
+        read_only: bool,
+    ) -> Result<SpoolFile, SpoolError> {
+        let name = slot.spool();
+        let state = if read_only {
+            State::Doubtful { old: dir.open_file(&name, OFlags::RDONLY)?.map(Arc::new) }
+        } else {
+            // Left over from a crash within a rewrite; the slot is locked, so nobody is at it.
+            let fresh = slot.fresh();
+            sys::unlink(&*dir, &fresh)
+                .map_err(|e| SpoolError::io(&dir.path_of(&fresh), "remove", e))?;
+            match dir.open_file(&name, OFlags::RDWR)?.map(Arc::new) {
+                None => State::Absent,
+                Some(file) => match sys::meta(&file) {
+                    Ok(meta) if meta.size == capacity as u64 => {
+                        State::Current { file, dirty: false, seen: Some((meta, 0)) }
+                    }
+                    _ => State::Doubtful { old: Some(file) },
+                },
+            }
+        };
+        let mut opened = SpoolFile {
+            dir,
+            slot,
+            capacity,
+            state,
+            used: DiskUse::default(),
+            read_only,
+            direct: Arc::default(),
+            direct_synced: 0,
+        };
+        opened.aim();
+        Ok(opened)
+    }
+
+    pub(super) fn slot(&self) -> SlotName {
+        self.slot
+    }
+
+    pub(super) fn used(&self) -> DiskUse {
+        self.used
+    }
+
+    /// Whether everything has to be written again before anything counts as kept.
+    pub(super) fn needs_rewrite(&self) -> bool {
+        matches!(self.state, State::Doubtful { .. } | State::Fresh { .. })
+    }
+
+    /// Whether the next write starts a new file.
+    pub(super) fn is_to_be_made(&self) -> bool {
+        matches!(self.state, State::Doubtful { .. } | State::Absent)
+    }
+
+    /// Whether the next write is the first since a sync.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.state, State::Current { dirty: false, .. })
+    }
+
+    /// Whether there is a file to read from.
+    pub(super) fn holds_data(&self) -> bool {
+        self.readable().is_some()
+    }
+
+    /// All bytes there are, whatever the file's length.
+    pub(super) fn read_all(&self) -> Result<Vec<u8>, SpoolError> {
+        match self.readable() {
+            None => Ok(Vec::new()),
+            Some(file) => sys::read_all(file, MAX_LEN)
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.slot.spool()), "read", e)),
+        }
+    }
+
+    /// Forgets what the file holds: everything is to be written again, as after an error.
+    pub(super) fn start_over(&mut self) {
+        self.discard_fresh();
+        self.state = match std::mem::replace(&mut self.state, State::Absent) {
+            State::Absent => State::Absent,
+            State::Current { file, .. } => State::Doubtful { old: Some(file) },
+            State::Fresh { .. } => State::Doubtful { old: None },
+            doubtful @ State::Doubtful { .. } => doubtful,
+        };
+        self.aim();
+    }
+
+    /// Changes the capacity; a file of another length is to be written again.
+    pub(super) fn resize(&mut self, capacity: usize) {
+        if capacity == self.capacity {
+            return;
+        }
+        self.capacity = capacity;
+        self.state = match std::mem::replace(&mut self.state, State::Absent) {
+            // It may have the right length now.
+            State::Doubtful { old: Some(file) } | State::Current { file, .. } => {
+                match sys::meta(&file) {
+                    Ok(meta) if meta.size == capacity as u64 && !self.read_only => {
+                        State::Current { file, dirty: false, seen: Some((meta, 0)) }
+                    }
+                    _ => State::Doubtful { old: Some(file) },
+                }
+            }
+            other => other,
+        };
+        self.aim();
+    }
+
+    /// Continues under another directory or slot, where everything is written again.
+    pub(super) fn move_to(&mut self, dir: Arc<SpoolDir>, slot: SlotName) {
+        self.start_over();
+        self.dir = dir;
+        self.slot = slot;
+    }
+
+    /// A way for other threads to write a few bytes at once, without a sync.
+    pub(super) fn direct_writer(&self) -> DirectWriter {
+        DirectWriter::new(Arc::clone(&self.direct), self.capacity)
+    }
+
+    /// Makes the file if there is none, so that direct writes have somewhere to go.
+    pub(super) fn prepare(&mut self) -> Result<(), SpoolError> {
+        if matches!(self.state, State::Absent) {
+            self.begin()?;
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Keeps one copy of damaged bytes aside, for people; replaces an earlier one.
+    pub(super) fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
+        let name = self.slot.damaged();
+        let failed = |doing, e| SpoolError::io(&self.dir.path_of(&name), doing, e);
+        let bytes = bytes.get(..MAX_LEN).unwrap_or(bytes);
+        self.check_limit(bytes.len())?;
+        let file = self
+            .dir
+            .open_file(&name, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?
+            .ok_or_else(|| failed("create", rustix::io::Errno::NOENT))?;
+        // Not synced: worth having, not worth waiting for.
+        sys::write_at(&file, bytes, 0).map_err(|e| failed("write", e))
+    }
+
+    /// Looks whether the file is still as we left it; if not, it is to be written again.
+    pub(super) fn verify(&mut self) -> Result<(), SpoolError> {
+        let how = match &self.state {
+            State::Current { file, dirty, seen } => {
+                // Writes of our own change its time as well.
+                let begun = self.direct.begun();
+                let seen = seen.as_ref().filter(|(_, by_then)| !dirty && *by_then == begun);
+                self.changed(file, &self.slot.spool(), seen.map(|(meta, _)| meta))
+            }
+            State::Fresh { file } => self.changed(file, &self.slot.fresh(), None),
+            State::Absent | State::Doubtful { .. } => None,
+        };
+        match how {
+            None => Ok(()),
+            Some(how) => {
+                let path = self.dir.path_of(&self.slot.spool());
+                Err(self.fail(SpoolError::Changed { path, how }))
+            }
+        }
+    }
+
+    fn readable(&self) -> Option<&OwnedFd> {
+        match &self.state {
+            State::Absent => None,
+            State::Current { file, .. } | State::Fresh { file } => Some(file),
+            State::Doubtful { old } => old.as_deref(),
+        }
+    }
+
+    /// What somebody else did to the file, if anything.
+    fn changed(&self, file: &OwnedFd, name: &str, seen: Option<&Meta>) -> Option<Change> {
+        let (Ok(ours), Ok(there)) = (sys::meta(file), sys::meta_at(&*self.dir, name)) else {
+            return Some(Change::Removed);
+        };
+        if !ours.same_file(&there) {
+            return Some(Change::Replaced);
+        }
+        if ours.size < self.capacity as u64 {
+            return Some(Change::Truncated);
+        }
+        match seen {
+            Some(seen) if seen.modified != ours.modified => Some(Change::Overwritten),
+            _ => None,
+        }
+    }
+
+    /// Starts a new file in full size.
+    fn begin(&mut self) -> Result<(), SpoolError> {
+        let name = self.slot.fresh();
+        let failed = |doing, e| SpoolError::io(&self.dir.path_of(&name), doing, e);
+        self.check_limit(self.capacity)?;
+        sys::unlink(&*self.dir, &name).map_err(|e| failed("remove", e))?;
+        let file = self
+            .dir
+            .open_file(&name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?
+            .ok_or_else(|| failed("create", rustix::io::Errno::NOENT))?;
+        if let Err(e) = sys::zero_fill(&file, self.capacity) {
+            let _ = sys::unlink(&*self.dir, &name);
+            return Err(failed("write", e));
+        }
+        self.used.rewrites += 1;
+        self.state = State::Fresh { file: Arc::new(file) };
+        self.aim();
+        Ok(())
+    }
+
+    /// The new file takes the name, for good.
+    fn complete(&self, file: &OwnedFd) -> Result<Meta, SpoolError> {
+        let (fresh, name) = (self.slot.fresh(), self.slot.spool());
+        let failed = |doing, e| SpoolError::io(&self.dir.path_of(&fresh), doing, e);
+        sys::sync_all(file).map_err(|e| failed("sync", e))?;
+        sys::rename(&*self.dir, &fresh, &name).map_err(|e| failed("rename", e))?;
+        self.dir.sync()?;
+        sys::meta(file).map_err(|e| failed("look at", e))
+    }
+
+    /// Notes that the file can no longer be trusted; hands the error through.
+    fn fail(&mut self, error: SpoolError) -> SpoolError {
+        self.start_over();
+        error
+    }
+
+    fn discard_fresh(&self) {
+        if matches!(self.state, State::Fresh { .. }) {
+            let _ = sys::unlink(&*self.dir, &self.slot.fresh());
+        }
+    }
+
+    /// Points direct writes at the file that now takes writes.
+    fn aim(&mut self) {
+        self.direct.aim(match &self.state {
+            State::Current { file, .. } | State::Fresh { file } => Some(Arc::clone(file)),
+            State::Absent | State::Doubtful { .. } => None,
+        });
+    }
+
+    fn check_limit(&self, len: usize) -> Result<(), SpoolError> {
+        match sys::file_size_limit_below(len) {
+            None => Ok(()),
+            Some(limit) => {
+                let path = self.dir.path_of(&self.slot.spool());
+                Err(SpoolError::FileSizeLimit { path, limit })
+            }
+        }
+    }
+
+    fn check_bounds(&self, at: usize, len: usize) -> Result<(), SpoolError> {
+        match at.checked_add(len) {
+            Some(end) if end <= self.capacity => Ok(()),
+            _ => Err(SpoolError::OutOfBounds { at, len }),
+        }
+    }
+}
+
+impl Storage for SpoolFile {
+    type Error = SpoolError;
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn read(&mut self, at: usize, buf: &mut [u8]) -> Result<(), SpoolError> {
+        self.check_bounds(at, buf.len())?;
+        let read = match self.readable() {
+            None => 0,
+            Some(file) => sys::read_at(file, buf, at as u64)
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.slot.spool()), "read", e))?,
+        };
+        buf.get_mut(read..).unwrap_or_default().fill(0);
+        Ok(())
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.check_bounds(at, bytes.len())?;
+        // Before the first write of a commit: an error now costs nothing yet.
+        if self.is_at_rest() {
+            self.verify()?;
+        }
+        if self.is_to_be_made() {
+            self.begin()?;
+        }
+        let written = match &mut self.state {
+            State::Current { file, dirty, .. } => {
+                *dirty = true;
+                sys::write_at(&**file, bytes, at as u64)
+            }
+            State::Fresh { file } => sys::write_at(&**file, bytes, at as u64),
+            State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
+        };
+        if let Err(e) = written {
+            let path = self.dir.path_of(&self.slot.spool());
+            return Err(self.fail(SpoolError::io(&path, "write", e)));
+        }
+        self.used.writes += 1;
+        self.used.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), SpoolError> {
+        let path = || self.dir.path_of(&self.slot.spool());
+        if self.direct.take_failure() {
+            let path = path();
+            return Err(self.fail(SpoolError::Changed { path, how: Change::Doubtful }));
+        }
+        // Those over by now are covered by the sync to come; those under way may not be.
+        let ended = self.direct.ended();
+        let direct = self.direct.begun() != self.direct_synced;
+        let synced = match &self.state {
+            State::Absent => return Ok(()),
+            State::Doubtful { .. } => return Err(SpoolError::NothingRewritten { path: path() }),
+            State::Current { dirty: false, .. } if !direct => return Ok(()),
+            State::Current { file, .. } => sys::sync_data(file)
+                .and_then(|()| sys::meta(file))
+                .map(|meta| (Arc::clone(file), meta))
+                .map_err(|e| SpoolError::io(&path(), "sync", e)),
+            State::Fresh { file } => self.complete(file).map(|meta| (Arc::clone(file), meta)),
+        };
+        match synced {
+            Err(e) => Err(self.fail(e)),
+            Ok((file, meta)) => {
+                self.used.syncs += 1;
+                self.direct_synced = ended;
+                let seen = (self.direct.begun() == ended).then_some((meta, ended));
+                self.state = State::Current { file, dirty: false, seen };
+                self.aim();
+                // What was synced must also be what a start would find.
+                self.verify()
+            }
+        }
+    }
+}

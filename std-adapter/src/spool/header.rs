@@ -1,0 +1,120 @@
+//! The first 4 KiB of a memory file: whose it is and of when.
+//!
+//! | bytes | content (little-endian) |
+//! |---|---|
+//! | 0..8 | `ANNUNMEM` |
+//! | 8..12 | version, 1; another version is not touched |
+//! | 12..16 | length of this header, 4096 |
+//! | 16..24 | length of the region behind it |
+//! | 24..32 | identity: a hash of spool directory and recipient |
+//! | 32..36 | user id |
+//! | 36..40 | 1 while a session is under way, 2 after its clean end |
+//! | 40..56 | boot id |
+//! | 56..64 | start of the session that last opened the file, nanoseconds since boot |
+
+use super::boot::BootId;
+use super::identity::SpoolIdentity;
+use super::map::HEADER_LEN;
+
+const MAGIC: &[u8; 8] = b"ANNUNMEM";
+const VERSION: u32 = 1;
+/// Where the state is, for changing it in place.
+pub(super) const STATE_AT: usize = 36;
+/// Where the session is, for changing it in place.
+pub(super) const SESSION_AT: usize = 56;
+
+/// A session is under way or has ended without a word.
+pub(super) const RUNNING: u32 = 1;
+/// The last session ended as it should.
+pub(super) const CLEAN: u32 = 2;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) region_len: u64,
+    pub(super) identity: SpoolIdentity,
+    pub(super) user: u32,
+    pub(super) state: u32,
+    pub(super) boot: BootId,
+    pub(super) session: u64,
+}
+
+impl Header {
+    pub(super) fn format(&self) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        let fields: [&[u8]; 9] = [
+            MAGIC,
+            &VERSION.to_le_bytes(),
+            &(HEADER_LEN as u32).to_le_bytes(),
+            &self.region_len.to_le_bytes(),
+            &self.identity.0.to_le_bytes(),
+            &self.user.to_le_bytes(),
+            &self.state.to_le_bytes(),
+            self.boot.as_bytes(),
+            &self.session.to_le_bytes(),
+        ];
+        for (to, from) in bytes.iter_mut().zip(fields.concat()) {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// `None` for anything that is not a header of this version.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Header> {
+        let mut rest = bytes;
+        if take::<8>(&mut rest)? != *MAGIC
+            || u32::from_le_bytes(take(&mut rest)?) != VERSION
+            || u32::from_le_bytes(take(&mut rest)?) != HEADER_LEN as u32
+        {
+            return None;
+        }
+        Some(Header {
+            region_len: u64::from_le_bytes(take(&mut rest)?),
+            identity: SpoolIdentity(u64::from_le_bytes(take(&mut rest)?)),
+            user: u32::from_le_bytes(take(&mut rest)?),
+            state: u32::from_le_bytes(take(&mut rest)?),
+            boot: BootId::from_bytes(take(&mut rest)?),
+            session: u64::from_le_bytes(take(&mut rest)?),
+        })
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(*head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Header = Header {
+        region_len: 65536,
+        identity: SpoolIdentity(0x0123_4567_89ab_cdef),
+        user: 1000,
+        state: RUNNING,
+        boot: BootId::from_bytes(*b"0123456789abcdef"),
+        session: 0x1122_3344_5566_7788,
+    };
+
+    #[test]
+    fn the_bytes_are_those_of_the_table() {
+        let bytes = HEADER.format();
+        assert_eq!(&bytes[..8], b"ANNUNMEM");
+        assert_eq!(bytes[STATE_AT], 1);
+        assert_eq!(&bytes[40..56], b"0123456789abcdef");
+        assert_eq!(&bytes[SESSION_AT..64], 0x1122_3344_5566_7788u64.to_le_bytes());
+        assert_eq!(Header::parse(&bytes), Some(HEADER));
+    }
+
+    #[test]
+    fn other_versions_and_other_files_are_not_taken_for_ours() {
+        for at in 0..16 {
+            let mut bytes = HEADER.format();
+            bytes[at] ^= 1;
+            assert_eq!(Header::parse(&bytes), None, "byte {at}");
+        }
+        assert_eq!(Header::parse(&HEADER.format()[..63]), None);
+        assert_eq!(Header::parse(&[]), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Who holds a slot: an exclusive `flock` on the slot's lock file.
+//!
+//! `flock` and not a record lock: record locks of one process do not exclude each other and vanish
+//! when any descriptor of the file is closed; open-file-description locks behave as `flock` does
+//! but are Linux's alone. The kernel drops the lock with the last copy of the descriptor, whatever
+//! ended the process, so a lock file left behind is no obstacle. The lock file is opened for
+//! writing, which is what NFS needs to turn `flock` into a lock on the server.
+//!
+//! A forked child has a copy of the descriptor. It must *close* it: unlocking would unlock the
+//! parent. Until it does, or executes something (the descriptor is close-on-exec), the slot of a
+//! parent that died counts as held; nothing is lost by that, it is adopted later.
+//!
+//! Removal is safe against races by the usual rule: a lock counts only if, once locked, the file
+//! still bears its name.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{FlockOperation, OFlags};
+use rustix::io::Errno;
+
+use super::dir::SpoolDir;
+use super::error::SpoolError;
+use super::identity::SlotName;
+use super::note::{NOTE_LEN, Note};
+use super::sys;
+
+/// A slot that is ours until this is dropped or the process ends.
+#[derive(Debug)]
+pub(super) struct SlotLock {
+    fd: OwnedFd,
+    slot: SlotName,
+    read_only: bool,
+}
+
+impl SlotLock {
+    /// Takes a slot unless somebody holds it, making its lock file if it is missing. Never waits.
+    pub(super) fn take(dir: &SpoolDir, slot: SlotName) -> Result<Option<SlotLock>, SpoolError> {
+        let name = slot.lock();
+        // Each round but the last means that somebody removed the file between open and lock.
+        for _ in 0..100 {
+            let (fd, read_only) = match dir.open_file(&name, OFlags::RDWR | OFlags::CREATE) {
+                // What waits on a read-only disk can still be told.
+                Err(e) if e.errno() == Some(Errno::ROFS) => {
+                    (dir.open_file(&name, OFlags::RDONLY)?.ok_or(e)?, true)
+                }
+                other => match other? {
+                    Some(fd) => (fd, false),
+                    None => continue,
+                },
+            };
+            match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(e) => return Err(SpoolError::io(&dir.path_of(&name), "lock", e)),
+            }
+            let lock = SlotLock { fd, slot, read_only };
+            if lock.is_linked(dir) {
+                return Ok(Some(lock));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn slot(&self) -> SlotName {
+        self.slot
+    }
+
+    /// Whether only reading is possible: the file system is mounted read-only.
+    pub(super) fn read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether the locked file still bears its name; if not, others may take the slot.
+    pub(super) fn is_linked(&self, dir: &SpoolDir) -> bool {
+        match (sys::meta(&self.fd), sys::meta_at(dir, self.slot.lock().as_str())) {
+            (Ok(ours), Ok(there)) => ours.same_file(&there),
+            _ => false,
+        }
+    }
+
+    /// What the last session left behind.
+    pub(super) fn note(&self) -> Note {
+        let mut bytes = [0; NOTE_LEN];
+        match sys::read_at(&self.fd, &mut bytes, 0) {
+            Ok(len) => Note::parse(bytes.get(..len).unwrap_or_default()),
+            Err(_) => Note::default(),
+        }
+    }
+
+    pub(super) fn write_note(&self, dir: &SpoolDir, note: &Note) -> Result<(), SpoolError> {
+        let path = || dir.path_of(&self.slot.lock());
+        if let Some(limit) = sys::file_size_limit_below(NOTE_LEN) {
+            return Err(SpoolError::FileSizeLimit { path: path(), limit });
+        }
+        // If the disk has become writable since, the descriptor has not.
+        let writable = match self.read_only {
+            true => dir.open_file(&self.slot.lock(), OFlags::RDWR)?,
+            false => None,
+        };
+        sys::write_at(writable.as_ref().unwrap_or(&self.fd), &note.format(), 0)
+            .map_err(|e| SpoolError::io(&path(), "write", e))
+    }
+
+    /// Removes the lock file and gives the slot up.
+    pub(super) fn remove(self, dir: &SpoolDir) -> Result<(), SpoolError> {
+        let name = self.slot.lock();
+        sys::unlink(dir, &name).map_err(|e| SpoolError::io(&dir.path_of(&name), "remove", e))
+    }
+}

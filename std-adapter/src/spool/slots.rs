@@ -1,0 +1,462 @@
+//! One process's slot of the spool directory, and those that nobody holds any more.
+//!
+//! A process takes the lowest slot of its recipient that is free, and keeps it until it ends. What
+//! it finds there is its inheritance. Slots that nobody holds are handed out, locked, to whoever
+//! asks: those of the same recipient to be taken over at once, those of other recipients once they
+//! have been seen unclaimed for long enough.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annunciator_core::storage::Storage;
+use annunciator_core::time::{Duration, Instant};
+
+use super::boot::BootId;
+use super::dir::SpoolDir;
+use super::direct::DirectWriter;
+use super::error::{Change, SpoolError};
+use super::file::{DiskUse, MAX_LEN, SpoolFile};
+use super::identity::{MAX_SLOTS, RecipientKey, SlotName};
+use super::lock::SlotLock;
+use super::memory;
+use super::note::{Note, State};
+use super::sys;
+
+/// How the last session of a slot ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LastEnd {
+    /// There was none, or nothing is known of it.
+    Unknown,
+    /// As it should.
+    Clean,
+    /// The program died in this boot.
+    Crash,
+    /// The program was running when the system went down.
+    PowerLoss,
+}
+
+/// A slot of a spool directory, held exclusively.
+///
+/// As a [`Storage`] it is the slot's file. After an error everything has to be written again; the
+/// next successful sync makes durable exactly what was written since, and all other bytes read as
+/// zero. If the directory has been removed meanwhile, it is made anew by the first write after the
+/// error; how long to wait before that is the caller's decision.
+#[derive(Debug)]
+pub struct Spool {
+    dir: Arc<SpoolDir>,
+    lock: SlotLock,
+    file: SpoolFile,
+    note: Note,
+    last: Note,
+    key: RecipientKey,
+    /// The process that holds the slot; a forked copy of this value must not act.
+    owner: u32,
+}
+
+impl Spool {
+    /// Takes the lowest free slot of `key` in `directory`, which is made if it is missing.
+    ///
+    /// Nothing is synced and no spool file made yet: the first write does that.
+    ///
+    /// # Errors
+    /// If the directory or a file in it is not safely ours, cannot be reached, or all slots are
+    /// held.
+    pub fn open(directory: &Path, key: RecipientKey, size: usize) -> Result<Spool, SpoolError> {
+        let dir = Arc::new(SpoolDir::open(directory)?);
+        let lock = take_lowest(&dir, key, |_| true)?;
+        let file = SpoolFile::open(Arc::clone(&dir), lock.slot(), size, lock.read_only())?;
+        let last = lock.note();
+        let note = last.clone();
+        Ok(Spool { dir, lock, file, note, last, key, owner: std::process::id() })
+    }
+
+    /// The slot's name: the stem of its file names.
+    pub fn slot(&self) -> SlotName {
+        self.file.slot()
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// How the slot's last session ended, seen from `boot`.
+    pub fn last_end(&self, boot: BootId) -> LastEnd {
+        match self.last.state {
+            State::None | State::Adopted => LastEnd::Unknown,
+            State::Clean => LastEnd::Clean,
+            State::Running if self.last.is_of(boot) => LastEnd::Crash,
+            State::Running => LastEnd::PowerLoss,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn mark_adopted(&mut self) {
+        self.note.state = State::Adopted;
+        self.lock.write_note(&self.dir, &self.note).unwrap();
+    }
+
+    /// Changes the capacity before anything was written.
+    pub(super) fn resize(&mut self, capacity: usize) {
+        self.file.resize(capacity);
+    }
+
+    pub(super) fn last_note(&self) -> &Note {
+        &self.last
+    }
+
+    /// Notes that a session is under way, where its memory file is, and which place not to trust.
+    ///
+    /// # Errors
+    /// If the note cannot be written. The session goes on all the same; the next start then knows
+    /// less.
+    pub fn begin_session(
+        &mut self,
+        boot: BootId,
+        session: u64,
+        memory: Option<&Path>,
+        avoid: Option<&Path>,
+    ) -> Result<(), SpoolError> {
+        self.note = Note {
+            boot: Some(boot),
+            session,
+            state: State::Running,
+            memory: memory.map(Path::to_path_buf),
+            avoid: avoid.map(Path::to_path_buf).or_else(|| self.note.avoid.take()),
+            ..Note::default()
+        };
+        self.lock.write_note(&self.dir, &self.note)
+    }
+
+    /// Notes that the memory file has moved.
+    ///
+    /// # Errors
+    /// As [`begin_session`](Spool::begin_session).
+    pub fn note_memory(
+        &mut self,
+        memory: Option<&Path>,
+        avoid: Option<&Path>,
+    ) -> Result<(), SpoolError> {
+        self.note.memory = memory.map(Path::to_path_buf);
+        if let Some(avoid) = avoid {
+            self.note.avoid = Some(avoid.to_path_buf());
+        }
+        self.lock.write_note(&self.dir, &self.note)
+    }
+
+    /// Notes that the session ended as it should. Does nothing in a forked child.
+    ///
+    /// # Errors
+    /// As [`begin_session`](Spool::begin_session).
+    pub fn end_session(&mut self) -> Result<(), SpoolError> {
+        if self.owner != std::process::id() {
+            return Ok(());
+        }
+        self.note.state = State::Clean;
+        self.lock.write_note(&self.dir, &self.note)
+    }
+
+    /// All bytes of the file as it is, for recovery: none if there is no file, and more or fewer
+    /// than the capacity if it was made by another configuration.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read_all(&self) -> Result<Vec<u8>, SpoolError> {
+        self.file.read_all()
+    }
+
+    /// Whether there is a file to recover from.
+    pub fn holds_data(&self) -> bool {
+        self.file.holds_data()
+    }
+
+    /// Whether everything has to be written before anything counts as kept: after an error, and
+    /// when the file was made in another size.
+    pub fn needs_rewrite(&self) -> bool {
+        self.file.needs_rewrite()
+    }
+
+    /// Has everything written again, as after an error: what the file held has been taken over.
+    pub fn start_over(&mut self) {
+        self.file.start_over();
+    }
+
+    /// Makes the file and syncs it, if there is none. For direct writes, which need one.
+    ///
+    /// # Errors
+    /// As a write.
+    pub fn prepare(&mut self) -> Result<(), SpoolError> {
+        self.file.prepare()
+    }
+
+    /// A way to write from any thread, without a sync.
+    pub fn direct_writer(&self) -> DirectWriter {
+        self.file.direct_writer()
+    }
+
+    /// Looks whether everything is still as we left it. Worth calling now and then while idle;
+    /// every commit does it anyway.
+    ///
+    /// # Errors
+    /// If not. Everything is then to be written again.
+    pub fn verify(&mut self) -> Result<(), SpoolError> {
+        self.file.verify()
+    }
+
+    /// Keeps one copy of damaged bytes aside in `NAME.damaged`, at most 16 MiB.
+    ///
+    /// # Errors
+    /// If it cannot be written; nothing else suffers.
+    pub fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.file.quarantine(bytes)
+    }
+
+    /// What was asked of the disk so far.
+    pub fn used(&self) -> DiskUse {
+        self.file.used()
+    }
+
+    /// Slots of the same recipient that nobody holds and that hold something, each locked until
+    /// dropped.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn abandoned(&self) -> Result<Vec<Orphan>, SpoolError> {
+        let mut orphans = Vec::new();
+        for slot in self.unheld()?.into_iter().filter(|slot| slot.key == self.key) {
+            if let Some(orphan) = Orphan::take(&self.dir, slot)? {
+                if orphan.is_spent() {
+                    orphan.remove()?;
+                } else {
+                    orphans.push(orphan);
+                }
+            }
+        }
+        Ok(orphans)
+    }
+
+    /// Slots of recipients that are no longer configured and have been unclaimed for `age`, each
+    /// locked until dropped.
+    ///
+    /// Age is observed time, told by calls of this function: the wall clock of a device may jump
+    /// by decades, so file times prove nothing. Each call writes one note per such slot; daily is
+    /// often enough.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn expired(
+        &self,
+        configured: &[RecipientKey],
+        boot: BootId,
+        now: Instant,
+        age: Duration,
+    ) -> Result<Vec<Orphan>, SpoolError> {
+        let mut expired = Vec::new();
+        for slot in self.unheld()? {
+            if slot.key == self.key || configured.contains(&slot.key) {
+                continue;
+            }
+            let Some(mut orphan) = Orphan::take(&self.dir, slot)? else { continue };
+            if orphan.is_spent() {
+                orphan.remove()?;
+            } else if orphan.grow_older(boot, now) >= age {
+                expired.push(orphan);
+            }
+        }
+        Ok(expired)
+    }
+
+    /// All slots that appear in the directory, but for our own.
+    fn unheld(&self) -> Result<Vec<SlotName>, SpoolError> {
+        let mut slots: Vec<SlotName> = self
+            .dir
+            .names()?
+            .iter()
+            .filter_map(|name| SlotName::parse(name))
+            .filter(|(_, kind)| matches!(*kind, "lock" | "spool" | "new"))
+            .map(|(slot, _)| slot)
+            .filter(|slot| *slot != self.slot())
+            .collect();
+        slots.sort_unstable();
+        slots.dedup();
+        Ok(slots)
+    }
+
+    /// Whether directory and lock file are still the ones we hold; if not, others may take the slot.
+    fn is_settled(&self) -> bool {
+        self.dir.still_there() && self.lock.is_linked(&self.dir)
+    }
+
+    /// Before everything is written again: makes sure of a slot.
+    fn settle(&mut self) -> Result<(), SpoolError> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        if self.dir.still_there() {
+            // Only the lock file is gone. The spool file is still ours if nobody was quicker.
+            if let Some(lock) = SlotLock::take(&self.dir, self.slot())? {
+                self.lock = lock;
+                return self.lock.write_note(&self.dir, &self.note);
+            }
+        }
+        let dir = Arc::new(SpoolDir::open(self.dir.path())?);
+        let lock = take_lowest(&dir, self.key, |slot| {
+            // Somebody's inheritance is not to be written over.
+            sys::meta_at(&*dir, slot.spool().as_str()).is_err()
+        })?;
+        self.file.move_to(Arc::clone(&dir), lock.slot());
+        self.dir = dir;
+        self.lock = lock;
+        self.lock.write_note(&self.dir, &self.note)
+    }
+}
+
+impl Storage for Spool {
+    type Error = SpoolError;
+
+    fn capacity(&self) -> usize {
+        self.file.capacity()
+    }
+
+    fn read(&mut self, at: usize, buf: &mut [u8]) -> Result<(), SpoolError> {
+        self.file.read(at, buf)
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
+        if self.file.is_to_be_made() {
+            self.settle()?;
+        } else if self.file.is_at_rest() && !self.is_settled() {
+            self.file.start_over();
+            let path = self.dir.path_of(&self.slot().lock());
+            return Err(SpoolError::Changed { path, how: Change::Removed });
+        }
+        self.file.write(at, bytes)
+    }
+
+    fn sync(&mut self) -> Result<(), SpoolError> {
+        self.file.sync()
+    }
+}
+
+fn take_lowest(
+    dir: &SpoolDir,
+    key: RecipientKey,
+    suits: impl Fn(SlotName) -> bool,
+) -> Result<SlotLock, SpoolError> {
+    for number in 0..MAX_SLOTS {
+        let slot = SlotName { key, number };
+        if suits(slot)
+            && let Some(lock) = SlotLock::take(dir, slot)?
+        {
+            // Looked at again under the lock.
+            if suits(slot) {
+                return Ok(lock);
+            }
+        }
+    }
+    Err(SpoolError::Busy { path: dir.path().to_path_buf() })
+}
+
+/// A slot that nobody held, now locked by us: an inheritance or a ruin.
+#[derive(Debug)]
+pub struct Orphan {
+    dir: Arc<SpoolDir>,
+    lock: SlotLock,
+    note: Note,
+}
+
+impl Orphan {
+    fn take(dir: &Arc<SpoolDir>, slot: SlotName) -> Result<Option<Orphan>, SpoolError> {
+        let Some(lock) = SlotLock::take(dir, slot)? else { return Ok(None) };
+        let note = lock.note();
+        Ok(Some(Orphan { dir: Arc::clone(dir), lock, note }))
+    }
+
+    /// The slot's name.
+    pub fn slot(&self) -> SlotName {
+        self.lock.slot()
+    }
+
+    /// A number that stays the same however often this content is offered, and that no other
+    /// content has: whoever has taken it over need not take it again if the removal fails.
+    pub fn token(&self) -> u64 {
+        let boot = self.note.boot.unwrap_or(BootId::UNKNOWN);
+        let slot = self.slot().to_string();
+        let session = self.note.session.to_le_bytes();
+        super::identity::token(&[boot.as_bytes(), &session, slot.as_bytes()])
+    }
+
+    /// The bytes of its spool file; empty if there is none.
+    ///
+    /// # Errors
+    /// If the file is not ours or cannot be read.
+    pub fn spool_bytes(&self) -> Result<Vec<u8>, SpoolError> {
+        let name = self.slot().spool();
+        match self.dir.open_file(&name, rustix::fs::OFlags::RDONLY)? {
+            None => Ok(Vec::new()),
+            Some(file) => sys::read_all(&file, MAX_LEN)
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "read", e)),
+        }
+    }
+
+    /// The bytes of its memory file, if the session died in this boot and left one. They are newer
+    /// than those of the spool file.
+    pub fn memory_bytes(&self, boot: BootId) -> Option<Vec<u8>> {
+        let path = self.memory_path(boot)?;
+        memory::read_survivor(&path, boot, self.note.session)
+    }
+
+    fn memory_path(&self, boot: BootId) -> Option<PathBuf> {
+        self.note.memory.clone().filter(|_| self.note.is_of(boot))
+    }
+
+    /// Removes the slot: its content has been taken over or given up. A `.damaged` copy stays.
+    ///
+    /// # Errors
+    /// If a file cannot be removed. The content is not offered again unless that, too, could not be
+    /// noted; [`token`](Orphan::token) tells then.
+    pub fn remove(mut self) -> Result<(), SpoolError> {
+        let noted = match std::mem::replace(&mut self.note.state, State::Adopted) {
+            State::Adopted => Ok(()),
+            _ => self.lock.write_note(&self.dir, &self.note),
+        };
+        let slot = self.slot();
+        for name in [slot.spool(), slot.fresh()] {
+            sys::unlink(&*self.dir, &name)
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "remove", e))?;
+        }
+        let memory = self.memory_path(BootId::current());
+        if memory.is_some_and(|path| memory::remove_orphan(&path) == memory::Removal::NotSeen) {
+            // It may exist where we cannot see it (another mount namespace). Only this note tells
+            // whoever finds it that it is old.
+            return noted;
+        }
+        self.lock.remove(&self.dir)
+    }
+
+    /// Nothing in it and nothing to come.
+    fn is_spent(&self) -> bool {
+        let has_spool = sys::meta_at(&*self.dir, self.slot().spool().as_str()).is_ok();
+        match self.note.state {
+            State::Adopted => true,
+            _ if has_spool => false,
+            State::Running | State::Clean => self.memory_bytes(BootId::current()).is_none(),
+            State::None => true,
+        }
+    }
+
+    /// Adds the time since it was last looked at; returns how long it has been unclaimed.
+    fn grow_older(&mut self, boot: BootId, now: Instant) -> Duration {
+        if let Some((then, at)) = self.note.seen
+            && then.same_as(&boot)
+        {
+            let more = now.since(Instant::from_millis(at)).as_millis();
+            self.note.orphan_ms = self.note.orphan_ms.saturating_add(more);
+        }
+        self.note.seen = Some((boot, now.as_millis()));
+        // Should this fail, it merely grows old more slowly.
+        let _ = self.lock.write_note(&self.dir, &self.note);
+        Duration::from_millis(self.note.orphan_ms)
+    }
+}

@@ -1,0 +1,160 @@
+//! Other processes: this test program, started again to play one part.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use super::*;
+
+const PART: &str = "ANNUNCIATOR_SPOOL_TEST_PART";
+const DIRECTORY: &str = "ANNUNCIATOR_SPOOL_TEST_DIRECTORY";
+const PLACE: &str = "ANNUNCIATOR_SPOOL_TEST_PLACE";
+
+/// A process that plays a part, and what it says.
+pub(super) struct Child {
+    process: std::process::Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Child {
+    /// Holds a slot with something in it, for ever.
+    pub(super) fn hold(directory: &Path) -> Child {
+        Child::start("hold", directory, Path::new("/nonexistent"))
+    }
+
+    /// Counts in the region's first bytes, as fast as it can, for ever.
+    pub(super) fn count(directory: &Path, place: &Path) -> Child {
+        Child::start("count", directory, place)
+    }
+
+    /// Forks, and lets the child tell what it sees.
+    pub(super) fn fork(directory: &Path, place: &Path) -> Child {
+        Child::start("fork", directory, place)
+    }
+
+    fn start(part: &str, directory: &Path, place: &Path) -> Child {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "spool::tests::child::play", "--nocapture"])
+            .env(PART, part)
+            .env(DIRECTORY, directory)
+            .env(PLACE, place)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // A grandchild may outlive the test; it must hold nothing that somebody waits for.
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap());
+        Child { process, lines }
+    }
+
+    /// The next thing it says.
+    pub(super) fn line(&mut self) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).unwrap();
+            assert_ne!(read, 0, "the child ended");
+            // Everything else is the test harness's own.
+            if let Some((_, said)) = line.split_once("@@ ") {
+                return said.trim_end().to_owned();
+            }
+        }
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "@@ {line}").unwrap();
+    out.flush().unwrap();
+}
+
+/// Waits to be killed, but not for ever.
+fn idle() {
+    std::thread::sleep(std::time::Duration::from_secs(20));
+}
+
+/// Not a test of its own: plays the part it was started for.
+#[test]
+fn play() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
+    let places = Places::only(vec![std::env::var_os(PLACE).unwrap().into()]);
+    match part.as_str() {
+        "hold" => {
+            let mut spool = Spool::open(&directory, key(), SIZE).unwrap();
+            spool.write(0, b"held").unwrap();
+            spool.sync().unwrap();
+            say(&format!("held {}", spool.slot()));
+            idle();
+        }
+        "count" => {
+            let mut opened = open(&directory, key(), SIZE, &places).unwrap();
+            say("counting");
+            for count in 1u64.. {
+                opened.region[..8].copy_from_slice(&count.to_le_bytes());
+                opened.region[SIZE - 8..].copy_from_slice(&count.to_le_bytes());
+                if count == 100_000 {
+                    say("counted");
+                }
+                if count == 20_000_000_000 {
+                    break;
+                }
+            }
+        }
+        "fork" => forked::play(&directory, &places),
+        other => panic!("unknown part {other}"),
+    }
+}
+
+mod forked {
+    //! `fork` without libc: the raw system call, in a process with nothing to lose.
+    #![allow(unsafe_code)]
+
+    use super::*;
+
+    pub(super) fn play(directory: &Path, places: &Places) {
+        let guard = ForkGuard::new();
+        let opened = open(directory, key(), SIZE, places).unwrap();
+        assert!(!guard.in_child());
+        // SAFETY: the child touches nothing that other threads may hold: it reads a word, writes
+        // to the pipe directly and ends.
+        let pid = unsafe { fork() };
+        if pid == 0 {
+            let seen: &[u8] = if guard.in_child() { b"@@ child\n" } else { b"@@ fooled\n" };
+            let mut opened = opened;
+            // What a child must not be able to do to its parent, should it try.
+            opened.keeper.end(true);
+            if let Ok(spool) = &mut opened.spool {
+                let _ = spool.end_session();
+            }
+            drop(opened);
+            let _ = rustix::io::write(rustix::stdio::stdout(), seen);
+            idle();
+            std::process::exit(0);
+        }
+        assert!(!guard.in_child());
+        say("parent");
+        idle();
+    }
+
+    unsafe extern "C" {
+        safe fn getppid() -> i32;
+        fn fork() -> i32;
+    }
+
+    #[test]
+    fn the_c_library_is_the_one_we_think() {
+        assert!(getppid() > 0);
+    }
+}
