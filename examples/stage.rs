@@ -22,7 +22,10 @@ impl Stage {
     ///
     /// The simulator could not start.
     pub fn set(builder: Builder, numbers: &[&str]) -> io::Result<(Stage, Builder)> {
-        let spool = std::env::temp_dir().join(format!("annunciator-{}", std::process::id()));
+        // Beside the example itself: a directory that everybody may write to, as the one for
+        // temporary files, is refused.
+        let beside = std::env::current_exe()?;
+        let spool = beside.with_file_name(format!("spool-{}", std::process::id()));
         let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if given("VONAGE_API_KEY") || given("VONAGE_API_SECRET") {
             return Ok((Stage { simulator: None, spool }, builder));

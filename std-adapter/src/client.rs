@@ -33,9 +33,8 @@ use std::time::Duration;
 use annunciator_core::transport::{Message, Outcome, Retry, Transport};
 use annunciator_core::vonage::status::local;
 use annunciator_core::vonage::{
-    AnswerReader, Auth, CONTENT_TYPE, Credentials, CredentialsError, Number, NumberError, Options,
-    OptionsError, Request, RequestError, RouteError, Sender, SenderError, check_route,
-    max_body_len, retry_after_seconds,
+    AnswerReader, Auth, CONTENT_TYPE, Credentials, CredentialsError, Number, Options, OptionsError,
+    Request, RequestError, RouteError, Sender, check_route, max_body_len, retry_after_seconds,
 };
 use rustls_pki_types::CertificateDer;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE as CONTENT_TYPE_HEADER};
@@ -78,23 +77,23 @@ impl ClientSettings {
     /// The settings for one number of a configuration. `None` without credentials.
     pub(crate) fn of(
         service: &Service,
-        number: &str,
+        number: &Number,
         timing: &Timing,
-    ) -> Result<Option<ClientSettings>, ClientError> {
-        let Some(credentials) = &service.credentials else { return Ok(None) };
-        Ok(Some(ClientSettings {
+    ) -> Option<ClientSettings> {
+        let credentials = service.credentials.as_ref()?;
+        Some(ClientSettings {
             endpoint: service.endpoint.clone(),
             key: credentials.key.clone(),
             secret: credentials.secret.clone(),
             in_body: credentials.in_body,
-            from: Sender::parse(&service.sender).map_err(ClientError::Sender)?,
-            to: Number::parse(number).map_err(ClientError::Number)?,
+            from: service.sender.clone(),
+            to: number.clone(),
             reference_prefix: String::new(),
             roots: service.roots.clone(),
             proxy: service.proxy.clone(),
             connect: timing.connect,
             request: timing.request,
-        }))
+        })
     }
 }
 
@@ -102,8 +101,6 @@ impl ClientSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientError {
     Credentials(CredentialsError),
-    Sender(SenderError),
-    Number(NumberError),
     Route(RouteError),
     Options(OptionsError),
     Proxy,
@@ -113,8 +110,6 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClientError::Credentials(error) => error.fmt(f),
-            ClientError::Sender(error) => error.fmt(f),
-            ClientError::Number(error) => error.fmt(f),
             ClientError::Route(error) => error.fmt(f),
             ClientError::Options(error) => error.fmt(f),
             ClientError::Proxy => f.write_str("the proxy's address is malformed: http://host:port"),

@@ -64,15 +64,15 @@ impl fmt::Display for Disabled {
 
 /// A complete configuration, checked. Built by [`Builder::build`].
 pub struct Config {
-    name: String,
-    level: Level,
-    destinations: Vec<Destination>,
-    missing: Vec<&'static str>,
-    service: Service,
-    spool: Spool,
-    timing: Timing,
-    tuning: Tuning,
-    on_error: Option<OnError>,
+    pub(crate) name: String,
+    pub(crate) level: Level,
+    pub(crate) destinations: Vec<Destination>,
+    pub(crate) missing: Vec<&'static str>,
+    pub(crate) service: Service,
+    pub(crate) spool: Spool,
+    pub(crate) timing: Timing,
+    pub(crate) tuning: Tuning,
+    pub(crate) on_error: Option<OnError>,
 }
 
 impl Config {
@@ -122,21 +122,17 @@ impl fmt::Debug for Config {
 
 /// Somebody, or something, that is told.
 pub struct Destination {
-    label: String,
+    pub(crate) label: String,
     /// Whose events these are, across runs: the name and whom it tells. Shows the number, so it
     /// is hashed before it becomes a file's name.
-    identity: String,
-    way: Way,
+    pub(crate) identity: String,
+    pub(crate) way: Way,
 }
 
 impl Destination {
     /// Its name in reports: of a number the ends only, of a transport its own name.
     pub fn label(&self) -> &str {
         &self.label
-    }
-
-    pub(crate) fn identity(&self) -> &str {
-        &self.identity
     }
 }
 

@@ -4,7 +4,7 @@
 //! the service has accepted them, and sent by a thread of their own. The program's other loggers
 //! keep everything.
 //!
-//! ```ignore
+//! ```no_run
 //! use annunciator::Annunciator;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,8 +26,8 @@
 //! | you hold | it does |
 //! |---|---|
 //! | [`Builder`] | collects settings; `start` checks them, opens the spool and starts what is needed |
-//! | `Annunciator` | the guard: keeps the worker running, and gives it a last chance when dropped |
-//! | `Handle` | what the guard derefs to and `handle()` clones: records, flushes, reports |
+//! | [`Annunciator`] | the guard: keeps the worker running, and gives it a last chance when dropped |
+//! | [`Handle`] | what the guard derefs to and `handle()` clones: records, flushes, reports |
 //! | [`Logger`] | the front for the `log` crate, alone or around another logger |
 //! | [`Health`] | how it is doing, for people |
 //!
@@ -52,22 +52,29 @@
 //! The hook records message, place and thread after the hook that was there before, and sends
 //! nothing itself. With `panic = "abort"` the process ends right after the hook: the record is in
 //! the memory file by then, and the next start sends it.
-#![allow(dead_code, reason = "the worker reads the configuration")]
+#![deny(unsafe_op_in_unsafe_fn)]
 
+mod carrier;
 mod chain;
+mod channel;
 mod client;
 mod config;
+mod handle;
 mod health;
 mod logger;
 mod panic_hook;
+mod report;
 mod secret;
 mod spool;
+mod store;
 mod text;
+mod worker;
 
 pub use annunciator_core;
 pub use annunciator_core::event::{Event, Level};
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
+pub use handle::{Annunciator, Handle};
 pub use health::{
     Counters, DestinationHealth, FlushReport, Health, Lost, SpoolHealth, State, Trouble,
 };

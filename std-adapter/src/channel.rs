@@ -1,0 +1,268 @@
+//! One destination as the program's threads see it: a lock around its alerter, held shortly, and a
+//! bell for the worker that is rung only when an event moves what the worker sleeps towards.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant as StdInstant};
+
+use annunciator_core::alerter::Alerter;
+use annunciator_core::event::Entry;
+use annunciator_core::time::Instant;
+
+use crate::carrier::Carrier;
+use crate::health::{FlushReport, Reporter, SpoolHealth};
+use crate::spool::{self, ForkGuard};
+use crate::store::{RingMemory, Store};
+use crate::worker;
+
+/// One destination.
+pub(crate) struct Channel {
+    pub(crate) label: String,
+    inner: Mutex<Inner>,
+    /// Rung for the worker.
+    bell: Condvar,
+    /// Rung by the worker when it comes to rest.
+    rested: Condvar,
+    /// Where an event goes that must not wait for the lock.
+    side: Mutex<Option<Entry>>,
+    /// Events that found the side slot taken, and that were recorded in a forked child.
+    busy: AtomicU32,
+    child: AtomicU32,
+    pub(crate) restarts: AtomicU32,
+    fork: ForkGuard,
+    pub(crate) store: Mutex<Store>,
+    pub(crate) carrier: Mutex<Box<dyn Carrier>>,
+    pub(crate) reporter: Reporter,
+}
+
+/// What the lock guards.
+pub(crate) struct Inner {
+    pub(crate) alerter: Alerter<'static, RingMemory>,
+    /// When the worker wakes by itself; zero while it is awake.
+    pub(crate) sleeping_until: Instant,
+    /// Whether the worker has a thread.
+    pub(crate) running: bool,
+    /// Whether the worker ends its session and its thread when it comes to rest.
+    pub(crate) closing: bool,
+    /// Whether what waits outlives the program.
+    pub(crate) keeps: bool,
+    /// How the store was doing when the worker used it last.
+    pub(crate) spool_health: SpoolHealth,
+    /// What is wrong with the way to the service, and with the store, in words.
+    pub(crate) way_trouble: Option<String>,
+    pub(crate) store_trouble: Option<String>,
+    /// The last trouble of either, also if it is over.
+    pub(crate) last_trouble: Option<String>,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        label: String,
+        alerter: Alerter<'static, RingMemory>,
+        store: Store,
+        carrier: Box<dyn Carrier>,
+        reporter: Reporter,
+    ) -> Channel {
+        Channel {
+            label,
+            inner: Mutex::new(Inner {
+                alerter,
+                sleeping_until: Instant::FAR_FUTURE,
+                running: false,
+                closing: false,
+                keeps: store.keeps(),
+                spool_health: store.health(None),
+                way_trouble: None,
+                store_trouble: None,
+                last_trouble: None,
+            }),
+            bell: Condvar::new(),
+            rested: Condvar::new(),
+            side: Mutex::new(None),
+            busy: AtomicU32::new(0),
+            child: AtomicU32::new(0),
+            restarts: AtomicU32::new(0),
+            fork: ForkGuard::new(),
+            store: Mutex::new(store),
+            carrier: Mutex::new(carrier),
+            reporter,
+        }
+    }
+
+    /// Records one event. The only cost that is not the alerter's is an uncontended lock.
+    #[inline]
+    pub(crate) fn admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
+        if self.fork.in_child() {
+            return self.count_in_child();
+        }
+        let mut inner = self.lock();
+        inner.alerter.admit(now, entry);
+        self.ring_if_needed(inner);
+    }
+
+    /// Records one event without ever waiting: if the lock is held, perhaps by this very thread,
+    /// the event goes to the side slot, and if that is taken it is counted.
+    pub(crate) fn try_admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
+        if self.fork.in_child() {
+            return self.count_in_child();
+        }
+        let inner = match self.inner.try_lock() {
+            Ok(inner) => Some(inner),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(mut inner) = inner {
+            inner.alerter.admit(now, entry);
+            return self.ring_if_needed(inner);
+        }
+        match self.side.try_lock() {
+            Ok(mut side) if side.is_none() => *side = Some(entry.clone()),
+            _ => {
+                self.busy.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.bell.notify_one();
+    }
+
+    fn count_in_child(&self) {
+        self.child.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an event that was kept out on purpose.
+    pub(crate) fn suppressed(&self) {
+        if !self.fork.in_child() {
+            self.lock().alerter.count_suppressed(1);
+        }
+    }
+
+    /// Has everything committed soon, and ends the hold of what waits if `send` says so.
+    pub(crate) fn hurry(self: &Arc<Self>, now: Instant, send: bool) {
+        if self.fork.in_child() {
+            return;
+        }
+        let mut inner = self.lock();
+        if send {
+            inner.alerter.flush(now);
+        } else {
+            inner.alerter.commit(now);
+        }
+        self.ring_if_needed(inner);
+    }
+
+    #[inline]
+    fn ring_if_needed(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
+        if inner.alerter.poll_at() < inner.sleeping_until {
+            self.ring(&mut inner);
+        }
+    }
+
+    /// Wakes the worker, or starts it.
+    #[cold]
+    pub(crate) fn ring(self: &Arc<Self>, inner: &mut Inner) {
+        inner.sleeping_until = Instant::ZERO;
+        if inner.running {
+            self.bell.notify_one();
+        } else if worker::start(self) {
+            inner.running = true;
+        } else {
+            // No thread to be had now: the next event tries again.
+            inner.sleeping_until = Instant::FAR_FUTURE;
+        }
+    }
+
+    /// Has the worker end its session when it comes to rest. An event later starts it again.
+    pub(crate) fn close(self: &Arc<Self>) {
+        if self.fork.in_child() {
+            return;
+        }
+        let mut inner = self.lock();
+        inner.closing = true;
+        self.ring(&mut inner);
+    }
+
+    /// Waits until nothing is under way and nothing will be before `deadline`, or for `deadline`.
+    /// `begun` is how many events had been delivered when the flush began.
+    pub(crate) fn wait_settled(&self, deadline: StdInstant, begun: u32) -> FlushReport {
+        let mut inner = self.lock();
+        loop {
+            let left = deadline.saturating_duration_since(StdInstant::now());
+            let until = spool::now() + left.into();
+            let settled = inner.alerter.is_settled(until) && self.side_is_empty();
+            if settled || left.is_zero() || self.fork.in_child() {
+                break;
+            }
+            // The worker rings when it rests; the limit covers a worker that could not start.
+            let nap = left.min(Duration::from_millis(500));
+            let waited = self.rested.wait_timeout(inner, nap);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let stats = inner.alerter.stats();
+        let sent = stats.delivered.saturating_sub(begun);
+        if inner.keeps {
+            FlushReport { sent, kept: stats.waiting, lost: 0 }
+        } else {
+            FlushReport { sent, kept: 0, lost: stats.waiting }
+        }
+    }
+
+    /// Waits until the worker has ended its session, or for `deadline`.
+    pub(crate) fn wait_closed(&self, deadline: StdInstant) {
+        let mut inner = self.lock();
+        while inner.running && inner.closing {
+            let left = deadline.saturating_duration_since(StdInstant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.rested.wait_timeout(inner, left);
+            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Events delivered so far, for [`wait_settled`](Channel::wait_settled).
+    pub(crate) fn delivered(&self) -> u32 {
+        if self.fork.in_child() { 0 } else { self.lock().alerter.stats().delivered }
+    }
+
+    fn side_is_empty(&self) -> bool {
+        self.side.try_lock().is_ok_and(|side| side.is_none())
+    }
+
+    /// Brings in what came by the side.
+    pub(crate) fn take_aside(&self, inner: &mut Inner) {
+        let now = spool::now();
+        let aside = self.side.try_lock().ok().and_then(|mut side| side.take());
+        if let Some(entry) = aside {
+            inner.alerter.admit(now, &entry);
+        }
+        if self.busy.load(Ordering::Relaxed) > 0 {
+            let busy = self.busy.swap(0, Ordering::Relaxed);
+            inner.alerter.count_lost(now, busy);
+        }
+    }
+
+    /// Sleeps until the bell rings, or for `nap`.
+    pub(crate) fn sleep<'a>(
+        &self,
+        inner: MutexGuard<'a, Inner>,
+        nap: Duration,
+    ) -> MutexGuard<'a, Inner> {
+        self.rested.notify_all();
+        let waited = self.bell.wait_timeout(inner, nap);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Tells those who wait for the worker that it has gone.
+    pub(crate) fn gone(&self) {
+        self.rested.notify_all();
+    }
+
+    /// The lock. Poison means that a panic happened under it, which the alerter survives.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is a forked child of the process that made the channel.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        self.fork.in_child()
+    }
+}

@@ -1,0 +1,338 @@
+//! What a program holds: a [`Handle`] to record, flush and ask by, and the [`Annunciator`] that flushes
+//! at the end.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant as StdInstant};
+
+use annunciator_core::alerter::{Alerter, Buffers, Policy, Setup as CoreSetup};
+use annunciator_core::digest::Group;
+use annunciator_core::event::{Entry, Event, Level};
+use annunciator_core::ring::{Node, slots};
+use annunciator_core::time;
+use annunciator_core::vonage::Number;
+
+use log::Log;
+
+use crate::carrier::{Carrier, Own};
+use crate::channel::Channel;
+use crate::client::{ClientSettings, VonageClient};
+use crate::config::{Builder, Config, ConfigError, Destination, Setting, Setup, Tuning, Way};
+use crate::health::{FlushReport, Health, Reporter};
+use crate::logger::{Logger, Sink};
+use crate::{panic_hook, spool, store};
+
+/// Groups that one text can tell apart.
+const GROUPS: usize = 32;
+
+impl Builder {
+    /// Checks everything and starts. Without credentials or without a number the handle is
+    /// disabled, and one line on stderr says which variables are missing.
+    ///
+    /// # Errors
+    /// If a setting is wrong; the error names it and the fix.
+    pub fn start(self) -> Result<Annunciator, ConfigError> {
+        match self.build()? {
+            Setup::Enabled(config) => {
+                if !config.missing().is_empty() {
+                    eprintln!("annunciator: not set: {}", config.missing().join(", "));
+                }
+                Handle::start(*config).map(Annunciator::new)
+            }
+            Setup::Disabled(disabled) => {
+                eprintln!("{disabled}");
+                Ok(Annunciator::new(Handle::disabled(disabled.to_string())))
+            }
+        }
+    }
+}
+
+/// Records, flushes and answers questions. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: String,
+    level: Level,
+    channels: Vec<Arc<Channel>>,
+    disabled: Option<String>,
+    drop_timeout: Duration,
+}
+
+impl Handle {
+    fn disabled(why: String) -> Handle {
+        Handle {
+            shared: Arc::new(Shared {
+                name: String::new(),
+                level: Level::Panic,
+                channels: Vec::new(),
+                disabled: Some(why),
+                drop_timeout: Duration::ZERO,
+            }),
+        }
+    }
+
+    fn start(mut config: Config) -> Result<Handle, ConfigError> {
+        let destinations = std::mem::take(&mut config.destinations);
+        let mut channels = Vec::with_capacity(destinations.len());
+        for destination in destinations {
+            channels.push(open(&config, destination)?);
+        }
+        Ok(Handle {
+            shared: Arc::new(Shared {
+                name: config.name,
+                level: config.level,
+                channels,
+                disabled: None,
+                drop_timeout: config.timing.drop,
+            }),
+        })
+    }
+
+    /// Whether texts are sent at all.
+    pub fn is_enabled(&self) -> bool {
+        self.shared.disabled.is_none()
+    }
+
+    /// Records one event: for programs that do not use `log`, and for more than it can say.
+    ///
+    /// Costs a bounded copy under a short lock for each destination; waits for neither disk nor
+    /// network.
+    pub fn record(&self, event: &Event<'_>) {
+        Sink::record(&*self.shared, event);
+    }
+
+    /// A logger for the `log` crate: alone, or around another by [`Logger::wrap`].
+    pub fn logger(&self) -> Logger {
+        if self.is_enabled() {
+            Logger::new(Some(Arc::clone(&self.shared) as Arc<dyn Sink>))
+        } else {
+            Logger::new(None)
+        }
+    }
+
+    /// A logger for the `log` crate around `inner`, which gets every record it wants; see
+    /// [`Logger::wrap`].
+    pub fn wrap<L: Log>(&self, inner: L) -> Logger<L> {
+        self.logger().wrap(inner)
+    }
+
+    /// Records panics, also of threads nobody joins, after the hook that is there has run. Nothing
+    /// is sent inside the hook.
+    pub fn install_panic_hook(&self) {
+        if self.is_enabled() {
+            panic_hook::install(&(Arc::clone(&self.shared) as Arc<dyn Sink>));
+        }
+    }
+
+    /// Sends what may be sent now and waits for it, at most for `timeout`.
+    ///
+    /// Ends the hold of a gathering batch; the interval between texts, the budget and the
+    /// service's waits stand. Returns early when nothing more can be achieved in time.
+    pub fn flush(&self, timeout: Duration) -> FlushReport {
+        let deadline = StdInstant::now() + timeout;
+        let now = spool::now();
+        let begun: Vec<u32> =
+            self.shared.channels.iter().map(|channel| channel.delivered()).collect();
+        for channel in &self.shared.channels {
+            channel.hurry(now, true);
+        }
+        let mut total = FlushReport::default();
+        for (channel, begun) in self.shared.channels.iter().zip(begun) {
+            let report = channel.wait_settled(deadline, begun);
+            total.sent = total.sent.saturating_add(report.sent);
+            total.kept = total.kept.saturating_add(report.kept);
+            total.lost = total.lost.saturating_add(report.lost);
+        }
+        total
+    }
+
+    /// How everything is doing.
+    pub fn health(&self) -> Health {
+        let mut health = Health::default();
+        health.name.clone_from(&self.shared.name);
+        health.disabled.clone_from(&self.shared.disabled);
+        health.destinations = self.shared.channels.iter().map(|channel| channel.health()).collect();
+        health
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("name", &self.shared.name)
+            .field("level", &self.shared.level)
+            .field("destinations", &self.shared.channels.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sink for Shared {
+    #[inline]
+    fn record(&self, event: &Event<'_>) {
+        if event.level < self.level {
+            return;
+        }
+        let (now, entry) = (spool::now(), Entry::new(event));
+        for channel in &self.channels {
+            channel.admit(now, &entry);
+        }
+    }
+
+    fn try_record(&self, event: &Event<'_>) {
+        let (now, entry) = (spool::now(), Entry::new(event));
+        for channel in &self.channels {
+            channel.try_admit(now, &entry);
+        }
+    }
+
+    fn suppressed(&self) {
+        for channel in &self.channels {
+            channel.suppressed();
+        }
+    }
+
+    fn level(&self) -> Level {
+        self.level
+    }
+
+    fn flush(&self) {
+        let now = spool::now();
+        for channel in &self.channels {
+            channel.hurry(now, false);
+        }
+    }
+}
+
+/// Makes one destination's channel and starts its worker if an earlier run left something.
+fn open(config: &Config, destination: Destination) -> Result<Arc<Channel>, ConfigError> {
+    let (store, found) = store::open(&config.spool.place, &destination.identity, config.spool.size)
+        .map_err(|error| {
+            let setting = Setting::Method("spool_size");
+            ConfigError::invalid(setting, format!("no memory for the ring: {error}"))
+        })?;
+    let mut setup = CoreSetup::new("");
+    let prefix = format!("[Rust Logger {}] ", config.name);
+    setup.prefix = &prefix;
+    setup.policy = policy(config.level, &config.tuning);
+    setup.now = spool::now();
+    setup.boot = store::boot();
+    setup.seed = seed();
+    setup.origin = found.origin;
+    setup.storage = store.wants_commits();
+    // Lent for the life of the process: a handful of kilobytes once for each destination.
+    let slots = slots(annunciator_core::memory::Memory::bytes(&found.memory).len());
+    let nodes = Box::leak(vec![Node::EMPTY; slots].into_boxed_slice());
+    let groups = Box::leak(vec![Group::EMPTY; GROUPS].into_boxed_slice());
+    let alerter = Alerter::new(found.memory, Buffers { nodes, groups }, &setup);
+    let label = destination.label;
+    let carrier: Box<dyn Carrier> = match destination.way {
+        Way::Own(transport) => Box::new(Own(transport)),
+        Way::Vonage(number) => vonage(config, &number)?,
+    };
+    let reporter = Reporter::new(label.clone(), config.on_error.clone());
+    let channel = Arc::new(Channel::new(label, alerter, store, carrier, reporter));
+    if found.inherits {
+        channel.ring(&mut channel.lock());
+    }
+    Ok(channel)
+}
+
+/// The client for one number.
+fn vonage(config: &Config, number: &Number) -> Result<Box<dyn Carrier>, ConfigError> {
+    let wrong = |problem: String| ConfigError::invalid(Setting::Method("to"), problem);
+    let settings = ClientSettings::of(&config.service, number, &config.timing)
+        .ok_or_else(|| wrong("a number needs credentials".to_owned()))?;
+    let client = VonageClient::new(settings).map_err(|error| wrong(error.to_string()))?;
+    Ok(Box::new(client))
+}
+
+/// The core's policy with the changes that were asked for.
+fn policy(level: Level, tuning: &Tuning) -> Policy {
+    let mut policy = Policy::default();
+    let set = |field: &mut time::Duration, wanted: Option<Duration>| {
+        if let Some(wanted) = wanted {
+            *field = wanted.into();
+        }
+    };
+    policy.level = level;
+    set(&mut policy.hold_error, tuning.hold_error);
+    set(&mut policy.hold_other, tuning.hold_other);
+    set(&mut policy.gap, tuning.gap);
+    set(&mut policy.gap_max, tuning.gap_max);
+    set(&mut policy.expiry, tuning.expiry);
+    set(&mut policy.commit_error, tuning.commit_error);
+    set(&mut policy.commit_other, tuning.commit_other);
+    policy.segments = tuning.segments.unwrap_or(policy.segments);
+    policy.limits.hour = tuning.limit_hour.unwrap_or(policy.limits.hour);
+    policy.limits.day = tuning.limit_day.unwrap_or(policy.limits.day);
+    policy
+}
+
+/// Spreads retries of devices that lost the network at the same moment: their clocks and process
+/// numbers differ.
+fn seed() -> u32 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(1, |since| since.subsec_nanos()) ^ std::process::id().rotate_left(16)
+}
+
+/// Flushes when it is dropped, with a deadline that holds whatever the network does. Derefs to the
+/// [`Handle`].
+///
+/// Nothing that was recorded depends on it: what it has no time to send waits in the spool for the
+/// next start.
+#[must_use = "texts still held are sent when the guard is dropped: keep it to the end of `main`"]
+#[derive(Debug)]
+pub struct Annunciator {
+    handle: Handle,
+    armed: bool,
+}
+
+impl Annunciator {
+    /// Starts a configuration; see [`Builder::new`].
+    pub fn builder(program: impl Into<String>) -> Builder {
+        Builder::new(program)
+    }
+
+    fn new(handle: Handle) -> Annunciator {
+        Annunciator { handle, armed: true }
+    }
+
+    /// A handle to keep elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Gives up flushing at the end, for programs that never come to one.
+    pub fn detach(mut self) -> Handle {
+        self.armed = false;
+        self.handle.clone()
+    }
+}
+
+impl Deref for Annunciator {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Annunciator {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let timeout = self.handle.shared.drop_timeout;
+        let deadline = StdInstant::now() + timeout;
+        self.handle.flush(timeout);
+        for channel in &self.handle.shared.channels {
+            channel.close();
+        }
+        for channel in &self.handle.shared.channels {
+            channel.wait_closed(deadline);
+        }
+    }
+}

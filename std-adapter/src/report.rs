@@ -1,0 +1,75 @@
+//! From an alerter's figures to a [`DestinationHealth`].
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use annunciator_core::alerter::{Activity, Stats};
+use annunciator_core::time::Instant;
+
+use crate::channel::Channel;
+use crate::health::{Counters, DestinationHealth, Lost, State};
+use crate::spool;
+
+impl Channel {
+    /// A snapshot.
+    pub(crate) fn health(&self) -> DestinationHealth {
+        let mut health = DestinationHealth::new(self.label.clone());
+        if self.is_orphaned() {
+            health.state = State::Disabled { why: "this is a forked child".to_owned() };
+            return health;
+        }
+        let inner = self.lock();
+        let stats = inner.alerter.stats();
+        let limits = inner.alerter.policy().limits;
+        let way = inner.way_trouble.clone();
+        health.last_trouble.clone_from(&inner.last_trouble);
+        health.spool = inner.spool_health.clone();
+        drop(inner);
+        health.state = state(&stats, way);
+        health.waiting = stats.waiting;
+        health.counters = counters(&stats);
+        health.counters.restarts = self.restarts.load(Ordering::Relaxed);
+        health.balance = stats.balance;
+        health.segments_a_month = limits.worst_month();
+        health
+    }
+}
+
+fn state(stats: &Stats, way: Option<String>) -> State {
+    let cause = way.unwrap_or_else(|| "the last attempt failed".to_owned());
+    match stats.activity {
+        Activity::Idle => State::Idle,
+        Activity::Waiting(at) => State::Waiting { due: until(at) },
+        Activity::Sending => State::Sending,
+        Activity::BackingOff(at) => State::BackingOff { cause, due: until(at) },
+        Activity::Latched(at, _) => State::Latched { refusal: cause, due: until(at) },
+        Activity::OutOfBudget(at) => State::OutOfBudget { due: until(at) },
+        _ => State::Idle,
+    }
+}
+
+fn until(at: Instant) -> Duration {
+    at.since(spool::now()).into()
+}
+
+fn counters(stats: &Stats) -> Counters {
+    let losses = stats.losses;
+    let mut lost = Lost::default();
+    lost.evicted = losses.evicted;
+    lost.expired = losses.expired;
+    lost.refused = losses.refused;
+    lost.busy = losses.aside;
+    lost.damaged = losses.damaged;
+    let mut counters = Counters::default();
+    counters.stored = stats.stored;
+    counters.merged = stats.merged;
+    counters.suppressed = stats.suppressed;
+    counters.delivered = stats.delivered;
+    counters.lost = lost;
+    counters.texts = stats.texts;
+    counters.segments = stats.segments;
+    counters.retries = stats.retries;
+    counters.unknown = stats.unknown;
+    counters.refused = stats.refused;
+    counters
+}

@@ -1,0 +1,168 @@
+//! The thread that serves one destination: steps its alerter, writes to disk, and has texts sent.
+//!
+//! Started by the first event, or at once if an earlier run left something. A text is sent by a
+//! short-lived thread of its own, so that a slow network never keeps an event from the disk. A
+//! panic in either is contained, counted, and work goes on.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use annunciator_core::alerter::{Done, Step, Ticket, Token};
+use annunciator_core::digest::text_bytes;
+use annunciator_core::ring::SLOT;
+use annunciator_core::time::Instant;
+use annunciator_core::transport::{Code, Outcome};
+
+use crate::carrier::{self, Carrier};
+use crate::channel::{Channel, Inner};
+use crate::logger::mute_this_thread;
+use crate::spool;
+use crate::store::Store;
+
+/// The longest the worker sleeps while something is due: it notices within this that the device
+/// was suspended, which a thread's sleep does not count.
+const LONGEST_NAP: Duration = Duration::from_secs(60);
+/// The longest it sleeps otherwise.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
+
+/// Holds the text and the pieces to be written.
+type Buffer = [u8; if text_bytes(6) > SLOT { text_bytes(6) } else { SLOT }];
+
+/// Starts the worker's thread; `false` if there is none to be had.
+pub(crate) fn start(channel: &Arc<Channel>) -> bool {
+    let channel = Arc::clone(channel);
+    let thread = thread::Builder::new().name("annunciator".to_owned());
+    thread.spawn(move || supervise(&channel)).is_ok()
+}
+
+fn supervise(channel: &Arc<Channel>) {
+    mute_this_thread();
+    while catch_unwind(AssertUnwindSafe(|| work(channel))).is_err() {
+        channel.restarts.fetch_add(1, Ordering::Relaxed);
+        channel.lock().alerter.abandon(spool::now());
+        thread::sleep(Duration::from_secs(1));
+    }
+    channel.gone();
+}
+
+/// Serves until the channel closes.
+fn work(channel: &Arc<Channel>) {
+    let mut store = channel.store.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buf: Buffer = [0; _];
+    loop {
+        let mut inner = channel.lock();
+        channel.take_aside(&mut inner);
+        let now = spool::now();
+        let step = inner.alerter.step(now, &mut buf);
+        match step {
+            Step::Again => {}
+            Step::Idle { until } => {
+                if inner.closing && end_session(&mut inner, &mut store) {
+                    return;
+                }
+                inner.sleeping_until = until;
+                let mut inner = channel.sleep(inner, nap(until));
+                inner.sleeping_until = Instant::ZERO;
+            }
+            Step::Write { token, at, len } => {
+                drop(inner);
+                let bytes = buf.get(..len).unwrap_or(&[]);
+                let result = store.write(at, bytes);
+                stored(channel, &mut store, token, result);
+            }
+            Step::Sync { token } => {
+                drop(inner);
+                let result = store.sync();
+                stored(channel, &mut store, token, result);
+            }
+            Step::Send(ticket) => {
+                drop(inner);
+                send(channel, ticket, &buf);
+            }
+        }
+    }
+}
+
+fn nap(until: Instant) -> Duration {
+    if until == Instant::FAR_FUTURE {
+        return LONGEST_REST;
+    }
+    let span: Duration = until.since(spool::now()).into();
+    span.min(LONGEST_NAP)
+}
+
+/// Ends the session, unless something is still under way.
+fn end_session(inner: &mut Inner, store: &mut Store) -> bool {
+    if !inner.alerter.is_settled(spool::now()) {
+        return false;
+    }
+    store.end_session(inner.alerter.stats().waiting == 0);
+    inner.closing = false;
+    inner.running = false;
+    inner.sleeping_until = Instant::FAR_FUTURE;
+    true
+}
+
+/// Reports what became of a piece of writing, and looks after the memory file on the way.
+fn stored(channel: &Channel, store: &mut Store, token: Token, result: Result<(), String>) {
+    let done = if result.is_ok() { Done::Stored } else { Done::StorageFailed };
+    let memory_lost = !store.memory_is_linked();
+    let inherited = store.take_inherited();
+    let mut inner = channel.lock();
+    if memory_lost {
+        // Nothing worse than before if it fails: the memory is then the process's own.
+        let _ = store.recreate_memory(inner.alerter.memory_mut());
+    }
+    let now = spool::now();
+    if let Some(bytes) = inherited {
+        inner.alerter.adopt(now, &bytes);
+    }
+    inner.alerter.done(now, token, done);
+    inner.keeps = store.keeps();
+    inner.store_trouble = result.err();
+    inner.spool_health = store.health(inner.store_trouble.as_deref());
+    report(channel, inner);
+}
+
+/// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
+fn report(channel: &Channel, mut inner: std::sync::MutexGuard<'_, Inner>) {
+    let trouble = inner.way_trouble.clone().or_else(|| inner.store_trouble.clone());
+    if trouble.is_some() {
+        inner.last_trouble.clone_from(&trouble);
+    }
+    drop(inner);
+    channel.reporter.report(trouble.as_deref());
+}
+
+/// Hands the text to a thread of its own; if there is none to be had, sends it from this one.
+fn send(channel: &Arc<Channel>, ticket: Ticket, buf: &Buffer) {
+    let text = *buf;
+    let courier = {
+        let channel = Arc::clone(channel);
+        move || deliver(&channel, &ticket, &text)
+    };
+    let thread = thread::Builder::new().name("annunciator-send".to_owned());
+    if thread.spawn(courier).is_err() {
+        deliver(channel, &ticket, &text);
+    }
+}
+
+fn deliver(channel: &Arc<Channel>, ticket: &Ticket, text: &Buffer) {
+    mute_this_thread();
+    let mut carrier = channel.carrier.lock().unwrap_or_else(PoisonError::into_inner);
+    let attempt = || carrier.send(&ticket.message(text));
+    let outcome = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
+        channel.restarts.fetch_add(1, Ordering::Relaxed);
+        Outcome::Unknown(Code::NONE)
+    });
+    let trouble = carrier::trouble(&outcome, &**carrier as &dyn Carrier);
+    drop(carrier);
+    let mut inner = channel.lock();
+    inner.alerter.done(spool::now(), ticket.token, Done::Sent(outcome));
+    inner.way_trouble = trouble;
+    channel.ring(&mut inner);
+    report(channel, inner);
+}
