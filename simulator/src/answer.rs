@@ -121,8 +121,8 @@ impl Answer {
         ))
     }
 
-    /// An answer below 200 or from 300 on, with the body seen with it: 401 the legacy JSON, 402
-    /// and 429 HTML, 5xx nothing.
+    /// An HTTP status that says nothing about a message, with the body seen with it: 401 and 403
+    /// the legacy JSON; 402, 429, 502 to 504 HTML; 500 nothing.
     #[must_use]
     pub fn http(status: u16) -> Self {
         let (content_type, body) = match status {

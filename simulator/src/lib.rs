@@ -48,6 +48,7 @@
 
 mod answer;
 mod auth;
+mod builder;
 mod check;
 mod form;
 mod gsm;
@@ -62,12 +63,13 @@ mod wire;
 
 pub use answer::Answer;
 pub use auth::{Auth, SignatureMethod};
+pub use builder::Builder;
 pub use check::{Rule, Violation};
 pub use gsm::{Encoding, Size, septets};
 pub use names::UnknownAnswer;
 pub use record::{Outcome, Received};
 pub use server::Counts;
-pub use simulator::{Builder, Simulator};
+pub use simulator::Simulator;
 pub use tls::{Certificate, Tls};
 
 /// Compiles the example of the README.

@@ -118,17 +118,19 @@ impl Shared {
         time.is_zero() || !self.wait(time, |state| state.term != term)
     }
 
-    /// Ends what the accepting thread and all connections do. `wake` makes `accept` return.
-    pub(crate) fn end_term(&self, wake: impl FnOnce()) {
-        let live = {
-            let mut state = self.lock();
-            state.term += 1;
-            std::mem::take(&mut state.live)
-        };
-        self.notify();
+    /// Cuts every connection that exists; new ones are served as before.
+    pub(crate) fn disconnect(&self) {
+        let live = self.lock().live.clone();
         for socket in live.iter().filter_map(|(_, socket)| socket.upgrade()) {
             let _ = socket.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Ends what the accepting thread and all connections do. `wake` makes `accept` return.
+    pub(crate) fn end_term(&self, wake: impl FnOnce()) {
+        self.lock().term += 1;
+        self.notify();
+        self.disconnect();
         wake();
         // Only a closure of the test that does not return can make this time out.
         self.wait(Duration::from_secs(2), |state| state.threads == 0);
@@ -295,9 +297,8 @@ impl Connection<'_> {
                     return wire.finish();
                 }
             };
-            let truncated = request.truncated;
             let (answer, reply, keep_alive) = self.decide(request, wire.is_secure());
-            if truncated || !self.shared.sleep(self.term, answer.wait) {
+            if !self.shared.sleep(self.term, answer.wait) {
                 return;
             }
             match answer.what {
@@ -356,7 +357,12 @@ impl Connection<'_> {
         let (verdict, scripted) = {
             let mut state = self.shared.lock();
             let verdict = check::judge(&request, &form, &state.account);
-            (verdict, state.script.pop_front())
+            // Nobody is there to hear an answer to half a request.
+            let scripted = match request.truncated {
+                true => Some(Answer::close()),
+                false => state.script.pop_front(),
+            };
+            (verdict, scripted)
         };
         let keep_alive = request.keep_alive;
         let Verdict { violations, refusal, auth } = verdict;

@@ -1,10 +1,9 @@
 //! The handle a test holds.
 
 use crate::answer::Answer;
-use crate::auth::{Auth, SignatureMethod};
-use crate::check::{Account, Violation};
+use crate::builder::Builder;
+use crate::check::Violation;
 use crate::record::Received;
-use crate::reply::Ledger;
 use crate::server::{Counts, Shared, listen};
 use crate::tls::{Authority, Certificate, Tls};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -50,6 +49,29 @@ impl Simulator {
     /// The port, a thread, or the file for the authority's certificate could not be had.
     pub fn start() -> io::Result<Self> {
         Self::builder().start()
+    }
+
+    /// Opens the port; `tls` is what to speak, if not plain HTTP.
+    pub(crate) fn open(
+        shared: Shared,
+        authority: Authority,
+        port: u16,
+        tls: Option<Tls>,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(shared);
+        let ca_file = TempFile::new(&authority.pem())?;
+        let socket = bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port).into())?;
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+        open_door(&shared, socket)?;
+        Ok(Self {
+            shared,
+            authority,
+            ca_file,
+            address,
+            plain: tls.is_none(),
+            tls: Mutex::new(tls.unwrap_or_default()),
+            door: Mutex::new(Door::Open),
+        })
     }
 
     /// A simulator with other than the usual settings.
@@ -292,10 +314,16 @@ impl Simulator {
                 Some(socket) => socket,
                 None => bind(self.address)?,
             };
-            open(&self.shared, socket)?;
+            open_door(&self.shared, socket)?;
             *door = Door::Open;
         }
         Ok(())
+    }
+
+    /// Closes every connection that exists, as the real service does with those that were idle for
+    /// too long. New ones are served as before.
+    pub fn disconnect(&self) {
+        self.shared.disconnect();
     }
 
     /// From now on new connections are established by the kernel but nobody serves them: the
@@ -335,155 +363,9 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn open(shared: &Arc<Shared>, socket: Socket) -> io::Result<()> {
+fn open_door(shared: &Arc<Shared>, socket: Socket) -> io::Result<()> {
     socket.listen(128)?;
     listen(shared, TcpListener::from(socket))
-}
-
-/// Settings of a [`Simulator`].
-#[derive(Clone)]
-#[must_use]
-pub struct Builder {
-    account: Account,
-    ledger: Ledger,
-    lenient: bool,
-    plain: bool,
-    port: u16,
-    certificate: Certificate,
-    tls: Tls,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            account: Account {
-                key: Simulator::KEY.to_owned(),
-                secrets: vec![Simulator::SECRET.to_owned()],
-                signature: None,
-                only: None,
-                tolerance: Some(Duration::from_secs(300)),
-                answer_401: false,
-            },
-            ledger: Ledger { balance: 100_000_000_000, price: 3_330_000, serial: 0 },
-            lenient: false,
-            plain: false,
-            port: 0,
-            certificate: Certificate::Good,
-            tls: Tls::Modern,
-        }
-    }
-}
-
-impl Builder {
-    /// Speaks HTTP without TLS: for a proxy in between, and for clients that should refuse to.
-    pub const fn plain(mut self) -> Self {
-        self.plain = true;
-        self
-    }
-
-    /// Listens on this port instead of a free one.
-    pub const fn port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-
-    /// The key and secret that are accepted.
-    pub fn credentials(mut self, key: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.account.key = key.into();
-        self.account.secrets = vec![secret.into()];
-        self
-    }
-
-    /// Accepts signed requests, too. This secret is another than that of the credentials.
-    pub fn signature(mut self, method: SignatureMethod, secret: impl Into<String>) -> Self {
-        self.account.signature = Some((method, secret.into()));
-        self
-    }
-
-    /// How far a signed timestamp may be from now, 5 minutes unless set; `None` for no limit. What
-    /// the real service tolerates is not documented.
-    pub const fn signature_tolerance(mut self, limit: Option<Duration>) -> Self {
-        self.account.tolerance = limit;
-        self
-    }
-
-    /// Accepts only this way to prove the account. Otherwise a Basic header, credentials in the
-    /// body and (if [`signature`](Self::signature) is set) a signature are all accepted.
-    pub const fn only(mut self, auth: Auth) -> Self {
-        self.account.only = Some(auth);
-        self
-    }
-
-    /// Answers a wrong Basic header with HTTP 401 instead of status 4.
-    pub const fn bad_credentials_as_401(mut self) -> Self {
-        self.account.answer_401 = true;
-        self
-    }
-
-    /// The account's money in euros and the price of a part: at first 1000 and 0.0333.
-    pub fn balance(mut self, euros: f64, price: f64) -> Self {
-        self.ledger.balance = (euros * 1e8).round() as i64;
-        self.ledger.price = (price * 1e8).round() as i64;
-        self
-    }
-
-    /// Lets the script accept even what the service would refuse. Violations are still recorded.
-    pub const fn lenient(mut self) -> Self {
-        self.lenient = true;
-        self
-    }
-
-    /// The certificate to show.
-    pub const fn certificate(mut self, certificate: Certificate) -> Self {
-        self.certificate = certificate;
-        self
-    }
-
-    /// The versions of TLS to speak.
-    pub const fn tls(mut self, tls: Tls) -> Self {
-        self.tls = tls;
-        self
-    }
-
-    /// Starts.
-    ///
-    /// # Errors
-    /// As [`Simulator::start`].
-    pub fn start(self) -> io::Result<Simulator> {
-        let authority = Authority::new().map_err(io::Error::other)?;
-        let tls = match self.plain {
-            true => None,
-            false => {
-                let config = authority.server(self.certificate, self.tls);
-                Some((self.tls, config.map_err(io::Error::other)?))
-            }
-        };
-        let ca_file = TempFile::new(&authority.pem())?;
-        let shared = Arc::new(Shared::new(self.account, self.ledger, self.lenient, tls));
-        let socket = bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port).into())?;
-        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
-        open(&shared, socket)?;
-        Ok(Simulator {
-            shared,
-            authority,
-            ca_file,
-            address,
-            plain: self.plain,
-            tls: Mutex::new(self.tls),
-            door: Mutex::new(Door::Open),
-        })
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("port", &self.port)
-            .field("plain", &self.plain)
-            .field("certificate", &self.certificate)
-            .field("tls", &self.tls)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A file in the system's directory for such, readable by this user only, removed on drop.

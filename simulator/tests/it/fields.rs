@@ -75,6 +75,7 @@ fn each_rule_is_noticed_and_answered_like_the_service_would() {
         (with("message-class=4"), Rule::Value, Refused(3)),
         (with("udh=06050415811581"), Rule::Value, Accepted),
         (with(&format!("client-ref={}", "r".repeat(101))), Rule::Value, Refused(3)),
+        (with("callback=https%3A%2F%2Fexample.com%2Fa+b"), Rule::Value, Refused(23)),
         (with("callback=example.com"), Rule::Value, Refused(23)),
         (
             with(&format!("callback=https%3A%2F%2Fexample.com%2F{}", "a".repeat(90))),

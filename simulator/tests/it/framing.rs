@@ -1,7 +1,7 @@
 //! The rules of the request around the form.
 
 use crate::client::{BASIC, Client, FORM, PATIENCE, assemble, broken, request, send};
-use annunciator_simulator::{Outcome, Rule, Simulator};
+use annunciator_simulator::{Answer, Outcome, Rule, Simulator};
 
 /// A correct request, changed by `edit`, is sent alone; what was broken and what came of it.
 fn judge(edit: impl Fn(String) -> String) -> (Vec<Rule>, u16, bool) {
@@ -61,10 +61,18 @@ fn a_body_has_exactly_one_correct_length() {
         assert!(rules.contains(&Rule::Framing), "{by}: {rules:?}");
         assert_eq!((status, taken), (400, false), "{by}");
     }
-    let (rules, ..) = framed(&format!("{length}\r\n{length}"));
-    assert!(rules.contains(&Rule::Framing));
     let (rules, ..) = framed(&format!("Content-Length: {}", FORM.len() - 3));
     assert!(rules.contains(&Rule::Framing), "three bytes too many: {rules:?}");
+}
+
+#[test]
+fn a_connection_ends_with_a_badly_framed_request() {
+    let sim = Simulator::start().unwrap();
+    let bytes = String::from_utf8(request(FORM, &[BASIC])).unwrap();
+    let twice = bytes.replacen("Content-Length", "Content-Length: 1\r\nContent-Length", 1);
+    let response = Client::connect(&sim).unwrap().exchange(twice.as_bytes()).unwrap();
+    assert_eq!((response.status, response.header("connection")), (400, Some("close")));
+    assert_eq!(sim.violations()[0].to_string(), "Framing: Content-Length is repeated");
 }
 
 #[test]
@@ -82,13 +90,16 @@ fn a_chunked_body_is_still_read() {
 #[test]
 fn a_body_that_ends_early_is_recorded_and_not_taken() {
     let sim = Simulator::start().unwrap();
+    sim.script([Answer::status(5)]);
     let bytes = request(FORM, &[BASIC]);
     let mut client = Client::connect(&sim).unwrap();
     client.write(&bytes[..bytes.len() - 5]).unwrap();
     drop(client);
     assert!(sim.wait_for(1, PATIENCE));
     assert_eq!(broken(&sim), [Rule::Framing]);
+    assert_eq!(sim.requests()[0].outcome, Outcome::Unclear);
     assert!(!sim.requests()[0].taken);
+    assert_eq!(sim.script_left(), 1, "no answer is spent on it");
 }
 
 #[test]

@@ -51,6 +51,27 @@ fn an_outage_refuses_connections_and_ends_on_the_same_port() {
 }
 
 #[test]
+#[cfg(unix)]
+fn nobody_gets_the_port_during_an_outage() {
+    let sim = Simulator::start().unwrap();
+    sim.stop();
+    let stranger = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let error = stranger.unwrap().bind(&sim.address().into()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn an_idle_connection_can_be_closed_under_the_client() {
+    let sim = Simulator::start().unwrap();
+    let mut client = Client::connect(&sim).unwrap();
+    client.send(FORM).unwrap();
+    sim.disconnect();
+    assert!(client.send(FORM).is_err());
+    send(&sim, FORM).unwrap();
+    assert_eq!(sim.messages().len(), 2);
+}
+
+#[test]
 fn a_paused_service_is_a_black_hole_and_then_catches_up() {
     let sim = Simulator::builder().plain().start().unwrap();
     sim.pause_accepting();
