@@ -16,7 +16,7 @@ use core::mem::MaybeUninit;
 const SLOTS: usize = 32;
 const GROUPS: usize = 24;
 /// Room for the longest text that a policy allows.
-const BUFFER: usize = text_bytes(6);
+pub const BUFFER: usize = text_bytes(6);
 
 /// The alerter of a firmware.
 pub type Firmware = Alerter<'static, &'static mut [u8]>;
@@ -49,6 +49,11 @@ pub fn memory() -> Memory {
             text: &mut *(&raw mut TEXT),
         }
     }
+}
+
+/// An alerter in any state.
+pub fn firmware(memory: Memory) -> Firmware {
+    start(bytes(memory.region), any(memory.nodes), any(memory.groups))
 }
 
 pub fn all() {

@@ -1,7 +1,7 @@
 //! What is proved: one file for each group of modules. Every function is called with values of
 //! which the optimiser knows nothing, on an alerter in any state at all.
 
-#[cfg(any(feature = "alerter", feature = "firmware"))]
+#[cfg(any(feature = "alerter", feature = "firmware", feature = "shared"))]
 mod alerter;
 #[cfg(feature = "answer")]
 mod answer;
@@ -9,6 +9,8 @@ mod answer;
 mod firmware;
 #[cfg(feature = "request")]
 mod request;
+#[cfg(feature = "shared")]
+mod shared;
 #[cfg(feature = "vocabulary")]
 mod vocabulary;
 
@@ -22,6 +24,8 @@ pub fn all() {
     firmware::all();
     #[cfg(feature = "request")]
     request::all();
+    #[cfg(feature = "shared")]
+    shared::all();
     #[cfg(feature = "answer")]
     answer::all();
 }
