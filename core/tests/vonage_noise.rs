@@ -8,6 +8,12 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 
+/// More cases than usual, and still more if `PROPTEST_CASES` says so.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases.max(1_000), ..usual }
+}
+
 fn bodies() -> Vec<String> {
     include_str!("data/vonage-responses.jsonl")
         .lines()
@@ -143,7 +149,7 @@ fn a_refusal_counts_only_if_the_list_is_whole() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(config())]
 
     #[test]
     fn any_bytes_are_read(
