@@ -1,5 +1,6 @@
 //! The rows of the tables. A new one is a file here and a line in [`with_row`].
 
+mod annunciator;
 mod env_logger;
 mod fern;
 mod limit;
@@ -38,6 +39,8 @@ rows![
     yardstick::Nothing,
     yardstick::Format,
     limit::Limit,
+    annunciator::One,
+    annunciator::Three,
     fern::Fern,
     slog_async::SlogAsync,
     env_logger::ToNull,
