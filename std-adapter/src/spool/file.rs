@@ -222,8 +222,10 @@ impl SpoolFile {
         self.check_limit(bytes.len())?;
         let file = self
             .dir
-            .open_file(&name, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?
+            .open_file(&name, OFlags::RDWR | OFlags::CREATE)?
             .ok_or_else(|| failed("create", rustix::io::Errno::NOENT))?;
+        // Only now that it is known to be ours.
+        rustix::fs::ftruncate(&file, 0).map_err(|e| failed("shorten", e))?;
         // Not synced: worth having, not worth waiting for.
         sys::write_at(&file, bytes, 0).map_err(|e| failed("write", e))
     }
@@ -364,6 +366,7 @@ impl Storage for SpoolFile {
         self.check_bounds(at, bytes.len())?;
         // Before the first write of a commit: an error now costs nothing yet.
         if self.is_at_rest() {
+            self.check_limit(self.capacity)?;
             self.verify()?;
         }
         if self.is_to_be_made() {

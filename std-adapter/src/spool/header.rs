@@ -11,6 +11,7 @@
 //! | 36..40 | 1 while a session is under way, 2 after its clean end |
 //! | 40..56 | boot id |
 //! | 56..64 | start of the session that last opened the file, nanoseconds since boot |
+//! | 64..68 | number of the spool slot it mirrors; all ones if there is none |
 
 use super::boot::BootId;
 use super::identity::SpoolIdentity;
@@ -22,6 +23,9 @@ const VERSION: u32 = 1;
 pub(super) const STATE_AT: usize = 36;
 /// Where the session is, for changing it in place.
 pub(super) const SESSION_AT: usize = 56;
+
+/// Where the slot is, for changing it in place.
+pub(super) const SLOT_AT: usize = 64;
 
 /// A session is under way or has ended without a word.
 pub(super) const RUNNING: u32 = 1;
@@ -36,12 +40,19 @@ pub(super) struct Header {
     pub(super) state: u32,
     pub(super) boot: BootId,
     pub(super) session: u64,
+    /// The spool slot it mirrors.
+    pub(super) slot: Option<u8>,
+}
+
+/// The slot as it is stored.
+pub(super) fn slot_word(slot: Option<u8>) -> u32 {
+    slot.map_or(u32::MAX, u32::from)
 }
 
 impl Header {
     pub(super) fn format(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
-        let fields: [&[u8]; 9] = [
+        let fields: [&[u8]; 10] = [
             MAGIC,
             &VERSION.to_le_bytes(),
             &(HEADER_LEN as u32).to_le_bytes(),
@@ -51,6 +62,7 @@ impl Header {
             &self.state.to_le_bytes(),
             self.boot.as_bytes(),
             &self.session.to_le_bytes(),
+            &slot_word(self.slot).to_le_bytes(),
         ];
         for (to, from) in bytes.iter_mut().zip(fields.concat()) {
             *to = from;
@@ -74,6 +86,7 @@ impl Header {
             state: u32::from_le_bytes(take(&mut rest)?),
             boot: BootId::from_bytes(take(&mut rest)?),
             session: u64::from_le_bytes(take(&mut rest)?),
+            slot: u8::try_from(u32::from_le_bytes(take(&mut rest)?)).ok(),
         })
     }
 }
@@ -95,6 +108,7 @@ mod tests {
         state: RUNNING,
         boot: BootId::from_bytes(*b"0123456789abcdef"),
         session: 0x1122_3344_5566_7788,
+        slot: Some(3),
     };
 
     #[test]
@@ -104,7 +118,10 @@ mod tests {
         assert_eq!(bytes[STATE_AT], 1);
         assert_eq!(&bytes[40..56], b"0123456789abcdef");
         assert_eq!(&bytes[SESSION_AT..64], 0x1122_3344_5566_7788u64.to_le_bytes());
+        assert_eq!(bytes[SLOT_AT..68], [3, 0, 0, 0]);
         assert_eq!(Header::parse(&bytes), Some(HEADER));
+        let none = Header { slot: None, ..HEADER };
+        assert_eq!(Header::parse(&none.format()), Some(none));
     }
 
     #[test]
@@ -114,7 +131,7 @@ mod tests {
             bytes[at] ^= 1;
             assert_eq!(Header::parse(&bytes), None, "byte {at}");
         }
-        assert_eq!(Header::parse(&HEADER.format()[..63]), None);
+        assert_eq!(Header::parse(&HEADER.format()[..67]), None);
         assert_eq!(Header::parse(&[]), None);
     }
 }

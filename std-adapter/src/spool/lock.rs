@@ -13,13 +13,12 @@
 //! Removal is safe against races by the usual rule: a lock counts only if, once locked, the file
 //! still bears its name.
 
-use std::os::fd::OwnedFd;
-
 use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::dir::SpoolDir;
 use super::error::SpoolError;
+use super::held::HeldFd;
 use super::identity::SlotName;
 use super::note::{NOTE_LEN, Note};
 use super::sys;
@@ -27,7 +26,7 @@ use super::sys;
 /// A slot that is ours until this is dropped or the process ends.
 #[derive(Debug)]
 pub(super) struct SlotLock {
-    fd: OwnedFd,
+    fd: HeldFd,
     slot: SlotName,
     read_only: bool,
 }
@@ -53,7 +52,7 @@ impl SlotLock {
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(e) => return Err(SpoolError::io(&dir.path_of(&name), "lock", e)),
             }
-            let lock = SlotLock { fd, slot, read_only };
+            let lock = SlotLock { fd: HeldFd::new(fd), slot, read_only };
             if lock.is_linked(dir) {
                 return Ok(Some(lock));
             }
@@ -72,7 +71,7 @@ impl SlotLock {
 
     /// Whether the locked file still bears its name; if not, others may take the slot.
     pub(super) fn is_linked(&self, dir: &SpoolDir) -> bool {
-        match (sys::meta(&self.fd), sys::meta_at(dir, self.slot.lock().as_str())) {
+        match (self.fd.with(|fd| sys::meta(fd)), sys::meta_at(dir, self.slot.lock().as_str())) {
             (Ok(ours), Ok(there)) => ours.same_file(&there),
             _ => false,
         }
@@ -81,7 +80,7 @@ impl SlotLock {
     /// What the last session left behind.
     pub(super) fn note(&self) -> Note {
         let mut bytes = [0; NOTE_LEN];
-        match sys::read_at(&self.fd, &mut bytes, 0) {
+        match self.fd.with(|fd| sys::read_at(fd, &mut bytes, 0)) {
             Ok(len) => Note::parse(bytes.get(..len).unwrap_or_default()),
             Err(_) => Note::default(),
         }
@@ -97,8 +96,25 @@ impl SlotLock {
             true => dir.open_file(&self.slot.lock(), OFlags::RDWR)?,
             false => None,
         };
-        sys::write_at(writable.as_ref().unwrap_or(&self.fd), &note.format(), 0)
-            .map_err(|e| SpoolError::io(&path(), "write", e))
+        let bytes = note.format();
+        match writable {
+            Some(fd) => sys::write_at(fd, &bytes, 0),
+            None => self.fd.with(|fd| sys::write_at(fd, &bytes, 0)),
+        }
+        .map_err(|e| SpoolError::io(&path(), "write", e))
+    }
+
+    /// The descriptor, for a forked child to close its copy.
+    pub(super) fn held(&self) -> HeldFd {
+        self.fd.clone()
+    }
+
+    /// Goes on with another lock in place of this one.
+    pub(super) fn replace(&mut self, other: SlotLock) {
+        // The cell stays the same, since a handle may know it.
+        self.fd.take_over(other.fd);
+        self.slot = other.slot;
+        self.read_only = other.read_only;
     }
 
     /// Removes the lock file and gives the slot up.

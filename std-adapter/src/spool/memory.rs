@@ -2,34 +2,24 @@
 //!
 //! A file on a memory-backed file system, mapped shared: what a log call stored there is still
 //! there after SIGKILL, without any system call at the time of the call. It is allocated in full
-//! before it is mapped, so that no later store can fail; it lives in a directory of our own, 0700,
-//! opened without following links, in the first place that will do. It appears under its name only
-//! when it is complete and locked, so nobody ever finds half a one.
+//! before it is mapped, so that no later store can fail.
 //!
-//! Where there is no such place the ring lives in memory of the process, and says so.
+//! Where there is no place for such a file the ring lives in memory of the process, and says so.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
-use rustix::io::Errno;
-
 use super::boot::BootId;
-use super::dir::{check_directory, open_directory};
 use super::error::SpoolError;
-use super::header::{CLEAN, Header, RUNNING, SESSION_AT, STATE_AT};
-use super::identity::{MAX_SLOTS, SpoolIdentity};
-use super::map::{HEADER_LEN, Mapping, Region};
+use super::header::{self, CLEAN, Header, RUNNING, SESSION_AT, SLOT_AT, STATE_AT};
+use super::held::HeldFd;
+use super::identity::{MAX_SLOTS, SpoolIdentity, token};
+use super::map::{Mapping, Region};
+use super::memfile::{Look, MemoryFile, look, make, our_directory, place_of};
 use super::note::{Note, State};
 use super::places::Places;
-use super::sys::{self, Meta};
-
-const TMPFS: u64 = 0x0102_1994;
-const RAMFS: u64 = 0x8584_58f6;
-const STICKY: u32 = 0o1000;
-const OTHERS_ANY: u32 = 0o077;
+use super::sys;
 
 /// What a start found in the place of the ring's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +76,9 @@ pub(super) struct Wanted<'a> {
 pub struct MemoryKeeper {
     mapping: Arc<Mapping>,
     backing: Backing,
+    /// The file's descriptor, for forked children to let go of; stays the same when the file does
+    /// not.
+    held: HeldFd,
     places: Places,
     header: Header,
     number: u8,
@@ -98,20 +91,11 @@ enum Backing {
     Process { why: String },
 }
 
-/// A memory file, locked.
-#[derive(Debug)]
-struct MemoryFile {
-    fd: OwnedFd,
-    dir: OwnedFd,
-    name: String,
-    path: PathBuf,
-}
-
 impl MemoryKeeper {
     /// Where the memory file is; `None` if there is none.
     pub fn path(&self) -> Option<&Path> {
         match &self.backing {
-            Backing::File(file) => Some(&file.path),
+            Backing::File(file) => Some(file.path()),
             Backing::Process { .. } => None,
         }
     }
@@ -156,18 +140,17 @@ impl MemoryKeeper {
         let lost = self.path().and_then(place_of).map(Path::to_path_buf);
         let made = make(&self.places, lost.as_deref(), &self.header, self.number);
         let exchanged = made.and_then(|file| {
-            self.mapping
-                .exchange(&self.header.format(), region, &file.fd)
-                .map_err(|e| SpoolError::io(&file.path, "map", e).to_string())?;
+            file.exchange(&self.mapping, &self.header, region)?;
             Ok(file)
         });
         match exchanged {
             Ok(file) => {
-                self.backing = Backing::File(file);
+                self.backing = Backing::File(file.held_by(&self.held));
                 Ok(())
             }
             Err(why) => {
                 let error = no_place(&why);
+                self.held.take_over(HeldFd::default());
                 self.backing = Backing::Process { why };
                 Err(error)
             }
@@ -192,17 +175,67 @@ impl MemoryKeeper {
             && nothing_left
             && file.is_linked()
         {
-            let _ = sys::unlink(&file.dir, &file.name);
+            file.remove();
         }
+    }
+
+    /// Memory files that dead processes of this boot left for the same directory and recipient,
+    /// and that no slot's note leads to: their disk was unusable. Ask [`Spool::abandoned`] first,
+    /// and have done with what it returns.
+    ///
+    /// [`Spool::abandoned`]: super::Spool::abandoned
+    pub fn abandoned(&self) -> Vec<MemoryOrphan> {
+        let mut orphans = Vec::new();
+        for number in 0..MAX_SLOTS {
+            let name = self.header.identity.memory_file(number);
+            for place in self.places.in_order(None) {
+                let path = place.join(our_directory()).join(&name);
+                let Look::Ours(file, header) = look(&path) else { continue };
+                if header.identity != self.header.identity {
+                    continue;
+                }
+                if header.boot == self.header.boot && header.slot.is_none() {
+                    orphans.push(MemoryOrphan { file, header });
+                }
+            }
+        }
+        orphans
+    }
+
+    /// Tells the memory file which slot it mirrors, from now on.
+    pub(super) fn mirror(&mut self, slot: u8) {
+        self.header.slot = Some(slot);
+        if let Some(word) = self.mapping.header_u32(SLOT_AT) {
+            word.store(header::slot_word(Some(slot)).to_le(), Ordering::Release);
+        }
+    }
+
+    pub(super) fn held(&self) -> HeldFd {
+        self.held.clone()
     }
 }
 
-impl MemoryFile {
-    fn is_linked(&self) -> bool {
-        match (sys::meta(&self.fd), sys::meta_path(&self.path)) {
-            (Ok(ours), Ok(there)) => ours.same_file(&there),
-            _ => false,
-        }
+/// A memory file that nobody holds and no slot leads to, now locked by us.
+#[derive(Debug)]
+pub struct MemoryOrphan {
+    file: MemoryFile,
+    header: Header,
+}
+
+impl MemoryOrphan {
+    /// As [`Orphan::token`](super::Orphan::token); the same content has the same in both.
+    pub fn token(&self) -> u64 {
+        token(&[self.header.boot.as_bytes(), &self.header.session.to_le_bytes()])
+    }
+
+    /// The region's bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.file.region_bytes(&self.header).unwrap_or_default()
+    }
+
+    /// Removes it: its content has been taken over.
+    pub fn remove(self) {
+        self.file.remove();
     }
 }
 
@@ -220,6 +253,7 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
         state: RUNNING,
         boot: wanted.boot,
         session: wanted.session,
+        slot: wanted.number,
     };
     let mut survivor = survivors(&wanted, number);
     while wanted.number.is_none() && survivor.held && number + 1 < MAX_SLOTS {
@@ -229,7 +263,7 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
     let mut avoid = wanted.note.avoid.clone();
     let kept = survivor.best.and_then(|(file, old)| {
         let len = usize::try_from(old.region_len).ok()?;
-        let mapping = Mapping::of_file(&file.fd, len).ok()?;
+        let mapping = file.map(len).ok()?;
         found = MemoryFound::Survived { clean: old.state == CLEAN };
         header.region_len = old.region_len;
         Some((mapping, Backing::File(file)))
@@ -258,50 +292,20 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
     if let Some(session) = mapping.header_u64(SESSION_AT) {
         session.store(wanted.session.to_le(), Ordering::Release);
     }
-    if let Some(state) = mapping.header_u32(STATE_AT) {
-        state.store(RUNNING.to_le(), Ordering::Release);
+    for (at, word) in [(STATE_AT, RUNNING), (SLOT_AT, header::slot_word(wanted.number))] {
+        if let Some(cell) = mapping.header_u32(at) {
+            cell.store(word.to_le(), Ordering::Release);
+        }
     }
     let mapping = Arc::new(mapping);
     let region = mapping.region().ok_or_else(|| no_place("the region is taken"))?;
     let places = wanted.places.clone();
+    let held = match &backing {
+        Backing::File(file) => file.held(),
+        Backing::Process { .. } => HeldFd::default(),
+    };
     let owner = std::process::id();
-    Ok((MemoryKeeper { mapping, backing, places, header, number, owner }, region, found))
-}
-
-/// The region's bytes in a memory file that nobody holds, if it is of this boot and not older than
-/// `session`.
-pub(super) fn read_survivor(path: &Path, boot: BootId, session: u64) -> Option<Vec<u8>> {
-    let Look::Ours(file, header) = look(path) else { return None };
-    if header.boot != boot || header.session < session {
-        return None;
-    }
-    let mut bytes = vec![0; usize::try_from(header.region_len).ok()?];
-    sys::read_at(&file.fd, &mut bytes, HEADER_LEN as u64).ok()?;
-    Some(bytes)
-}
-
-/// What became of an orphan's memory file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Removal {
-    Removed,
-    /// There is none, as far as we can see.
-    NotSeen,
-}
-
-pub(super) fn remove_orphan(path: &Path) -> Removal {
-    match look(path) {
-        Look::Ours(file, _) if sys::unlink(&file.dir, &file.name).is_ok() => Removal::Removed,
-        _ => Removal::NotSeen,
-    }
-}
-
-/// What stands at a memory file's path.
-enum Look {
-    Nothing,
-    /// Somebody holds it.
-    Held,
-    /// Nobody holds it; now we do.
-    Ours(MemoryFile, Header),
+    Ok((MemoryKeeper { mapping, backing, held, places, header, number, owner }, region, found))
 }
 
 struct Survivors {
@@ -318,7 +322,7 @@ fn survivors(wanted: &Wanted<'_>, number: u8) -> Survivors {
     let oldest = if wanted.note.is_of(wanted.boot) { wanted.note.session } else { 0 };
     let mut survivors = Survivors { best: None, held: false };
     let mut seen = Vec::new();
-    for path in noted.into_iter().chain(usual) {
+    for path in noted.clone().into_iter().chain(usual) {
         if seen.contains(&path) {
             continue;
         }
@@ -332,59 +336,24 @@ fn survivors(wanted: &Wanted<'_>, number: u8) -> Survivors {
             Look::Nothing => continue,
         };
         seen.push(path);
-        if header.identity != wanted.identity {
+        // One that mirrors another slot is that slot's to inherit.
+        let by_note = noted.as_ref() == seen.last();
+        let others = header.slot.is_some() && header.slot != wanted.number;
+        if header.identity != wanted.identity || (others && !by_note) {
             continue;
         }
         let current = header.boot == wanted.boot && header.session >= oldest;
         let better = survivors.best.as_ref().is_none_or(|(_, best)| best.session < header.session);
         if current && better {
             if let Some((older, _)) = survivors.best.replace((file, header)) {
-                let _ = sys::unlink(&older.dir, &older.name);
+                older.remove();
             }
         } else {
             // A copy that another session has left behind: its events are told or in the newer one.
-            let _ = sys::unlink(&file.dir, &file.name);
+            file.remove();
         }
     }
     survivors
-}
-
-fn look(path: &Path) -> Look {
-    let (Some(parent), Some(name)) =
-        (path.parent(), path.file_name().and_then(|name| name.to_str()))
-    else {
-        return Look::Nothing;
-    };
-    let Ok(dir) = open_directory(CWD, parent.as_os_str()) else { return Look::Nothing };
-    if check_ours(&dir, parent).is_err() {
-        return Look::Nothing;
-    }
-    let Ok(fd) = sys::open_at(&dir, name, OFlags::RDWR) else { return Look::Nothing };
-    let Ok(meta) = sys::meta(&fd) else { return Look::Nothing };
-    if !meta.is_private_file() || meta.owner != sys::effective_user() {
-        return Look::Nothing;
-    }
-    if rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Look::Held;
-    }
-    let file = MemoryFile { fd, dir, name: name.to_owned(), path: path.to_path_buf() };
-    if !file.is_linked() {
-        return Look::Nothing;
-    }
-    let mut bytes = [0; HEADER_LEN];
-    let header = match sys::read_at(&file.fd, &mut bytes, 0) {
-        Ok(_) => Header::parse(&bytes),
-        Err(_) => None,
-    };
-    match header {
-        Some(header)
-            if header.user == meta.owner
-                && header.region_len.checked_add(HEADER_LEN as u64) == Some(meta.size) =>
-        {
-            Look::Ours(file, header)
-        }
-        _ => Look::Nothing,
-    }
 }
 
 fn make_and_map(
@@ -395,144 +364,8 @@ fn make_and_map(
 ) -> Result<(Mapping, MemoryFile), String> {
     let file = make(places, avoid, header, number)?;
     let len = header.region_len as usize;
-    let mapping = Mapping::of_file(&file.fd, len)
-        .map_err(|e| SpoolError::io(&file.path, "map", e).to_string())?;
+    let mapping = file.map(len)?;
     Ok((mapping, file))
-}
-
-/// A new file in the first place that will do; otherwise what is wrong with each.
-fn make(
-    places: &Places,
-    avoid: Option<&Path>,
-    header: &Header,
-    number: u8,
-) -> Result<MemoryFile, String> {
-    let mut why = String::new();
-    for place in places.in_order(avoid) {
-        match make_in(place, header, number) {
-            Ok(file) => return Ok(file),
-            Err(e) => {
-                if !why.is_empty() {
-                    why.push_str("; ");
-                }
-                why.push_str(&e);
-            }
-        }
-    }
-    if why.is_empty() {
-        why.push_str("no memory-backed directory is configured");
-    }
-    Err(why)
-}
-
-fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, String> {
-    let failed = |doing, e: Errno| SpoolError::io(place, doing, e).to_string();
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let base =
-        rustix::fs::openat(CWD, place, flags, sys::FILE_MODE).map_err(|e| failed("open", e))?;
-    let meta = sys::meta(&base).map_err(|e| failed("look at", e))?;
-    check_base(&meta, place)?;
-    check_memory_backed(&base, place)?;
-    let name = our_directory();
-    match rustix::fs::mkdirat(&base, &name, sys::DIR_MODE) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(e) => return Err(failed("create a directory in", e)),
-    }
-    let path = place.join(&name);
-    let dir = open_directory(&base, name.as_ref())
-        .map_err(|e| SpoolError::io(&path, "open", e).to_string())?;
-    check_ours(&dir, &path)?;
-
-    let failed = |doing, e: Errno| SpoolError::io(&path, doing, e).to_string();
-    let len = HEADER_LEN + header.region_len as usize;
-    if let Some(limit) = sys::file_size_limit_below(len) {
-        return Err(SpoolError::FileSizeLimit { path, limit }.to_string());
-    }
-    let nameless = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(&dir, ".", nameless, sys::FILE_MODE)
-        .map_err(|e| failed("create a file in", e))?;
-    sys::zero_fill(&fd, len).map_err(|e| failed("allocate memory in", e))?;
-    sys::write_at(&fd, &header.format(), 0).map_err(|e| failed("write in", e))?;
-    rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|e| failed("lock a file in", e))?;
-    for number in (number..MAX_SLOTS).chain(0..number) {
-        let name = header.identity.memory_file(number);
-        let file_path = path.join(&name);
-        // A second try after removing what is in the way.
-        for _ in 0..2 {
-            match link(&fd, &dir, &name) {
-                Ok(()) => return Ok(MemoryFile { fd, dir, name, path: file_path }),
-                Err(Errno::EXIST) if is_held(&dir, &name) => break,
-                Err(Errno::EXIST) => {
-                    sys::unlink(&dir, &name).map_err(|e| failed("remove a file in", e))?;
-                }
-                Err(e) => return Err(failed("name a file in", e)),
-            }
-        }
-    }
-    Err(failed("name a file in", Errno::EXIST))
-}
-
-/// Gives a nameless file its name.
-fn link(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> Result<(), Errno> {
-    use std::os::fd::AsRawFd;
-    let by_proc = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    match rustix::fs::linkat(CWD, by_proc.as_str(), dir, name, AtFlags::SYMLINK_FOLLOW) {
-        // Without /proc; needs a privilege or a recent kernel.
-        Err(Errno::NOENT) => rustix::fs::linkat(fd, "", dir, name, AtFlags::EMPTY_PATH),
-        other => other,
-    }
-}
-
-/// Whether a running process holds the file. One that cannot even be opened counts as held.
-fn is_held(dir: &OwnedFd, name: &str) -> bool {
-    match sys::open_at(dir, name, OFlags::RDWR) {
-        Ok(fd) => rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_err(),
-        Err(e) => e != Errno::NOENT,
-    }
-}
-
-/// A place must belong to the system or to us; if others may write there, only with a sticky bit.
-fn check_base(meta: &Meta, place: &Path) -> Result<(), String> {
-    let us = sys::effective_user();
-    if meta.owner != 0 && meta.owner != us {
-        let path = place.to_path_buf();
-        return Err(SpoolError::ForeignOwner { path, owner: meta.owner, us }.to_string());
-    }
-    if meta.mode & 0o022 != 0 && meta.mode & STICKY == 0 {
-        let path = place.to_path_buf();
-        return Err(SpoolError::LooseMode { path, mode: meta.mode }.to_string());
-    }
-    Ok(())
-}
-
-/// Our own directory: ours alone, and really in memory.
-fn check_ours(dir: &OwnedFd, path: &Path) -> Result<(), String> {
-    let meta = sys::meta(dir).map_err(|e| SpoolError::io(path, "look at", e).to_string())?;
-    check_directory(&meta, path, OTHERS_ANY).map_err(|e| e.to_string())?;
-    check_memory_backed(dir, path)
-}
-
-fn check_memory_backed(dir: impl AsFd, path: &Path) -> Result<(), String> {
-    let kind = rustix::fs::fstatfs(dir)
-        .map_err(|e| SpoolError::io(path, "look at", e).to_string())?
-        .f_type;
-    // The type's width and sign differ between architectures.
-    #[allow(clippy::unnecessary_cast)]
-    match kind as u32 as u64 {
-        TMPFS | RAMFS => Ok(()),
-        _ => Err(format!("{} is not memory-backed", path.display())),
-    }
-}
-
-/// Our directory's name in a place that many users may share.
-fn our_directory() -> String {
-    format!("annunciator-{}", sys::effective_user())
-}
-
-/// The place a memory file is in: two levels up.
-pub(super) fn place_of(path: &Path) -> Option<&Path> {
-    path.parent()?.parent()
 }
 
 fn no_place(why: &str) -> SpoolError {

@@ -23,9 +23,11 @@ mod error;
 mod file;
 mod fork;
 mod header;
+mod held;
 mod identity;
 mod lock;
 mod map;
+mod memfile;
 mod memory;
 mod note;
 mod places;
@@ -43,9 +45,10 @@ pub use direct::{Direct, DirectWriter};
 pub use error::{Change, SpoolError};
 pub use file::DiskUse;
 pub use fork::ForkGuard;
+pub use held::ForkCopies;
 pub use identity::{MAX_SLOTS, RecipientKey, SlotName, SpoolIdentity};
 pub use map::Region;
-pub use memory::{MemoryFound, MemoryKeeper, Survival};
+pub use memory::{MemoryFound, MemoryKeeper, MemoryOrphan, Survival};
 pub use places::Places;
 pub use slots::{LastEnd, Orphan, Spool};
 
@@ -63,6 +66,11 @@ pub struct Opened {
     pub spool: Result<Spool, SpoolError>,
     /// How the slot's last session ended.
     pub last_end: LastEnd,
+}
+
+/// What a forked child has to let go of, given what its parent opened.
+pub fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkCopies {
+    ForkCopies::new(spool.map(Spool::held).into_iter().chain([keeper.held()]).collect())
 }
 
 /// Opens memory and spool for one destination.
@@ -96,7 +104,7 @@ pub fn open(
         last_end = spool.last_end(boot);
         spool.resize(region.len());
         let avoid = match &found {
-            MemoryFound::Lost { path } => memory::place_of(path),
+            MemoryFound::Lost { path } => memfile::place_of(path),
             _ => None,
         };
         // The next start would know less; this one does not mind.
@@ -127,7 +135,7 @@ pub enum Inherited {
 pub fn attach(
     directory: &Path,
     key: RecipientKey,
-    keeper: &MemoryKeeper,
+    keeper: &mut MemoryKeeper,
 ) -> Result<(Spool, Inherited), SpoolError> {
     let boot = BootId::current();
     let mut spool = Spool::open(directory, key, keeper.region_len())?;
@@ -140,6 +148,7 @@ pub fn attach(
         Inherited::Bytes(spool.read_all()?)
     };
     spool.start_over();
+    keeper.mirror(spool.slot().number);
     let _ = spool.begin_session(boot, keeper.session(), keeper.path(), None);
     Ok((spool, inherited))
 }

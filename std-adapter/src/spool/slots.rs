@@ -16,9 +16,10 @@ use super::dir::SpoolDir;
 use super::direct::DirectWriter;
 use super::error::{Change, SpoolError};
 use super::file::{DiskUse, MAX_LEN, SpoolFile};
+use super::held::HeldFd;
 use super::identity::{MAX_SLOTS, RecipientKey, SlotName};
 use super::lock::SlotLock;
-use super::memory;
+use super::memfile;
 use super::note::{Note, State};
 use super::sys;
 
@@ -100,6 +101,10 @@ impl Spool {
     /// Changes the capacity before anything was written.
     pub(super) fn resize(&mut self, capacity: usize) {
         self.file.resize(capacity);
+    }
+
+    pub(super) fn held(&self) -> HeldFd {
+        self.lock.held()
     }
 
     pub(super) fn last_note(&self) -> &Note {
@@ -296,7 +301,7 @@ impl Spool {
         if self.dir.still_there() {
             // Only the lock file is gone. The spool file is still ours if nobody was quicker.
             if let Some(lock) = SlotLock::take(&self.dir, self.slot())? {
-                self.lock = lock;
+                self.lock.replace(lock);
                 return self.lock.write_note(&self.dir, &self.note);
             }
         }
@@ -307,7 +312,7 @@ impl Spool {
         })?;
         self.file.move_to(Arc::clone(&dir), lock.slot());
         self.dir = dir;
-        self.lock = lock;
+        self.lock.replace(lock);
         self.lock.write_note(&self.dir, &self.note)
     }
 }
@@ -382,9 +387,7 @@ impl Orphan {
     /// content has: whoever has taken it over need not take it again if the removal fails.
     pub fn token(&self) -> u64 {
         let boot = self.note.boot.unwrap_or(BootId::UNKNOWN);
-        let slot = self.slot().to_string();
-        let session = self.note.session.to_le_bytes();
-        super::identity::token(&[boot.as_bytes(), &session, slot.as_bytes()])
+        super::identity::token(&[boot.as_bytes(), &self.note.session.to_le_bytes()])
     }
 
     /// The bytes of its spool file; empty if there is none.
@@ -404,7 +407,7 @@ impl Orphan {
     /// than those of the spool file.
     pub fn memory_bytes(&self, boot: BootId) -> Option<Vec<u8>> {
         let path = self.memory_path(boot)?;
-        memory::read_survivor(&path, boot, self.note.session)
+        memfile::read_survivor(&path, boot, self.note.session)
     }
 
     fn memory_path(&self, boot: BootId) -> Option<PathBuf> {
@@ -427,7 +430,7 @@ impl Orphan {
                 .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "remove", e))?;
         }
         let memory = self.memory_path(BootId::current());
-        if memory.is_some_and(|path| memory::remove_orphan(&path) == memory::Removal::NotSeen) {
+        if memory.is_some_and(|path| memfile::remove_orphan(&path) == memfile::Removal::NotSeen) {
             // It may exist where we cannot see it (another mount namespace). Only this note tells
             // whoever finds it that it is old.
             return noted;

@@ -32,6 +32,7 @@ impl Child {
     }
 
     fn start(part: &str, directory: &Path, place: &Path) -> Child {
+        let starting = STARTING.lock().unwrap();
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "spool::tests::child::play", "--nocapture"])
             .env(PART, part)
@@ -44,7 +45,10 @@ impl Child {
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap());
-        Child { process, lines }
+        let mut child = Child { process, lines };
+        assert_eq!(child.line(), "up");
+        drop(starting);
+        child
     }
 
     /// The next thing it says.
@@ -88,6 +92,7 @@ fn idle() {
 #[test]
 fn play() {
     let Ok(part) = std::env::var(PART) else { return };
+    say("up");
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
     let places = Places::only(vec![std::env::var_os(PLACE).unwrap().into()]);
     match part.as_str() {
@@ -126,6 +131,7 @@ mod forked {
     pub(super) fn play(directory: &Path, places: &Places) {
         let guard = ForkGuard::new();
         let opened = open(directory, key(), SIZE, places).unwrap();
+        let copies = fork_copies(&opened.keeper, opened.spool.as_ref().ok());
         assert!(!guard.in_child());
         // SAFETY: the child touches nothing that other threads may hold: it reads a word, writes
         // to the pipe directly and ends.
@@ -138,7 +144,9 @@ mod forked {
             if let Ok(spool) = &mut opened.spool {
                 let _ = spool.end_session();
             }
-            drop(opened);
+            // The worker's own copies are beyond its reach.
+            copies.give_up();
+            std::mem::forget(opened);
             let _ = rustix::io::write(rustix::stdio::stdout(), seen);
             idle();
             std::process::exit(0);

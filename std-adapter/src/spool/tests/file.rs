@@ -60,7 +60,7 @@ fn opening_writes_no_spool_file_and_the_first_sync_makes_a_whole_one() {
 #[test]
 fn what_was_synced_is_there_for_the_next() {
     let home = Home::new();
-    drop(committed(&home));
+    crash(committed(&home));
     let mut spool = home.open();
     assert!(spool.holds_data() && !spool.needs_rewrite());
     assert_eq!(read(&mut spool, 0, 5), b"old\0\0");
@@ -239,7 +239,7 @@ fn a_rewrite_in_a_directory_made_anew_spares_what_others_left_there() {
     let mut spool = committed(&home);
     std::fs::remove_dir_all(home.spool()).unwrap();
     // Another process makes the directory first, and dies leaving something in our slot.
-    drop(committed(&home));
+    crash(committed(&home));
     assert!(spool.write(0, b"new").is_err());
     rewrite(&mut spool);
     assert_eq!(spool.slot(), slot(1));
@@ -250,7 +250,7 @@ fn a_rewrite_in_a_directory_made_anew_spares_what_others_left_there() {
 #[test]
 fn leftovers_of_a_crash_within_a_rewrite_are_cleaned() {
     let home = Home::new();
-    drop(committed(&home));
+    crash(committed(&home));
     std::fs::write(home.file("k217feda2-0.new"), b"half").unwrap();
     let mut spool = home.open();
     assert_eq!(home.names(), ["k217feda2-0.lock", "k217feda2-0.spool"]);
@@ -261,7 +261,7 @@ fn leftovers_of_a_crash_within_a_rewrite_are_cleaned() {
 fn a_file_of_another_size_can_be_read_and_is_then_written_anew() {
     for len in [0, 100, SIZE - 1, SIZE + 4096] {
         let home = Home::new();
-        drop(committed(&home));
+        crash(committed(&home));
         let path = home.file("k217feda2-0.spool");
         std::fs::File::options().write(true).open(&path).unwrap().set_len(len as u64).unwrap();
         let mut spool = home.open();

@@ -7,11 +7,6 @@ fn open_at(home: &Home, shm: &Shm) -> Opened {
     open(&home.spool(), key(), SIZE, &shm.places()).unwrap()
 }
 
-/// As SIGKILL would: nothing is ended, only the descriptors close.
-fn crash(opened: Opened) {
-    drop(opened);
-}
-
 #[test]
 fn a_first_start_finds_zeros_in_a_private_file() {
     let (home, shm) = (Home::new(), Shm::new());
@@ -73,7 +68,7 @@ fn a_clean_end_with_nothing_left_removes_it() {
     opened.region.fill(7);
     opened.spool.as_mut().unwrap().end_session().unwrap();
     opened.keeper.end(true);
-    drop(opened);
+    crash(opened);
     assert!(shm.files().is_empty());
     let opened = open_at(&home, &shm);
     assert_eq!((opened.found, opened.last_end), (MemoryFound::Fresh, LastEnd::Clean));
@@ -87,7 +82,7 @@ fn a_clean_end_with_something_left_keeps_it() {
     opened.region.fill(7);
     opened.spool.as_mut().unwrap().end_session().unwrap();
     opened.keeper.end(false);
-    drop(opened);
+    crash(opened);
     let opened = open_at(&home, &shm);
     assert_eq!(opened.found, MemoryFound::Survived { clean: true });
     assert_eq!(opened.last_end, LastEnd::Clean);
@@ -116,7 +111,7 @@ fn a_loss_after_a_crash_is_told_and_the_place_is_avoided() {
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });
     opened.spool.as_mut().unwrap().end_session().unwrap();
     opened.keeper.end(true);
-    drop(opened);
+    crash(opened);
     assert!(open().keeper.path().unwrap().starts_with(two.temp.path()));
 }
 
@@ -149,7 +144,7 @@ fn a_copy_that_a_later_session_did_not_know_of_is_out_of_date() {
     assert!(matches!(opened.found, MemoryFound::Lost { .. }));
     opened.spool.as_mut().unwrap().end_session().unwrap();
     opened.keeper.end(true);
-    drop(opened);
+    crash(opened);
 
     assert!(directory.exists());
     std::fs::copy(&hidden, &file).unwrap();
@@ -329,18 +324,18 @@ fn without_a_spool_directory_it_still_survives() {
     crash(opened);
     crash(second);
 
-    let opened = open_at(&home, &shm);
+    let mut opened = open_at(&home, &shm);
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });
     assert!(opened.region.iter().all(|&byte| byte == 7));
 
     // The disk comes back.
     std::fs::remove_file(home.spool()).unwrap();
-    let (mut spool, inherited) = attach(&home.spool(), key(), &opened.keeper).unwrap();
+    let (mut spool, inherited) = attach(&home.spool(), key(), &mut opened.keeper).unwrap();
     assert!(matches!(inherited, Inherited::Nothing));
     spool.write(0, &opened.region).unwrap();
     spool.sync().unwrap();
     crash(opened);
-    drop(spool);
+    crash(spool);
     let opened = open_at(&home, &shm);
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });
     assert!(opened.region.iter().all(|&byte| byte == 7));
@@ -353,16 +348,16 @@ fn a_spool_that_comes_late_hands_over_what_it_holds() {
     let mut earlier = home.open();
     earlier.write(0, b"earlier").unwrap();
     earlier.sync().unwrap();
-    drop(earlier);
+    crash(earlier);
     let away = home.temp.path().join("away");
     std::fs::rename(home.spool(), &away).unwrap();
     std::fs::write(home.spool(), b"in the way").unwrap();
-    let opened = open_at(&home, &shm);
+    let mut opened = open_at(&home, &shm);
     assert!(opened.spool.is_err());
     std::fs::remove_file(home.spool()).unwrap();
     std::fs::rename(&away, home.spool()).unwrap();
 
-    let (mut spool, inherited) = attach(&home.spool(), key(), &opened.keeper).unwrap();
+    let (mut spool, inherited) = attach(&home.spool(), key(), &mut opened.keeper).unwrap();
     let Inherited::Bytes(bytes) = inherited else { panic!("{inherited:?}") };
     assert_eq!(&bytes[..7], b"earlier");
     assert!(spool.needs_rewrite());
@@ -377,7 +372,7 @@ fn a_spool_that_comes_late_hands_over_what_it_holds() {
 fn an_orphans_memory_comes_with_its_slot() {
     let (home, shm) = (Home::new(), Shm::new());
     let ours = Spool::open(&home.spool(), RecipientKey::of("other"), SIZE).unwrap();
-    drop(ours);
+    crash(ours);
     let mut gone = open_at(&home, &shm);
     let opened = open_at(&home, &shm);
     assert_eq!(opened.spool.as_ref().unwrap().slot(), slot(1));
@@ -402,9 +397,82 @@ fn a_region_can_be_had_for_good() {
     bytes.fill(7);
     std::fs::remove_dir_all(shm.directory()).unwrap();
     keeper.recreate(bytes).unwrap();
-    drop(keeper);
+    crash(keeper);
     bytes.fill(8);
     assert_eq!(std::fs::read(&shm.files()[0]).unwrap()[4096..], vec![8; SIZE]);
+}
+
+#[test]
+fn what_died_without_a_disk_is_found_by_others() {
+    let (home, shm) = (Home::new(), Shm::new());
+    std::fs::write(home.spool(), b"in the way").unwrap();
+    let mut one = open_at(&home, &shm);
+    let mut two = open_at(&home, &shm);
+    one.region.fill(1);
+    two.region.fill(2);
+    assert!(one.keeper.abandoned().is_empty(), "held");
+    crash(two);
+    let mut orphans = one.keeper.abandoned();
+    assert_eq!(orphans.len(), 1);
+    let orphan = orphans.pop().unwrap();
+    assert_eq!(orphan.bytes(), vec![2; SIZE]);
+    let token = orphan.token();
+    crash(orphan);
+    let orphan = one.keeper.abandoned().pop().unwrap();
+    assert_eq!(orphan.token(), token);
+    orphan.remove();
+    assert!(one.keeper.abandoned().is_empty());
+    assert_eq!(shm.files(), [one.keeper.path().unwrap()]);
+}
+
+#[test]
+fn a_memory_file_that_mirrors_a_slot_is_left_to_that_slot() {
+    let (home, shm) = (Home::new(), Shm::new());
+    // Without a disk the first process has number 0, so slot 0's is named 1.
+    std::fs::write(home.spool(), b"in the way").unwrap();
+    let diskless = open_at(&home, &shm);
+    std::fs::remove_file(home.spool()).unwrap();
+    let mut zero = open_at(&home, &shm);
+    assert_eq!(zero.spool.as_ref().unwrap().slot(), slot(0));
+    assert!(zero.keeper.path().unwrap().to_str().unwrap().ends_with("-1.ring"));
+    zero.region.fill(7);
+    let blocker = home.open();
+    crash(zero);
+    let again = home.open();
+    crash(blocker);
+    let one = open_at(&home, &shm);
+    assert_eq!(one.spool.as_ref().unwrap().slot(), slot(1));
+    assert_eq!(one.found, MemoryFound::Fresh);
+    assert!(one.keeper.abandoned().is_empty());
+    crash((again, diskless));
+    let zero = open_at(&home, &shm);
+    assert_eq!(zero.spool.as_ref().unwrap().slot(), slot(0));
+    assert_eq!(zero.found, MemoryFound::Survived { clean: false });
+    assert!(zero.region.iter().all(|&byte| byte == 7));
+}
+
+#[test]
+fn locks_can_be_let_go_without_their_owner() {
+    // What a forked child does with its copies, seen here on the only one.
+    let (home, shm) = (Home::new(), Shm::new());
+    let mut opened = open_at(&home, &shm);
+    let copies = fork_copies(&opened.keeper, opened.spool.as_ref().ok());
+    // Also when both have changed hands since.
+    std::fs::remove_dir_all(home.spool()).unwrap();
+    let spool = opened.spool.as_mut().unwrap();
+    spool.write(0, b"x").unwrap();
+    spool.sync().unwrap();
+    std::fs::remove_dir_all(shm.directory()).unwrap();
+    opened.keeper.recreate(&mut opened.region).unwrap();
+    let spool = opened.spool.as_mut().unwrap();
+    spool.note_memory(opened.keeper.path(), None).unwrap();
+    assert_eq!(home.open().slot(), slot(1));
+
+    copies.give_up();
+    crash(());
+    let next = open_at(&home, &shm);
+    assert_eq!(next.spool.as_ref().unwrap().slot(), slot(0));
+    assert_eq!(next.found, MemoryFound::Survived { clean: false });
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn links_in_place_of_directory_or_files_are_refused() {
     // A link above it is the administrator's business.
     let above = home.temp.path().join("above");
     std::os::unix::fs::symlink(&real, &above).unwrap();
-    drop(Spool::open(&above.join("spool"), key(), SIZE).unwrap());
+    crash(Spool::open(&above.join("spool"), key(), SIZE).unwrap());
 
     let victim = home.temp.path().join("victim");
     std::fs::write(&victim, b"precious").unwrap();
@@ -74,7 +74,7 @@ fn links_in_place_of_directory_or_files_are_refused() {
 #[test]
 fn a_fifo_does_not_hang_us() {
     let home = Home::new();
-    drop(home.open());
+    crash(home.open());
     let path = home.file("k217feda2-0.spool");
     rustix::fs::mknodat(
         rustix::fs::CWD,
@@ -101,7 +101,7 @@ fn directories_that_others_may_write_are_refused() {
         let home = Home::new();
         std::fs::create_dir(home.spool()).unwrap();
         chmod(&home.spool(), bits);
-        drop(home.open());
+        crash(home.open());
     }
 }
 
@@ -127,7 +127,7 @@ fn what_belongs_to_others_is_refused() {
         return;
     }
     let home = Home::new();
-    drop(home.open());
+    crash(home.open());
     chown(&home.file("k217feda2-0.lock"), 12345);
     match Spool::open(&home.spool(), key(), SIZE) {
         Err(SpoolError::ForeignOwner { owner, .. }) => assert_eq!(owner, 12345),
@@ -155,7 +155,7 @@ fn each_holder_has_a_slot_of_its_own() {
     let other = Spool::open(&home.spool(), RecipientKey::of("491700000000"), SIZE).unwrap();
     assert_eq!([first.slot(), second.slot()], [slot(0), slot(1)]);
     assert_eq!(other.slot().number, 0);
-    drop(first);
+    crash(first);
     assert_eq!(home.open().slot(), slot(0));
 }
 
@@ -164,7 +164,7 @@ fn more_holders_than_slots_is_an_error_and_not_a_wait() {
     let home = Home::new();
     let held: Vec<Spool> = (0..MAX_SLOTS).map(|_| home.open()).collect();
     assert!(matches!(Spool::open(&home.spool(), key(), SIZE), Err(SpoolError::Busy { .. })));
-    drop(held);
+    crash(held);
 }
 
 #[test]
@@ -189,14 +189,14 @@ fn an_orphan_is_offered_once_and_removed_whole() {
     let ours = home.open();
     gone.write(0, b"inheritance").unwrap();
     gone.sync().unwrap();
-    drop(gone);
+    crash(gone);
 
     let mut orphans = ours.abandoned().unwrap();
     let orphan = orphans.pop().unwrap();
     assert!(ours.abandoned().unwrap().is_empty(), "locked while we look at it");
     assert_eq!(home.open().slot(), slot(2), "nor can anybody else have it");
     let token = orphan.token();
-    drop(orphan);
+    crash(orphan);
     let orphan = ours.abandoned().unwrap().pop().unwrap();
     assert_eq!(orphan.token(), token);
     assert_eq!(&orphan.spool_bytes().unwrap()[..11], b"inheritance");
@@ -214,7 +214,7 @@ fn a_removal_cut_short_is_finished_and_not_offered_again() {
     gone.sync().unwrap();
     // What a crash right after the first step of `remove` leaves.
     gone.mark_adopted();
-    drop(gone);
+    crash(gone);
     assert!(home.file("k217feda2-0.spool").exists());
     assert!(ours.abandoned().unwrap().is_empty());
     assert!(!home.file("k217feda2-0.spool").exists());
@@ -225,7 +225,7 @@ fn empty_slots_leave_nothing_behind() {
     let home = Home::new();
     let gone = home.open();
     let ours = home.open();
-    drop(gone);
+    crash(gone);
     assert!(ours.abandoned().unwrap().is_empty());
     assert_eq!(home.names(), ["k217feda2-1.lock"]);
 }
@@ -240,7 +240,7 @@ fn tokens_tell_sessions_apart() {
         gone.begin_session(BootId::current(), session, None, None).unwrap();
         gone.write(0, b"x").unwrap();
         gone.sync().unwrap();
-        drop(gone);
+        crash(gone);
         let orphan = ours.abandoned().unwrap().pop().unwrap();
         tokens.push(orphan.token());
         orphan.remove().unwrap();
@@ -262,7 +262,7 @@ fn unconfigured_recipients_expire_by_observed_time_only() {
     let expired = |boot, now| ours.expired(&[], boot, now, week).unwrap().len();
 
     assert_eq!(expired(boot, at(1000)), 0, "held");
-    drop(gone);
+    crash(gone);
     // However old the file looks.
     std::fs::File::options()
         .write(true)
