@@ -22,8 +22,14 @@ pub(super) fn nanos_since_boot() -> u64 {
 
 #[inline]
 fn boottime() -> Timespec {
-    clock_gettime(ClockId::Boottime)
+    clock_gettime(CLOCK)
 }
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CLOCK: ClockId = ClockId::Boottime;
+// The nearest thing elsewhere; on some systems it stands still while the machine sleeps.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CLOCK: ClockId = ClockId::Monotonic;
 
 #[cfg(test)]
 mod tests {

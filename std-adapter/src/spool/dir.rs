@@ -131,7 +131,7 @@ impl AsFd for SpoolDir {
 /// Opens a directory by path, following links, making what is missing.
 fn open_parent(path: &Path, unsynced: &mut Vec<OwnedFd>) -> Result<OwnedFd, SpoolError> {
     // A path descriptor: a parent need not be readable, and some (`/var/lib/private`) are not.
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = sys::LOOK_ONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match rustix::fs::openat(CWD, path, flags, sys::FILE_MODE) {
         Ok(fd) => Ok(fd),
         Err(Errno::NOENT) => {

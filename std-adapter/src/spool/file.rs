@@ -401,7 +401,8 @@ impl Storage for SpoolFile {
         let synced = match &self.state {
             State::Absent => return Ok(()),
             State::Doubtful { .. } => return Err(SpoolError::NothingRewritten { path: path() }),
-            State::Current { dirty: false, .. } if !direct => return Ok(()),
+            // Nothing to ask of the disk, but success would be a lie if it is no longer there.
+            State::Current { dirty: false, .. } if !direct => return self.verify(),
             State::Current { file, .. } => sys::sync_data(file)
                 .and_then(|()| sys::meta(file))
                 .map(|meta| (Arc::clone(file), meta))

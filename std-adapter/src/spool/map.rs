@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::mm::{MapFlags, ProtFlags};
 
 use super::sys::{self, BLOCK};
 
@@ -55,7 +55,7 @@ impl Mapping {
     pub(super) fn of_file(fd: impl AsFd, region_len: usize) -> Result<Mapping, Errno> {
         let len = total(region_len)?;
         check_length(&fd, len)?;
-        let flags = MapFlags::SHARED | MapFlags::POPULATE;
+        let flags = SHARED;
         // SAFETY: as in `anonymous`. That the file's bytes change by no other hand rests on its
         // lock, which the caller holds.
         let start = unsafe { rustix::mm::mmap(ptr::null_mut(), len, READ_WRITE, flags, fd, 0)? };
@@ -123,7 +123,7 @@ impl Mapping {
         sys::write_at(&fd, bytes, HEADER_LEN as u64)?;
         check_length(&fd, self.len)?;
         let (start, fixed) = (self.start.as_ptr().cast(), MapFlags::FIXED);
-        let flags = MapFlags::SHARED | MapFlags::POPULATE | fixed;
+        let flags = SHARED | fixed;
         // SAFETY: the range is exactly our mapping, so no other memory is affected. The region's
         // bytes are borrowed exclusively by this call and the same after as before; the header is
         // reached by atomics only.
@@ -218,7 +218,14 @@ unsafe impl Send for WipedOnFork {}
 unsafe impl Sync for WipedOnFork {}
 
 impl WipedOnFork {
+    /// `None` where the kernel knows no such pages.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn new() -> Option<WipedOnFork> {
+        None
+    }
+
     /// `None` where the kernel knows no such pages (before Linux 4.14).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn new() -> Option<WipedOnFork> {
         // SAFETY: as in `Mapping::anonymous`.
         let start = unsafe {
@@ -226,7 +233,8 @@ impl WipedOnFork {
         };
         let page = WipedOnFork { start: NonNull::new(start.ok()?.cast())? };
         // SAFETY: advice on a page of ours. On failure the page is dropped again.
-        unsafe { rustix::mm::madvise(start.ok()?, BLOCK, Advice::LinuxWipeOnFork) }.ok()?;
+        unsafe { rustix::mm::madvise(start.ok()?, BLOCK, rustix::mm::Advice::LinuxWipeOnFork) }
+            .ok()?;
         page.word().store(1, Ordering::Release);
         Some(page)
     }
@@ -249,6 +257,12 @@ impl Drop for WipedOnFork {
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), BLOCK) };
     }
 }
+
+/// With all pages present from the start, where that can be asked for.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SHARED: MapFlags = MapFlags::SHARED.union(MapFlags::POPULATE);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const SHARED: MapFlags = MapFlags::SHARED;
 
 const READ_WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 

@@ -8,7 +8,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
+use rustix::fs::{CWD, FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::boot::BootId;
@@ -21,8 +21,6 @@ use super::map::{HEADER_LEN, Mapping};
 use super::places::Places;
 use super::sys::{self, Meta};
 
-const TMPFS: u64 = 0x0102_1994;
-const RAMFS: u64 = 0x8584_58f6;
 const STICKY: u32 = 0o1000;
 const OTHERS_ANY: u32 = 0o077;
 
@@ -203,7 +201,7 @@ pub(super) fn make(
 
 fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, String> {
     let failed = |doing, e: Errno| SpoolError::io(place, doing, e).to_string();
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let flags = sys::LOOK_ONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let base =
         rustix::fs::openat(CWD, place, flags, sys::FILE_MODE).map_err(|e| failed("open", e))?;
     let meta = sys::meta(&base).map_err(|e| failed("look at", e))?;
@@ -224,9 +222,7 @@ fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, Stri
     if let Some(limit) = sys::file_size_limit_below(len) {
         return Err(SpoolError::FileSizeLimit { path, limit }.to_string());
     }
-    let nameless = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(&dir, ".", nameless, sys::FILE_MODE)
-        .map_err(|e| failed("create a file in", e))?;
+    let fd = sys::open_nameless(&dir).map_err(|e| failed("create a file in", e))?;
     sys::zero_fill(&fd, len).map_err(|e| failed("allocate memory in", e))?;
     sys::write_at(&fd, &header.format(), 0).map_err(|e| failed("write in", e))?;
     rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)
@@ -236,7 +232,7 @@ fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, Stri
         let file_path = path.join(&name);
         // A second try after removing what is in the way.
         for _ in 0..2 {
-            match link(&fd, &dir, &name) {
+            match sys::link_nameless(&fd, &dir, &name) {
                 Ok(()) => {
                     return Ok(MemoryFile { fd: HeldFd::new(fd), dir, name, path: file_path });
                 }
@@ -249,17 +245,6 @@ fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, Stri
         }
     }
     Err(failed("name a file in", Errno::EXIST))
-}
-
-/// Gives a nameless file its name.
-fn link(fd: &OwnedFd, dir: &OwnedFd, name: &str) -> Result<(), Errno> {
-    use std::os::fd::AsRawFd;
-    let by_proc = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    match rustix::fs::linkat(CWD, by_proc.as_str(), dir, name, AtFlags::SYMLINK_FOLLOW) {
-        // Without /proc; needs a privilege or a recent kernel.
-        Err(Errno::NOENT) => rustix::fs::linkat(fd, "", dir, name, AtFlags::EMPTY_PATH),
-        other => other,
-    }
 }
 
 /// Whether a file may have to be inherited by somebody: it is held, cannot be opened, or is a
@@ -294,14 +279,10 @@ fn check_ours(dir: &OwnedFd, path: &Path) -> Result<(), String> {
 }
 
 fn check_memory_backed(dir: impl AsFd, path: &Path) -> Result<(), String> {
-    let kind = rustix::fs::fstatfs(dir)
-        .map_err(|e| SpoolError::io(path, "look at", e).to_string())?
-        .f_type;
-    // The type's width and sign differ between architectures.
-    #[allow(clippy::unnecessary_cast)]
-    match kind as u32 as u64 {
-        TMPFS | RAMFS => Ok(()),
-        _ => Err(format!("{} is not memory-backed", path.display())),
+    match sys::is_memory_backed(dir) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("{} is not memory-backed", path.display())),
+        Err(e) => Err(SpoolError::io(path, "look at", e).to_string()),
     }
 }
 

@@ -206,6 +206,9 @@ impl Spool {
     /// # Errors
     /// If not. Everything is then to be written again.
     pub fn verify(&mut self) -> Result<(), SpoolError> {
+        if self.file.is_at_rest() {
+            self.check_settled()?;
+        }
         self.file.verify()
     }
 
@@ -293,6 +296,15 @@ impl Spool {
         self.dir.still_there() && self.lock.is_linked(&self.dir)
     }
 
+    fn check_settled(&mut self) -> Result<(), SpoolError> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        self.file.start_over();
+        let path = self.dir.path_of(&self.slot().lock());
+        Err(SpoolError::Changed { path, how: Change::Removed })
+    }
+
     /// Before everything is written again: makes sure of a slot.
     fn settle(&mut self) -> Result<(), SpoolError> {
         if self.is_settled() {
@@ -331,15 +343,16 @@ impl Storage for Spool {
     fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
         if self.file.is_to_be_made() {
             self.settle()?;
-        } else if self.file.is_at_rest() && !self.is_settled() {
-            self.file.start_over();
-            let path = self.dir.path_of(&self.slot().lock());
-            return Err(SpoolError::Changed { path, how: Change::Removed });
+        } else if self.file.is_at_rest() {
+            self.check_settled()?;
         }
         self.file.write(at, bytes)
     }
 
     fn sync(&mut self) -> Result<(), SpoolError> {
+        if self.file.is_at_rest() {
+            self.check_settled()?;
+        }
         self.file.sync()
     }
 }

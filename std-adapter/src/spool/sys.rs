@@ -146,13 +146,13 @@ pub(super) fn zero_fill(fd: impl AsFd, len: usize) -> Result<(), Errno> {
 /// Content, and what is needed to read it back.
 pub(super) fn sync_data(fd: impl AsFd) -> Result<(), Errno> {
     faults::check(faults::Op::Sync)?;
-    retry_on_intr(|| rustix::fs::fdatasync(fd.as_fd()))
+    retry_on_intr(|| platform::sync_data(fd.as_fd()))
 }
 
 /// Content and all metadata.
 pub(super) fn sync_all(fd: impl AsFd) -> Result<(), Errno> {
     faults::check(faults::Op::Sync)?;
-    retry_on_intr(|| rustix::fs::fsync(fd.as_fd()))
+    retry_on_intr(|| platform::sync_all(fd.as_fd()))
 }
 
 /// Names in a directory. File systems that cannot sync a directory say so by `EINVAL`.
@@ -181,6 +181,98 @@ pub(super) fn unlink(dir: impl AsFd, name: &str) -> Result<(), Errno> {
 /// SIGXFSZ, so it is asked before, not after.
 pub(super) fn file_size_limit_below(len: usize) -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current.filter(|&limit| limit < len as u64)
+}
+
+pub(super) use platform::{LOOK_ONLY, is_memory_backed, link_nameless, open_nameless};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod platform {
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+    use rustix::fs::{AtFlags, CWD, OFlags};
+    use rustix::io::Errno;
+
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58f6;
+
+    /// A directory only to be looked at and passed through: it need not be readable.
+    pub(in super::super) const LOOK_ONLY: OFlags = OFlags::PATH;
+
+    pub(super) fn sync_data(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        rustix::fs::fdatasync(fd)
+    }
+
+    pub(super) fn sync_all(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        rustix::fs::fsync(fd)
+    }
+
+    /// Whether a file system keeps its files in memory, so that no store into them can fail for
+    /// want of a disk.
+    pub(in super::super) fn is_memory_backed(fd: impl AsFd) -> Result<bool, Errno> {
+        // Width and sign of the type differ between architectures; magic numbers have 32 bits.
+        let kind = rustix::fs::fstatfs(fd)?.f_type as u32;
+        Ok(kind == TMPFS || kind == RAMFS)
+    }
+
+    /// A file without a name.
+    pub(in super::super) fn open_nameless(dir: impl AsFd) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        rustix::fs::openat(dir, ".", flags, super::FILE_MODE)
+    }
+
+    /// Gives a nameless file its name; `EXIST` if there is one of that name.
+    pub(in super::super) fn link_nameless(
+        fd: &OwnedFd,
+        dir: &OwnedFd,
+        name: &str,
+    ) -> Result<(), Errno> {
+        let by_proc = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        match rustix::fs::linkat(CWD, by_proc.as_str(), dir, name, AtFlags::SYMLINK_FOLLOW) {
+            // Without /proc; needs a privilege or a recent kernel.
+            Err(Errno::NOENT) => rustix::fs::linkat(fd, "", dir, name, AtFlags::EMPTY_PATH),
+            other => other,
+        }
+    }
+}
+
+/// Other Unixes: the spool works, the ring's memory is that of the process.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod platform {
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+    use rustix::fs::OFlags;
+    use rustix::io::Errno;
+
+    pub(in super::super) const LOOK_ONLY: OFlags = OFlags::RDONLY;
+
+    pub(super) fn sync_data(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        sync_all(fd)
+    }
+
+    pub(super) fn sync_all(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        // `fsync` alone leaves it in the drive's cache there.
+        #[cfg(target_vendor = "apple")]
+        if rustix::fs::fcntl_fullfsync(fd).is_ok() {
+            return Ok(());
+        }
+        rustix::fs::fsync(fd)
+    }
+
+    pub(in super::super) fn is_memory_backed(_fd: impl AsFd) -> Result<bool, Errno> {
+        Ok(false)
+    }
+
+    pub(in super::super) fn open_nameless(_dir: impl AsFd) -> Result<OwnedFd, Errno> {
+        Err(Errno::NOTSUP)
+    }
+
+    pub(in super::super) fn link_nameless(
+        _fd: &OwnedFd,
+        _dir: &OwnedFd,
+        _name: &str,
+    ) -> Result<(), Errno> {
+        Err(Errno::NOTSUP)
+    }
 }
 
 #[cfg(not(test))]
@@ -230,6 +322,11 @@ pub(super) mod faults {
     /// The next call of this kind after `skip` more of them fails, once.
     pub(crate) fn fail(op: Op, skip: u32, errno: Errno) {
         PLAN.with_borrow_mut(|plan| plan.push((op, skip, errno)));
+    }
+
+    /// Forgets what is planned.
+    pub(crate) fn clear() {
+        PLAN.with_borrow_mut(Vec::clear);
     }
 
     /// Whether every planned fault has struck.

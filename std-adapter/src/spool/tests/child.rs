@@ -31,9 +31,25 @@ impl Child {
         Child::start("fork", directory, place)
     }
 
+    /// Plays with a lowered limit to the size of files.
+    pub(super) fn limited(directory: &Path, place: &Path) -> Child {
+        Child::start("limited", directory, place)
+    }
+
+    /// Plays as root of a user and mount namespace of its own, with a directory to mount over.
+    pub(super) fn in_namespace(part: &str, mount: &Path) -> Child {
+        let mut command = Command::new("unshare");
+        command.arg("-rm").arg(std::env::current_exe().unwrap());
+        Child::spawn(command, part, mount, Path::new("/nonexistent"))
+    }
+
     fn start(part: &str, directory: &Path, place: &Path) -> Child {
+        Child::spawn(Command::new(std::env::current_exe().unwrap()), part, directory, place)
+    }
+
+    fn spawn(mut command: Command, part: &str, directory: &Path, place: &Path) -> Child {
         let starting = STARTING.lock().unwrap();
-        let mut process = Command::new(std::env::current_exe().unwrap())
+        let mut process = command
             .args(["--exact", "spool::tests::child::play", "--nocapture"])
             .env(PART, part)
             .env(DIRECTORY, directory)
@@ -93,6 +109,8 @@ fn idle() {
 fn play() {
     let Ok(part) = std::env::var(PART) else { return };
     say("up");
+    // The test shows why its other process gave up, not just that it did.
+    std::panic::set_hook(Box::new(|info| say(&info.to_string().replace('\n', " "))));
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
     let places = Places::only(vec![std::env::var_os(PLACE).unwrap().into()]);
     match part.as_str() {
@@ -117,9 +135,14 @@ fn play() {
                 }
             }
         }
+        "full disk" => disks::play_full_disk(&directory),
+        "read-only disk" => disks::play_read_only_disk(&directory),
+        "full place" => disks::play_full_place(&directory),
+        "limited" => disks::play_limited(&directory, &places),
         "fork" => forked::play(&directory, &places),
         other => panic!("unknown part {other}"),
     }
+    say("done");
 }
 
 mod forked {

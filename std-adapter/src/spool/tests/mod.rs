@@ -1,8 +1,10 @@
 //! The spool on real files, across real processes.
 
 mod child;
+mod disks;
 mod file;
 mod memory;
+mod model;
 mod slots;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
