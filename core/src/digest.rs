@@ -219,6 +219,8 @@ pub struct Digest {
     /// The records are told one by one, in the order of their arrival, and what that needs.
     plain: bool,
     plain_units: u32,
+    /// What the names of all groups need.
+    names: u32,
     /// The last sequence told so.
     told_seq: Option<u32>,
     /// Everything is told in full and there is room for more.
@@ -264,7 +266,7 @@ impl Digest {
         Digest {
             stage: Stage::Walk,
             want: Want::Walk,
-            pen: Pen::new(Encoding::Gsm7, Fallback::Unicode, true),
+            pen: Pen::new(true),
             used: 0,
             overflow: false,
             latest: None,
@@ -280,6 +282,7 @@ impl Digest {
             room: 0,
             plain: false,
             plain_units: 0,
+            names: 0,
             told_seq: None,
             extras: false,
             begun: false,
@@ -351,12 +354,6 @@ impl Digest {
             Stage::Plain => self.plain(spec, groups, record, text),
             Stage::Done => {}
         }
-        if self.pen.must_be_ucs2()
-            && self.stage >= Stage::Head
-            && spec.fallback == Fallback::Unicode
-        {
-            self.size(spec, groups, Encoding::Ucs2);
-        }
     }
 
     /// Goes over to a stage, at the beginning of what is supplied to it.
@@ -370,6 +367,6 @@ impl Digest {
 
     /// Units the whole text may have.
     fn capacity(&self, spec: &Spec<'_>) -> u16 {
-        self.pen.encoding().capacity(spec.segments.clamp(1, 6))
+        self.pen.script().encoding().capacity(spec.segments.clamp(1, 6))
     }
 }

@@ -15,7 +15,7 @@ mod table;
 mod transliterate;
 
 pub use alphabet::septets;
-pub(crate) use pen::Pen;
 pub use pen::{Fallback, Fitted, fit, text_bytes};
+pub(crate) use pen::{Pen, Script};
 pub use segments::{Counter, Encoding};
 pub use transliterate::{Transliterate, transliterate};

@@ -8,7 +8,7 @@
 use super::group::before;
 use super::{Digest, Group, Spec, Stage, Want};
 use crate::event::Record;
-use crate::gsm7::Encoding;
+use crate::gsm7::Script;
 
 impl Digest {
     pub(super) fn collect(
@@ -78,7 +78,7 @@ impl Digest {
         // The rest, if any, are groups whose records were gone at the second walk.
         self.used = self.index;
         let groups = groups.get_mut(..usize::from(self.used)).unwrap_or_default();
-        self.size(spec, groups, Encoding::Gsm7);
+        self.size(spec, groups, Script::first(spec.fallback));
     }
 }
 

@@ -8,7 +8,7 @@
 use super::group::{NAME, before, item_cost, more_cost};
 use super::{Digest, Group, Piece, Spec, Stage, Style, Want};
 use crate::event::Record;
-use crate::gsm7::{Encoding, Pen};
+use crate::gsm7::Script;
 
 /// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
 const SHORT: u16 = 24;
@@ -18,8 +18,8 @@ const ROUNDS: [(u16, bool); 5] =
     [(32, false), (64, false), (128, false), (u16::MAX, false), (u16::MAX, true)];
 
 impl Digest {
-    /// Begins to measure for a text in `encoding`.
-    pub(super) fn size(&mut self, spec: &Spec<'_>, groups: &mut [Group], encoding: Encoding) {
+    /// Begins to measure for a text in `script`.
+    pub(super) fn size(&mut self, spec: &Spec<'_>, groups: &mut [Group], script: Script) {
         let mut few = !self.overflow && spec.style == Style::Full;
         for group in groups {
             group.set_named(false);
@@ -28,8 +28,8 @@ impl Digest {
         self.unnamed = self.total;
         self.plain = few;
         self.plain_units = 0;
-        self.pen = Pen::new(encoding, spec.fallback, true);
-        self.begin_head(spec, true);
+        self.names = 0;
+        self.begin_head(spec, script, true);
         self.go(Stage::SizeHead, Want::Nothing);
     }
 
@@ -43,7 +43,7 @@ impl Digest {
 
     fn size_next_note(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
         if self.note < spec.notes() {
-            self.pen.restart(true, self.note_limit(spec));
+            self.pen.restart(self.pen.script(), true, self.note_limit(spec));
             return self.go(Stage::SizeNote, Want::Note(self.note));
         }
         self.room = self.note_room;
@@ -88,7 +88,7 @@ impl Digest {
         }
         while let Some(group) = groups.get(usize::from(self.index)) {
             if let Some((_, slot)) = group.record(self.part) {
-                self.pen.restart(true, NAME);
+                self.pen.restart(self.pen.script(), true, NAME);
                 self.pen.measure_to(self.capacity(spec));
                 return self.go(Stage::SizeBody, Want::Record(slot));
             }
@@ -96,11 +96,10 @@ impl Digest {
             self.index = self.index.saturating_add(1);
         }
         if self.plain {
-            self.begin_head(spec, false);
+            self.begin_head(spec, self.pen.script(), false);
             return self.go(Stage::Head, Want::Nothing);
         }
-        self.part = 0;
-        self.go(Stage::Name, Want::Nothing);
+        self.begin_name(groups);
     }
 
     pub(super) fn size_body(
@@ -124,6 +123,7 @@ impl Digest {
                     self.pen.cut(&mut []);
                 }
                 group.room = self.pen.units();
+                self.names = self.names.saturating_add(group.cost());
             }
             let count = record.map_or(1, |record| record.count);
             let cost = item_cost(group.level(), units, count);
@@ -133,59 +133,55 @@ impl Digest {
         self.size_next_body(spec, groups);
     }
 
-    /// Decides who is named. Whoever is named makes the count of the others shorter, so it goes
-    /// round until nobody is named any more.
-    pub(super) fn name(&mut self, groups: &mut [Group]) {
-        if self.part == 0 {
-            let (mut all, mut known) = (0u32, 0u32);
-            for group in groups.iter() {
-                all = all.saturating_add(group.cost());
-                known = known.saturating_add(group.events);
-            }
-            if known == self.total && all <= u32::from(self.room) {
-                groups.iter_mut().for_each(|group| group.set_named(true));
-                self.room -= all as u16;
-                self.unnamed = 0;
-            } else if let Some(rest) = self.room.checked_sub(more_cost(self.total)) {
-                self.room = rest;
-            } else {
-                return self.begin_raise();
-            }
-            self.part = 1;
-        }
-        let before = self.unnamed;
-        let mut rest = groups;
-        while let Some(head) = rest.first() {
-            let level = head.level();
-            let run = rest.iter().take_while(|group| group.level() == level).count();
-            let Some((level, lower)) = rest.split_at_mut_checked(run) else { break };
-            rest = lower;
-            self.name_level(level);
-        }
-        if self.unnamed == before {
+    /// Begins to decide who is named.
+    fn begin_name(&mut self, groups: &mut [Group]) {
+        self.part = 0;
+        self.index = 0;
+        self.go(Stage::Name, Want::Nothing);
+        let known = groups.iter().fold(0u32, |sum, group| sum.saturating_add(group.events));
+        if let (true, Ok(all)) = (known == self.total, u16::try_from(self.names))
+            && let Some(rest) = self.room.checked_sub(all)
+        {
+            groups.iter_mut().for_each(|group| group.set_named(true));
+            self.room = rest;
+            self.unnamed = 0;
+            self.begin_raise();
+        } else if let Some(rest) = self.room.checked_sub(more_cost(self.total)) {
+            self.room = rest;
+        } else {
             self.begin_raise();
         }
     }
 
-    fn begin_raise(&mut self) {
-        self.part = 0;
-        self.go(Stage::Raise, Want::Nothing);
-    }
-
-    /// Names the groups of one level: its first cause, its latest, the others.
-    fn name_level(&mut self, groups: &mut [Group]) {
-        if let Some(first) = groups.first_mut() {
-            self.name_one(first);
+    /// Names one more group if there is room: of each level the first cause, then the latest, then
+    /// the others. Whoever is named makes the count of the others shorter, so it goes round until
+    /// nobody is named any more.
+    pub(super) fn name(&mut self, groups: &mut [Group]) {
+        let (above, rest) =
+            groups.split_at_mut_checked(usize::from(self.index)).unwrap_or_default();
+        let Some(group) = rest.first_mut() else {
+            if self.part == 0 {
+                return self.begin_raise();
+            }
+            self.part = 0;
+            self.index = 0;
+            return;
+        };
+        let level = group.level();
+        self.name_one(group);
+        if above.last().is_none_or(|group| group.level() != level) {
+            let level = rest.iter_mut().take_while(|group| group.level() == level);
+            let latest =
+                level.reduce(
+                    |latest, group| {
+                        if before(latest.last_seq, group.last_seq) { group } else { latest }
+                    },
+                );
+            if let Some(latest) = latest {
+                self.name_one(latest);
+            }
         }
-        let latest = groups.iter_mut().reduce(|latest, group| {
-            if before(latest.last_seq, group.last_seq) { group } else { latest }
-        });
-        if let Some(latest) = latest {
-            self.name_one(latest);
-        }
-        for group in groups {
-            self.name_one(group);
-        }
+        self.index = self.index.saturating_add(1);
     }
 
     /// Names a group if there is room.
@@ -198,8 +194,14 @@ impl Digest {
         if let Some(rest) = room.checked_sub(group.cost() + u32::from(more_cost(others))) {
             self.room = rest as u16;
             self.unnamed = others;
+            self.part = 1;
             group.set_named(true);
         }
+    }
+
+    fn begin_raise(&mut self) {
+        self.part = 0;
+        self.go(Stage::Raise, Want::Nothing);
     }
 
     /// One round of raising the messages of the named.
@@ -209,11 +211,11 @@ impl Digest {
             if self.extras {
                 // What is told beyond the first messages must not cost a segment more.
                 let used = self.capacity(spec).saturating_sub(self.room);
-                let encoding = self.pen.encoding();
+                let encoding = self.pen.script().encoding();
                 let capacity = (1..=6).map(|n| encoding.capacity(n)).find(|all| *all >= used);
                 self.room = capacity.map_or(0, |all| all - used).min(self.room);
             }
-            self.begin_head(spec, false);
+            self.begin_head(spec, self.pen.script(), false);
             return self.go(Stage::Head, Want::Nothing);
         };
         for group in groups.iter_mut().filter(|g| g.is_named() && g.was_told() == told) {

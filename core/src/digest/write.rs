@@ -6,17 +6,20 @@
 use super::group::before;
 use super::{Composed, Digest, Group, Piece, Spec, Stage, Style, Want};
 use crate::event::{Level, Record};
+use crate::gsm7::Script;
 
-/// Characters written a step.
+/// Plain characters written a step, and how many of them one weighs that is not plain.
 const CHUNK: u8 = 32;
+const DEAR: u8 = 4;
 
 /// Units of a message that are worth a `, last: ` of 8 units before them.
 const WORTH: u16 = 16;
 
 impl Digest {
     /// Begins the text, or only measures its head.
-    pub(super) fn begin_head(&mut self, spec: &Spec<'_>, dry: bool) {
-        self.pen.restart(dry, self.capacity(spec) / 2);
+    pub(super) fn begin_head(&mut self, spec: &Spec<'_>, script: Script, dry: bool) {
+        self.pen.restart(script, dry, 0);
+        self.pen.limit(self.capacity(spec) / 2);
         self.part = 0;
         self.begun = false;
     }
@@ -72,15 +75,17 @@ impl Digest {
     }
 
     /// Goes on to the next note after the items, or to the end.
-    fn next_trailing(&mut self, spec: &Spec<'_>) {
+    fn next_trailing(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
         if self.note < spec.notes() {
             return self.go(Stage::Trailing, Want::Note(self.note));
         }
-        let count = self.pen.count();
+        if let Some(script) = self.pen.better_script(spec.fallback) {
+            return self.size(spec, groups, script);
+        }
         let composed = Composed {
             len: self.pen.len() as u16,
-            encoding: count.encoding(),
-            segments: count.segments() as u8,
+            encoding: self.pen.script().encoding(),
+            segments: self.pen.segments(),
             named: self.total.saturating_sub(self.unnamed),
             more: self.unnamed,
         };
@@ -114,7 +119,7 @@ impl Digest {
         if self.stage == Stage::Leading {
             self.next_leading(spec, groups, text);
         } else {
-            self.next_trailing(spec);
+            self.next_trailing(spec, groups);
         }
     }
 
@@ -140,7 +145,7 @@ impl Digest {
             }
             self.begun = true;
         }
-        self.next_trailing(spec);
+        self.next_trailing(spec, groups);
     }
 
     /// Begins an item: its level, and as the next run its message.
@@ -240,7 +245,7 @@ impl Digest {
                 self.told_seq = Some(seq);
                 self.open(spec, level, u16::MAX, slot, text);
             }
-            None => self.next_trailing(spec),
+            None => self.next_trailing(spec, groups),
         }
     }
 
@@ -324,8 +329,12 @@ impl Digest {
                 }
                 Piece::Text(words) => {
                     let mut rest = words.get(self.offset as usize..).unwrap_or_default().chars();
-                    while left > 0 && !self.pen.is_full() && self.pen.take(&mut rest, text) {
-                        left -= 1;
+                    loop {
+                        left -= self.pen.take_plain(&mut rest, left, text);
+                        if left < DEAR || self.pen.is_full() || !self.pen.take(&mut rest, text) {
+                            break;
+                        }
+                        left -= DEAR;
                     }
                     let rest = rest.as_str().len();
                     if rest > 0 && !self.pen.is_full() {

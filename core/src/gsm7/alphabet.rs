@@ -43,3 +43,9 @@ pub const fn septets(c: char) -> Option<u8> {
         _ => None,
     }
 }
+
+/// Whether the byte is a character of ASCII that costs one unit in either alphabet, is seen, and
+/// needs no replacement.
+pub(super) const fn is_plain(byte: u8) -> bool {
+    byte > b' ' && byte < 0x7F && (BASIC[(byte / 32) as usize] >> (byte % 32)) & 1 == 1
+}

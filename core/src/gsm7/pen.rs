@@ -1,7 +1,8 @@
 //! Writing a text under a limit of units, with the places marked where it may be cut.
 
-use super::transliterate::{Folded, fold, is_invisible};
-use super::{Counter, Encoding};
+use super::alphabet::is_plain;
+use super::transliterate::{Folded, fold, is_invisible, is_outside};
+use super::{Encoding, septets};
 use core::str::Chars;
 
 /// What to do with a character that GSM lacks and no transliteration replaces.
@@ -36,31 +37,61 @@ pub struct Fitted {
     pub cut: bool,
 }
 
-/// Writes as much of `text` into `buf` as `segments` segments carry, transliterated; cut at the
-/// end of a word if one is near, with `...` for the rest.
+/// Writes as much of `text` into `buf` as `segments` segments (1 to 99) carry, transliterated; cut
+/// at the end of a word if one is near, with `...` for the rest.
 ///
 /// `buf` of [`text_bytes`] is enough; a shorter one cuts earlier.
 pub fn fit(text: &str, segments: u8, fallback: Fallback, buf: &mut [u8]) -> Fitted {
-    for encoding in [Encoding::Gsm7, Encoding::Ucs2] {
-        let mut pen = Pen::new(encoding, fallback, false);
-        pen.limit(encoding.capacity(segments));
+    let mut pen = Pen::new(false);
+    let mut script = Script::first(fallback);
+    loop {
+        pen.restart(script, false, script.encoding().capacity(segments.min(99)));
         let mut rest = text.chars();
         while !pen.is_full() && pen.take(&mut rest, buf) {}
         let cut = pen.is_full();
         if cut {
             pen.cut(buf);
         }
-        if encoding == Encoding::Ucs2 || !pen.must_be_ucs2() {
-            let count = pen.count();
-            return Fitted {
-                len: pen.len(),
-                encoding: count.encoding(),
-                segments: count.segments(),
-                cut,
-            };
+        match pen.better_script(fallback) {
+            Some(better) => script = better,
+            None => {
+                return Fitted {
+                    len: pen.len(),
+                    encoding: script.encoding(),
+                    segments: u16::from(pen.segments()),
+                    cut,
+                };
+            }
         }
     }
-    Fitted { len: 0, encoding: Encoding::Gsm7, segments: 1, cut: true }
+}
+
+/// How characters are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// Transliterated to GSM.
+    Gsm,
+    /// Transliterated to GSM, with `?` for what it lacks.
+    Replaced,
+    /// As they are.
+    Ucs2,
+}
+
+impl Script {
+    /// The one to try first.
+    pub(crate) const fn first(fallback: Fallback) -> Script {
+        match fallback {
+            Fallback::Unicode => Script::Gsm,
+            Fallback::Replace => Script::Replaced,
+        }
+    }
+
+    pub(crate) const fn encoding(self) -> Encoding {
+        match self {
+            Script::Ucs2 => Encoding::Ucs2,
+            _ => Encoding::Gsm7,
+        }
+    }
 }
 
 /// What stands for what was cut off.
@@ -69,12 +100,17 @@ const MARK: u16 = 3;
 /// A place in the text.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    len: u32,
-    count: Counter,
+    len: u16,
+    units: u16,
+    /// Joined parts begun, and units in the last of them.
+    parts: u8,
+    fill: u8,
+    /// A character was written that GSM lacks and nothing replaces.
+    outside: bool,
 }
 
 impl Place {
-    const START: Place = Place { len: 0, count: Counter::new() };
+    const START: Place = Place { len: 0, units: 0, parts: 1, fill: 0, outside: false };
 }
 
 /// Writes, counts, and remembers the last places where the text may be cut.
@@ -90,8 +126,7 @@ pub(crate) struct Pen {
     limit: u16,
     /// Units at which writing ends; beyond the limit only in a dry run, which goes on to measure.
     wall: u16,
-    encoding: Encoding,
-    replace: bool,
+    script: Script,
     /// White space becomes one space, written when something follows it.
     collapse: bool,
     /// The last character was white space; when it is collapsed, the space is still due.
@@ -105,7 +140,7 @@ pub(crate) struct Pen {
 
 impl Pen {
     /// A pen at the start of a text without a limit.
-    pub(crate) const fn new(encoding: Encoding, fallback: Fallback, collapse: bool) -> Pen {
+    pub(crate) const fn new(collapse: bool) -> Pen {
         Pen {
             at: Place::START,
             word: Place::START,
@@ -113,8 +148,7 @@ impl Pen {
             start: Place::START,
             limit: u16::MAX,
             wall: u16::MAX,
-            encoding,
-            replace: matches!(fallback, Fallback::Replace),
+            script: Script::Gsm,
             collapse,
             white: false,
             dry: false,
@@ -124,9 +158,10 @@ impl Pen {
     }
 
     /// Back to the start of an empty text. A `dry` pen counts and writes nothing.
-    pub(crate) fn restart(&mut self, dry: bool, limit: u16) {
+    pub(crate) fn restart(&mut self, script: Script, dry: bool, limit: u16) {
         self.at = Place::START;
         self.white = false;
+        self.script = script;
         self.dry = dry;
         self.limit(limit);
     }
@@ -148,20 +183,26 @@ impl Pen {
     }
 
     /// Units written, without a space that is due.
-    pub(crate) fn units(&self) -> u16 {
-        self.units_of(&self.at)
+    pub(crate) const fn units(&self) -> u16 {
+        self.at.units
+    }
+
+    /// Units written in this run.
+    pub(crate) fn run_units(&self) -> u16 {
+        self.at.units.saturating_sub(self.start.units)
     }
 
     pub(crate) const fn len(&self) -> usize {
         self.at.len as usize
     }
 
-    pub(crate) const fn count(&self) -> &Counter {
-        &self.at.count
+    pub(crate) const fn script(&self) -> Script {
+        self.script
     }
 
-    pub(crate) const fn encoding(&self) -> Encoding {
-        self.encoding
+    /// Segments billed for what is written.
+    pub(crate) const fn segments(&self) -> u8 {
+        if self.at.units <= self.script.encoding().capacity(1) { 1 } else { self.at.parts }
     }
 
     /// Whether a space is due before the next word.
@@ -174,35 +215,32 @@ impl Pen {
         self.full
     }
 
-    /// Whether a character was written in GSM that GSM does not have.
-    pub(crate) fn must_be_ucs2(&self) -> bool {
-        self.encoding == Encoding::Gsm7 && self.at.count.encoding() == Encoding::Ucs2
+    /// The script that does more justice to what was written: UCS-2 for characters that GSM
+    /// lacks; and if in UCS-2 none of those found room after all, GSM with `?` for them, which has
+    /// room for more than twice as much.
+    pub(crate) fn better_script(&self, fallback: Fallback) -> Option<Script> {
+        match (self.script, self.at.outside) {
+            (Script::Gsm, true) if matches!(fallback, Fallback::Unicode) => Some(Script::Ucs2),
+            (Script::Ucs2, false) => Some(Script::Replaced),
+            _ => None,
+        }
     }
 
     /// Writes the next character of `rest`; `false` at its end.
     pub(crate) fn take(&mut self, rest: &mut Chars<'_>, buf: &mut [u8]) -> bool {
-        if self.encoding == Encoding::Ucs2 {
+        if self.script == Script::Ucs2 {
             let Some(c) = rest.next() else { return false };
-            match c {
-                '\r' if rest.as_str().starts_with('\n') => {}
-                '\n' => self.put('\n', buf),
-                '\0'..='\x20' | '\x7F'..='\u{A0}' | '\u{2000}'..='\u{200A}' | '\u{202F}' => {
-                    self.put(' ', buf);
-                }
-                '\u{2028}' | '\u{2029}' => self.put('\n', buf),
-                '\u{205F}' | '\u{3000}' => self.put(' ', buf),
-                // Left open by a cut, these would turn the rest of the text around.
-                '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {}
-                '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' => {}
-                _ => self.put(c, buf),
-            }
+            self.original(c, rest, buf);
             return true;
         }
         match fold(rest) {
             None => return false,
             Some(Folded::Inside(c)) => self.put(c, buf),
-            Some(Folded::Outside(_)) if self.replace => self.put('?', buf),
-            Some(Folded::Outside(c)) => self.put(c, buf),
+            Some(Folded::Outside(_)) if self.script == Script::Replaced => self.put('?', buf),
+            Some(Folded::Outside(c)) => {
+                self.put(c, buf);
+                self.at.outside |= !self.full;
+            }
             Some(Folded::Ascii(bytes)) => {
                 for byte in bytes.into_iter().filter(|byte| *byte != 0) {
                     self.put(char::from(byte), buf);
@@ -212,10 +250,33 @@ impl Pen {
         true
     }
 
+    /// Writes as many of the letters, digits and signs that stand at the start of `rest` as cost
+    /// one unit and need no second look; how many, at most `most`. What follows is for
+    /// [`Pen::take`].
+    pub(crate) fn take_plain(&mut self, rest: &mut Chars<'_>, most: u8, buf: &mut [u8]) -> u8 {
+        let bytes = rest.as_str().as_bytes();
+        let mut taken = 0;
+        // A mark that changes the letter before it may follow where ASCII ends.
+        for pair in bytes.windows(2).take(usize::from(most)) {
+            let [byte, 0..0x80] = *pair else { break };
+            if !is_plain(byte) || self.full {
+                break;
+            }
+            self.plain(byte, buf);
+            taken += 1;
+        }
+        *rest = rest.as_str().get(usize::from(taken)..).unwrap_or_default().chars();
+        taken
+    }
+
     /// Writes short words that need no transliteration.
     pub(crate) fn words(&mut self, words: &str, buf: &mut [u8]) {
         for byte in words.bytes() {
-            self.put(char::from(byte), buf);
+            if byte == b' ' {
+                self.blank(' ', buf);
+            } else {
+                self.plain(byte, buf);
+            }
         }
     }
 
@@ -232,7 +293,7 @@ impl Pen {
             }
             begun |= digit != b'0' || power == 1;
             if begun {
-                self.put(char::from(digit), buf);
+                self.plain(digit, buf);
             }
             power /= 10;
         }
@@ -241,7 +302,7 @@ impl Pen {
     /// Writes a mark that follows the last word without a space.
     pub(crate) fn punctuate(&mut self, mark: u8, buf: &mut [u8]) {
         self.white = false;
-        self.put(char::from(mark), buf);
+        self.plain(mark, buf);
     }
 
     /// A space is due before the next word.
@@ -266,66 +327,97 @@ impl Pen {
         }
     }
 
-    /// Units written in this run.
-    pub(crate) fn run_units(&self) -> u16 {
-        self.units().saturating_sub(self.units_of(&self.start))
-    }
-
     /// Ends a run that did not fit: goes back to the last word that leaves room for the mark, or
     /// if that is far back to the last character, and writes the mark.
     pub(crate) fn cut(&mut self, buf: &mut [u8]) {
-        let start = self.units_of(&self.start);
-        let word = self.units_of(&self.word).saturating_sub(start);
-        let cluster = self.units_of(&self.cluster).saturating_sub(start);
+        let word = self.word.units.saturating_sub(self.start.units);
+        let cluster = self.cluster.units.saturating_sub(self.start.units);
         self.at = if word >= cluster / 2 && word > 0 { self.word } else { self.cluster };
         self.full = false;
-        self.white = false;
-        if self.units() <= self.limit.saturating_sub(MARK) {
+        if self.at.units <= self.limit.saturating_sub(MARK) {
             self.mark(buf);
         }
     }
 
-    fn units_of(&self, place: &Place) -> u16 {
-        place.count.units_in(self.encoding) as u16
+    /// Writes a character as it is, but for those that are not to be seen.
+    fn original(&mut self, c: char, rest: &Chars<'_>, buf: &mut [u8]) {
+        match c {
+            '\r' if rest.as_str().starts_with('\n') => {}
+            '\n' | '\u{2028}' | '\u{2029}' => self.put('\n', buf),
+            '\0'..='\x20' | '\x7F'..='\u{A0}' => self.put(' ', buf),
+            '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => self.put(' ', buf),
+            // Left open by a cut, these would turn the rest of the text around.
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {}
+            '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' => {}
+            _ => {
+                self.put(c, buf);
+                if !self.at.outside && !self.full {
+                    self.at.outside = is_outside(c);
+                }
+            }
+        }
     }
 
     /// Writes one character, after the space that is due.
     fn put(&mut self, c: char, buf: &mut [u8]) {
-        if self.full {
-            return;
-        }
-        let cuttable = self.units() <= self.limit.saturating_sub(MARK);
         if c == ' ' || c == '\n' {
-            if cuttable && !self.white {
-                self.word = self.at;
-            }
-            self.white = !self.collapse || self.units() > 0;
-            if !self.collapse {
-                self.raw(c, buf);
-            }
-            return;
+            return self.blank(c, buf);
         }
-        if cuttable && !self.joins && !extends(c) {
-            self.cluster = self.at;
-        }
-        if self.owes_space() {
-            self.raw(' ', buf);
-        }
-        self.white = false;
+        self.begin(!self.joins && !extends(c), buf);
         self.joins = c == '\u{200D}';
         self.raw(c, buf);
     }
 
+    /// The same for a byte that [`is_plain`].
+    fn plain(&mut self, byte: u8, buf: &mut [u8]) {
+        self.begin(!self.joins, buf);
+        self.joins = false;
+        self.bytes(&[byte], 1, buf);
+    }
+
+    /// Writes white space, or remembers that it is due.
+    fn blank(&mut self, c: char, buf: &mut [u8]) {
+        if self.is_cuttable() && !self.white {
+            self.word = self.at;
+        }
+        self.white = !self.collapse || self.at.units > 0;
+        if !self.collapse {
+            self.raw(c, buf);
+        }
+    }
+
+    /// Prepares for a character that is seen; `apart` if a cut may stand before it.
+    fn begin(&mut self, apart: bool, buf: &mut [u8]) {
+        if apart && self.is_cuttable() {
+            self.cluster = self.at;
+        }
+        if self.white && self.collapse {
+            self.bytes(b" ", 1, buf);
+        }
+        self.white = false;
+    }
+
+    /// Whether the mark of a cut has room here.
+    fn is_cuttable(&self) -> bool {
+        !self.full && self.at.units <= self.limit.saturating_sub(MARK)
+    }
+
     fn raw(&mut self, c: char, buf: &mut [u8]) {
-        let mut next = self.at;
-        next.count.push(c);
-        if self.units_of(&next) > self.wall {
-            self.full = true;
+        let cost = match self.script.encoding() {
+            Encoding::Gsm7 => septets(c).unwrap_or(1),
+            Encoding::Ucs2 => c.len_utf16() as u8,
+        };
+        self.bytes(c.encode_utf8(&mut [0; 4]).as_bytes(), cost, buf);
+    }
+
+    /// Writes the bytes of one character.
+    fn bytes(&mut self, bytes: &[u8], cost: u8, buf: &mut [u8]) {
+        let units = self.at.units.saturating_add(u16::from(cost));
+        self.full |= units > self.wall;
+        if self.full {
             return;
         }
         if !self.dry {
-            let mut bytes = [0; 4];
-            let bytes = c.encode_utf8(&mut bytes).as_bytes();
             let cells = buf.get_mut(self.len()..).unwrap_or_default();
             if cells.len() < bytes.len() {
                 self.full = true;
@@ -334,9 +426,14 @@ impl Pen {
             for (cell, byte) in cells.iter_mut().zip(bytes) {
                 *cell = *byte;
             }
-            next.len = next.len.saturating_add(bytes.len() as u32);
+            self.at.len = self.at.len.saturating_add(bytes.len() as u16);
         }
-        self.at = next;
+        self.at.units = units;
+        self.at.fill = self.at.fill.saturating_add(cost);
+        if self.at.fill > self.script.encoding().part() {
+            self.at.fill = cost;
+            self.at.parts = self.at.parts.saturating_add(1);
+        }
     }
 }
 

@@ -27,11 +27,11 @@ impl Encoding {
         }
     }
 
-    /// Units a segment holds: alone, and as one of several.
-    const fn limits(self) -> (u32, u8) {
+    /// Units one of several joined parts holds.
+    pub(super) const fn part(self) -> u8 {
         match self {
-            Encoding::Gsm7 => (160, 153),
-            Encoding::Ucs2 => (70, 67),
+            Encoding::Gsm7 => 153,
+            Encoding::Ucs2 => 67,
         }
     }
 }
@@ -82,8 +82,8 @@ impl Counter {
                 1
             }
         };
-        self.gsm.push(septets, Encoding::Gsm7.limits().1);
-        self.ucs2.push(c.len_utf16() as u8, Encoding::Ucs2.limits().1);
+        self.gsm.push(septets, Encoding::Gsm7.part());
+        self.ucs2.push(c.len_utf16() as u8, Encoding::Ucs2.part());
     }
 
     /// The alphabet the text needs.
@@ -93,25 +93,18 @@ impl Counter {
 
     /// Septets or UTF-16 units, by [`Counter::encoding`].
     pub const fn units(&self) -> u32 {
-        self.units_in(self.encoding())
+        self.lane().units
     }
 
     /// Segments billed for it; saturates at 65,535.
     pub const fn segments(&self) -> u16 {
-        let lane = self.lane(self.encoding());
-        if lane.units <= self.encoding().limits().0 { 1 } else { lane.parts }
+        let lane = self.lane();
+        let alone = self.encoding().capacity(1) as u32;
+        if lane.units <= alone { 1 } else { lane.parts }
     }
 
-    /// Units if it is sent in `encoding`; in GSM a character from outside counts one.
-    pub(crate) const fn units_in(&self, encoding: Encoding) -> u32 {
-        self.lane(encoding).units
-    }
-
-    const fn lane(&self, encoding: Encoding) -> &Lane {
-        match encoding {
-            Encoding::Gsm7 => &self.gsm,
-            Encoding::Ucs2 => &self.ucs2,
-        }
+    const fn lane(&self) -> &Lane {
+        if self.outside { &self.ucs2 } else { &self.gsm }
     }
 }
 

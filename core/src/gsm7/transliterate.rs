@@ -88,6 +88,11 @@ pub(crate) fn fold(rest: &mut Chars<'_>) -> Option<Folded> {
     Some(composed)
 }
 
+/// Whether the character alone is neither in GSM nor replaced by anything.
+pub(super) fn is_outside(c: char) -> bool {
+    matches!(replace(c), Folded::Outside(_))
+}
+
 /// Whether nothing of the character is seen, so that it can go without loss in GSM: joiners, marks
 /// of direction, selectors of variants, tags. The rows of the table hold the others.
 pub(super) const fn is_invisible(c: char) -> bool {
@@ -131,26 +136,30 @@ fn sparse(code: u32) -> u8 {
 }
 
 /// The letter of GSM that is `base` with `mark`.
-const fn compose(base: char, mark: char) -> Option<char> {
-    Some(match (mark, base) {
-        ('\u{300}', 'a') => 'à',
-        ('\u{300}', 'e') => 'è',
-        ('\u{300}', 'i') => 'ì',
-        ('\u{300}', 'o') => 'ò',
-        ('\u{300}', 'u') => 'ù',
-        ('\u{301}', 'e') => 'é',
-        ('\u{301}', 'E') => 'É',
-        ('\u{303}', 'n') => 'ñ',
-        ('\u{303}', 'N') => 'Ñ',
-        ('\u{308}', 'a') => 'ä',
-        ('\u{308}', 'o') => 'ö',
-        ('\u{308}', 'u') => 'ü',
-        ('\u{308}', 'A') => 'Ä',
-        ('\u{308}', 'O') => 'Ö',
-        ('\u{308}', 'U') => 'Ü',
-        ('\u{30A}', 'a') => 'å',
-        ('\u{30A}', 'A') => 'Å',
-        ('\u{327}', 'C') => 'Ç',
-        _ => return None,
-    })
+fn compose(base: char, mark: char) -> Option<char> {
+    let mark = (mark as u32).wrapping_sub(0x300);
+    let row = COMPOSED.iter().find(|row| u32::from(row.0) == mark && char::from(row.1) == base)?;
+    Some(char::from(row.2))
 }
+
+/// Mark (less U+0300), base, and the letter with both.
+const COMPOSED: [(u8, u8, u8); 18] = [
+    (0x00, b'a', 0xE0), // à
+    (0x00, b'e', 0xE8), // è
+    (0x00, b'i', 0xEC), // ì
+    (0x00, b'o', 0xF2), // ò
+    (0x00, b'u', 0xF9), // ù
+    (0x01, b'e', 0xE9), // é
+    (0x01, b'E', 0xC9), // É
+    (0x03, b'n', 0xF1), // ñ
+    (0x03, b'N', 0xD1), // Ñ
+    (0x08, b'a', 0xE4), // ä
+    (0x08, b'o', 0xF6), // ö
+    (0x08, b'u', 0xFC), // ü
+    (0x08, b'A', 0xC4), // Ä
+    (0x08, b'O', 0xD6), // Ö
+    (0x08, b'U', 0xDC), // Ü
+    (0x0A, b'a', 0xE5), // å
+    (0x0A, b'A', 0xC5), // Å
+    (0x27, b'C', 0xC7), // Ç
+];
