@@ -33,6 +33,51 @@ pub(crate) struct Channel {
     pub(crate) store: Mutex<Store>,
     pub(crate) carrier: Mutex<Box<dyn Carrier>>,
     pub(crate) reporter: Reporter,
+    /// The threads that hold this channel. Beside it, since it outlives it.
+    pub(crate) crew: Arc<Crew>,
+}
+
+/// Counts the threads that serve a channel, so that its end can be waited for: as long as one of
+/// them holds the channel, its files stay locked, and a next start in this process would find them
+/// taken.
+#[derive(Debug, Default)]
+pub(crate) struct Crew {
+    members: Mutex<u32>,
+    changed: Condvar,
+}
+
+/// One thread of a [`Crew`]. To be dropped after the thread's hold on the channel.
+pub(crate) struct Member(Arc<Crew>);
+
+impl Crew {
+    pub(crate) fn join(self: &Arc<Self>) -> Member {
+        *self.lock() += 1;
+        Member(Arc::clone(self))
+    }
+
+    /// Waits until all have left, or for `deadline`.
+    fn wait_empty(&self, deadline: StdInstant) {
+        let mut members = self.lock();
+        while *members > 0 {
+            let left = deadline.saturating_duration_since(StdInstant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(members, left);
+            members = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u32> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
 /// What the lock guards.
@@ -86,6 +131,7 @@ impl Channel {
             store: Mutex::new(store),
             carrier: Mutex::new(carrier),
             reporter,
+            crew: Arc::default(),
         }
     }
 
@@ -205,7 +251,8 @@ impl Channel {
         }
     }
 
-    /// Waits until the worker has ended its session, or for `deadline`.
+    /// Waits until the worker has ended its session and no thread holds the channel, or for
+    /// `deadline`.
     pub(crate) fn wait_closed(&self, deadline: StdInstant) {
         let mut inner = self.lock();
         while inner.running && inner.closing {
@@ -215,6 +262,11 @@ impl Channel {
             }
             let waited = self.rested.wait_timeout(inner, left);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let restarted = inner.running;
+        drop(inner);
+        if !restarted && !self.fork.in_child() {
+            self.crew.wait_empty(deadline);
         }
     }
 

@@ -33,9 +33,20 @@ type Buffer = [u8; if text_bytes(6) > SLOT { text_bytes(6) } else { SLOT }];
 
 /// Starts the worker's thread; `false` if there is none to be had.
 pub(crate) fn start(channel: &Arc<Channel>) -> bool {
-    let channel = Arc::clone(channel);
     let thread = thread::Builder::new().name("annunciator".to_owned());
-    thread.spawn(move || supervise(&channel)).is_ok()
+    thread.spawn(holding(channel, |channel| supervise(&channel))).is_ok()
+}
+
+/// A thread's body that is counted for as long as it holds the channel.
+fn holding(
+    channel: &Arc<Channel>,
+    body: impl FnOnce(Arc<Channel>) + Send + 'static,
+) -> impl FnOnce() + Send + 'static {
+    let (member, channel) = (channel.crew.join(), Arc::clone(channel));
+    move || {
+        body(channel);
+        drop(member);
+    }
 }
 
 fn supervise(channel: &Arc<Channel>) {
@@ -140,10 +151,7 @@ fn report(channel: &Channel, mut inner: std::sync::MutexGuard<'_, Inner>) {
 /// Hands the text to a thread of its own; if there is none to be had, sends it from this one.
 fn send(channel: &Arc<Channel>, ticket: Ticket, buf: &Buffer) {
     let text = *buf;
-    let courier = {
-        let channel = Arc::clone(channel);
-        move || deliver(&channel, &ticket, &text)
-    };
+    let courier = holding(channel, move |channel| deliver(&channel, &ticket, &text));
     let thread = thread::Builder::new().name("annunciator-send".to_owned());
     if thread.spawn(courier).is_err() {
         deliver(channel, &ticket, &text);
