@@ -1,1 +1,203 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: a stage for one program and one service, and words for what
+//! happens on it.
+//!
+//! A test reads as a story: set the stage, start the program, let something fail, and say what the
+//! phone, the service and the program's health report show afterwards. Nothing here asserts how
+//! long anything took; waits have one generous limit, [`PATIENCE`].
+
+mod tunnel;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, process, thread};
+
+use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level, State};
+use annunciator_simulator::{Received, Simulator};
+
+pub use tunnel::{Door, Proxy};
+
+/// The longest wait for what should happen soon.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+/// Whom the tests text: numbers reserved for fiction.
+pub const PHONE: &str = "+44 7700 900000";
+/// The same as the service gets it.
+pub const PHONE_DIGITS: &str = "447700900000";
+/// Somebody else.
+pub const OTHER_PHONE: &str = "+44 7700 900111";
+
+/// A service, and a spool of its own for the program. Both are gone when it is dropped.
+pub struct Stage {
+    /// The service.
+    pub sim: Simulator,
+    spool: PathBuf,
+}
+
+impl Stage {
+    /// A service that accepts everything.
+    pub fn new() -> Stage {
+        Stage::with(Simulator::start().expect("a simulator"))
+    }
+
+    /// The given service.
+    pub fn with(sim: Simulator) -> Stage {
+        Stage { sim, spool: scratch("spool") }
+    }
+
+    /// Where the program keeps what it could not send.
+    pub fn spool(&self) -> &Path {
+        &self.spool
+    }
+
+    /// A program called `pump` that looks at no environment, tells everything at once and has
+    /// money enough.
+    pub fn builder(&self) -> Builder {
+        impatient("pump")
+            .credentials(Simulator::KEY, Simulator::SECRET)
+            .to(PHONE)
+            .url(self.sim.url())
+            .ca_file(self.sim.ca_file())
+            .spool(&self.spool)
+    }
+
+    /// Starts that program.
+    pub fn start(&self) -> Annunciator {
+        self.builder().start().expect("a program that can start")
+    }
+
+    /// Waits for `n` requests.
+    #[track_caller]
+    pub fn wait_for_requests(&self, n: usize) -> Vec<Received> {
+        let came = self.sim.wait_for(n, PATIENCE);
+        let requests = self.sim.requests();
+        assert!(came, "{} requests instead of {n}: {requests:#?}", requests.len());
+        requests
+    }
+
+    /// Waits for `n` texts on the phone, and hands over their words.
+    #[track_caller]
+    pub fn wait_for_texts(&self, n: usize) -> Vec<String> {
+        let came = self.sim.wait_for_messages(n, PATIENCE);
+        let texts = self.texts();
+        assert!(came, "{} texts instead of {n}: {texts:?}", texts.len());
+        texts
+    }
+
+    /// The texts that arrived on the phone.
+    pub fn texts(&self) -> Vec<String> {
+        self.sim.messages().into_iter().map(|message| message.text).collect()
+    }
+
+    /// The memory files that the spool's notes point to.
+    pub fn memory_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for file in files_below(&self.spool) {
+            let bytes = fs::read(&file).unwrap_or_default();
+            let lines = bytes.split(|byte| *byte == b'\n');
+            let paths = lines.filter_map(|line| line.strip_prefix(b"memory "));
+            files.extend(paths.map(|path| PathBuf::from(&*String::from_utf8_lossy(path))));
+        }
+        files
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Stage {
+        Stage::new()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for file in self.memory_files() {
+            let _ = fs::remove_file(file);
+        }
+        let _ = fs::remove_dir_all(&self.spool);
+    }
+}
+
+/// A builder without surroundings that holds nothing back: no hold, no interval, no shortage.
+pub fn impatient(name: &str) -> Builder {
+    Annunciator::builder(name)
+        .environment(|_| None)
+        .hold(Duration::ZERO, Duration::ZERO)
+        .interval(Duration::ZERO, Duration::ZERO)
+        .budget(10_000, 10_000)
+        .spool_size(16 * 1024)
+}
+
+/// An error of the program, as a log call would tell it.
+pub fn error(alerts: &Handle, message: &str) {
+    alerts.record(&Event::new(Level::Error, message).target("pump"));
+}
+
+/// The prefix of the texts of the program `pump`, with what follows it.
+pub fn text(rest: &str) -> String {
+    format!("[Rust Logger pump] {rest}")
+}
+
+/// Flushes, and makes sure that nothing is left to tell.
+#[track_caller]
+pub fn tell_all(alerts: &Handle) {
+    let report = alerts.flush(PATIENCE);
+    assert!(report.is_complete(), "{report}\n{}", alerts.health());
+}
+
+/// The health of a program's only destination.
+#[track_caller]
+pub fn health(alerts: &Handle) -> DestinationHealth {
+    let mut health = alerts.health();
+    assert_eq!(health.destinations.len(), 1, "{health}");
+    health.destinations.remove(0)
+}
+
+/// Waits until the only destination is refused for good, and hands over why.
+#[track_caller]
+pub fn wait_for_latch(alerts: &Handle) -> String {
+    let mut why = None;
+    wait_for("a refusal", || match health(alerts).state {
+        State::Latched { refusal, .. } => why.insert(refusal).len() > 0,
+        _ => false,
+    });
+    why.unwrap_or_default()
+}
+
+/// Waits until `met` holds.
+#[track_caller]
+pub fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !met() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A directory for this test alone. Not below the system's directory for temporary files: a spool
+/// that everybody may write beside is refused.
+pub fn scratch(what: &str) -> PathBuf {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    let this = std::env::current_exe().expect("a program has a path");
+    this.with_file_name(format!("e2e-{what}-{}-{serial}", process::id()))
+}
+
+/// Every file below a directory; none if there is no such directory.
+pub fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// Whether `haystack` holds `needle`.
+pub fn holds(haystack: &[u8], needle: impl AsRef<OsStr>) -> bool {
+    let needle = needle.as_ref().as_encoded_bytes();
+    !needle.is_empty() && haystack.windows(needle.len()).any(|window| window == needle)
+}

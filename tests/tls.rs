@@ -1,0 +1,228 @@
+//! Whatever is wrong between the program and a service it can trust: nothing leaves, nothing is
+//! lost, and what happened is told once when the way is good again.
+
+use std::time::Duration;
+
+use annunciator::{Annunciator, Builder};
+use annunciator_simulator::{Answer, Certificate, Simulator, Tls};
+use annunciator_tests::{
+    Door, Proxy, Stage, error, health, holds, scratch, tell_all, text, wait_for,
+};
+
+/// `Authorization: Basic` of the simulator's account, its value.
+const BASIC: &str = "YWJjZDEyMzQ6RHVtbXktU2VjcmV0LTA=";
+
+/// An error meets a bad service: attempts fail and nothing is sent. Then the service is mended,
+/// and the error is told once. Returns what the health report said meanwhile.
+#[track_caller]
+fn kept_until_mended(stage: &Stage, builder: Builder, mend: impl FnOnce()) -> String {
+    let alerts = builder.start().expect("a start");
+    error(&alerts, "no pressure");
+    let trouble = attempts_fail(&alerts);
+    assert!(stage.sim.requests().is_empty(), "{:?}", stage.sim.requests());
+    mend();
+    tell_all(&alerts);
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    assert_eq!(stage.sim.requests().len(), 1);
+    assert_eq!(health(&alerts).counters.unknown, 0, "{}", alerts.health());
+    stage.sim.assert_clean();
+    trouble
+}
+
+/// Waits until at least two attempts have failed, and hands over why.
+#[track_caller]
+fn attempts_fail(alerts: &Annunciator) -> String {
+    wait_for("two attempts", || health(alerts).counters.retries >= 2);
+    let health = health(alerts);
+    assert_eq!((health.counters.texts, health.waiting), (0, 1), "{health}");
+    health.last_trouble.unwrap_or_default()
+}
+
+#[test]
+fn a_certificate_that_proves_nothing_gets_nothing() {
+    for (certificate, word) in [
+        (Certificate::Expired, "expired"),
+        (Certificate::NotYetValid, "not valid yet"),
+        (Certificate::WrongHost, "not valid for name"),
+        (Certificate::OtherAuthority, "BadSignature"),
+    ] {
+        let stage = Stage::with(Simulator::builder().certificate(certificate).start().unwrap());
+        let trouble = kept_until_mended(&stage, stage.builder(), || {
+            stage.sim.set_certificate(Certificate::Good);
+        });
+        assert!(trouble.starts_with("no secure connection: the certificate"), "{trouble}");
+        assert!(trouble.contains(word), "{certificate:?}: {trouble}");
+        assert!(stage.sim.counts().failed_handshakes >= 2);
+    }
+}
+
+#[test]
+fn the_built_in_roots_do_not_know_a_private_authority_and_no_setting_turns_that_off() {
+    let stage = Stage::new();
+    let other = Simulator::start().unwrap();
+    // Roots are taken from the other's file, and then, in the next run, from the right one.
+    let alerts = stage.builder().ca_file(other.ca_file()).start().unwrap();
+    error(&alerts, "no pressure");
+    let trouble = attempts_fail(&alerts);
+    assert!(trouble.contains("ALERT_CA_FILE"), "{trouble}");
+    drop(alerts);
+    assert!(stage.sim.requests().is_empty());
+    let alerts = stage.start();
+    tell_all(&alerts);
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+}
+
+#[test]
+fn a_service_too_old_for_safe_tls_gets_nothing() {
+    for old in [Tls::Old, Tls::OldAlert] {
+        let stage = Stage::with(Simulator::builder().tls(old).start().unwrap());
+        let trouble = kept_until_mended(&stage, stage.builder(), || {
+            stage.sim.set_tls(Tls::Modern);
+        });
+        assert!(trouble.contains("no secure connection"), "{old:?}: {trouble}");
+    }
+}
+
+#[test]
+fn both_safe_versions_of_tls_serve() {
+    for tls in [Tls::Only12, Tls::Only13] {
+        let stage = Stage::with(Simulator::builder().tls(tls).start().unwrap());
+        let alerts = stage.start();
+        error(&alerts, "no pressure");
+        tell_all(&alerts);
+        assert_eq!(stage.texts(), [text("ERROR: no pressure")], "{tls:?}");
+    }
+}
+
+#[test]
+fn a_port_that_speaks_no_tls_gets_nothing() {
+    let plain = Simulator::builder().plain().start().unwrap();
+    let stage = Stage::new();
+    let door = Door::to(plain.address());
+    kept_until_mended(&stage, stage.builder().url(door.url()), || {
+        door.lead_to(stage.sim.address());
+    });
+    assert_eq!(plain.counts().requests, 0);
+}
+
+#[test]
+fn a_service_that_is_away_is_told_when_it_is_back() {
+    let stage = Stage::new();
+    stage.sim.stop();
+    let trouble = kept_until_mended(&stage, stage.builder(), || stage.sim.restart().unwrap());
+    assert!(trouble.contains("could not be reached"), "{trouble}");
+}
+
+#[test]
+fn a_handshake_that_hangs_or_breaks_sends_nothing() {
+    for (bad, word) in [
+        (Answer::hang_in_handshake(), "did not respond in time; nothing was sent"),
+        (Answer::close_in_handshake(), "before anything was sent"),
+    ] {
+        let stage = Stage::new();
+        stage.sim.script(vec![bad; 2]);
+        let builder = stage.builder().connect_timeout(Duration::from_secs(1));
+        let trouble = kept_until_mended(&stage, builder, || {});
+        assert!(trouble.contains(word), "{trouble}");
+    }
+}
+
+#[test]
+fn a_black_hole_sends_nothing() {
+    let stage = Stage::new();
+    stage.sim.pause_accepting();
+    let builder = stage.builder().connect_timeout(Duration::from_millis(500));
+    let trouble = kept_until_mended(&stage, builder, || stage.sim.resume_accepting());
+    assert!(trouble.contains("nothing was sent"), "{trouble}");
+}
+
+#[test]
+fn a_connection_that_dies_after_the_request_is_repeated_once_and_says_so() {
+    for bad in [Answer::close(), Answer::reset_after_request(), Answer::hang()] {
+        let stage = Stage::new();
+        stage.sim.script([bad.taken()]);
+        let alerts = stage.builder().request_timeout(Duration::from_secs(3)).start().unwrap();
+        error(&alerts, "no pressure");
+        tell_all(&alerts);
+        let texts = stage.texts();
+        let [first, second] = texts.as_slice() else { panic!("{texts:?}") };
+        assert_eq!(*first, text("ERROR: no pressure"));
+        assert!(second.starts_with(&text("(repeat ")), "{second}");
+        let health = health(&alerts);
+        assert_eq!((health.counters.unknown, health.counters.retries), (1, 0), "{health}");
+        let trouble = health.last_trouble.unwrap_or_default();
+        assert!(trouble.contains("the text may have been sent"), "{trouble}");
+    }
+}
+
+#[test]
+fn a_proxy_sees_where_the_tunnel_leads_and_nothing_else() {
+    let stage = Stage::new();
+    let proxy = Proxy::start();
+    // As a machine's surroundings say it. By name: an address of this very machine needs no proxy.
+    let variables = [
+        ("HTTPS_PROXY", proxy.url()),
+        ("VONAGE_SMS_URL", stage.sim.named_url()),
+        ("VONAGE_API_KEY", Simulator::KEY.to_owned()),
+        ("VONAGE_API_SECRET", Simulator::SECRET.to_owned()),
+        ("ALERT_PHONE_NUMBER", "447700900000".to_owned()),
+        ("ALERT_CA_FILE", stage.sim.ca_file().display().to_string()),
+        ("ALERT_SPOOL", stage.spool().display().to_string()),
+    ];
+    let alerts = annunciator_tests::impatient("pump")
+        .environment(move |name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        })
+        .start()
+        .unwrap();
+    error(&alerts, "no pressure");
+    tell_all(&alerts);
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    stage.sim.assert_clean();
+
+    let port = stage.sim.address().port();
+    let [head] = &proxy.heads()[..] else { panic!("{:?}", proxy.heads()) };
+    assert!(head.starts_with(&format!("CONNECT localhost:{port} HTTP/1.1\r\n")), "{head}");
+    assert!(!head.to_ascii_lowercase().contains("authorization"), "{head}");
+    for secret in [Simulator::KEY, Simulator::SECRET, BASIC, "447700900000", "no pressure"] {
+        assert!(!holds(&proxy.bytes(), secret), "{secret} went through the proxy in the clear");
+    }
+}
+
+#[test]
+fn a_proxy_that_opens_no_tunnel_sends_nothing_and_is_named() {
+    for status in ["407 Proxy Authentication Required", "502 Bad Gateway", "403 Forbidden"] {
+        let stage = Stage::new();
+        let proxy = Proxy::start();
+        proxy.refuse_next(status);
+        proxy.refuse_next(status);
+        let trouble = kept_until_mended(&stage, stage.builder().proxy(proxy.url()), || {});
+        assert!(trouble.contains("check HTTPS_PROXY"), "{status}: {trouble}");
+        assert!(!holds(&proxy.bytes(), BASIC));
+    }
+}
+
+#[test]
+fn a_proxy_cannot_pose_as_the_service() {
+    // It answers CONNECT and then speaks for the service, with a certificate of its own making.
+    let stage = Stage::new();
+    let impostor = Simulator::start().unwrap();
+    let door = Door::to(impostor.address());
+    kept_until_mended(&stage, stage.builder().url(door.url()), || {
+        door.lead_to(stage.sim.address());
+    });
+    assert!(impostor.requests().is_empty());
+}
+
+#[test]
+fn a_root_file_that_is_none_is_an_error_of_the_start() {
+    let stage = Stage::new();
+    let file = scratch("roots");
+    std::fs::write(&file, "not a certificate").unwrap();
+    let error = stage.builder().ca_file(&file).start().expect_err("no such roots");
+    std::fs::remove_file(&file).unwrap();
+    let words = error.to_string();
+    assert!(words.contains("ca_file") && words.contains("BEGIN CERTIFICATE"), "{words}");
+    assert!(stage.sim.requests().is_empty());
+    assert_eq!(stage.sim.counts().connections, 0);
+}
