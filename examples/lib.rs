@@ -1,7 +1,7 @@
-//! What the examples share: a console logger, and a stage for programs that have no credentials.
+//! What the examples share: a logger of lines, and a stage for programs that have no credentials.
 
-mod console;
+mod lines;
 mod stage;
 
-pub use console::Console;
+pub use lines::Lines;
 pub use stage::Stage;

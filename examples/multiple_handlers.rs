@@ -8,15 +8,13 @@
 //! The second line, with credentials, texts both for real.
 
 use std::error::Error;
-use std::fs::File;
-use std::io::Write as _;
-use std::path::Path;
-use std::sync::Mutex;
+use std::fs::{self, File};
+use std::io::stderr;
 use std::time::Duration;
 
 use annunciator::{Annunciator, Level, Tee};
-use annunciator_examples::{Console, Stage};
-use log::{LevelFilter, Log, Metadata, Record, debug, error, info, warn};
+use annunciator_examples::{Lines, Stage};
+use log::{LevelFilter, debug, error, info, warn};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let builder = Annunciator::builder("boiler {host}")
@@ -30,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let path = std::env::temp_dir().join(format!("boiler-{}.log", std::process::id()));
     let both = Tee::new()
-        .and(Console::new(LevelFilter::Info))
-        .and(FileLog::create(&path, LevelFilter::Debug)?);
+        .and(Lines::new(stderr(), module_path!(), LevelFilter::Info))
+        .and(Lines::new(File::create(&path)?, module_path!(), LevelFilter::Debug));
     alerts.wrap(both).inner_level(LevelFilter::Debug).install()?;
     alerts.install_panic_hook();
 
@@ -44,39 +42,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let report = alerts.flush(Duration::from_secs(10));
     log::logger().flush();
     eprintln!("{report}\n{}\nThe file:", alerts.health());
-    eprint!("{}", std::fs::read_to_string(&path)?);
-    std::fs::remove_file(&path)?;
+    eprint!("{}", fs::read_to_string(&path)?);
+    fs::remove_file(&path)?;
     drop(alerts);
     stage.close()?;
     if report.is_complete() { Ok(()) } else { Err("not all could be sent".into()) }
-}
-
-/// A file logger in few lines; any logger will do.
-struct FileLog {
-    file: Mutex<File>,
-    level: LevelFilter,
-}
-
-impl FileLog {
-    fn create(path: &Path, level: LevelFilter) -> std::io::Result<FileLog> {
-        Ok(FileLog { file: Mutex::new(File::create(path)?), level })
-    }
-}
-
-impl Log for FileLog {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= self.level
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        if let Ok(mut file) = self.file.lock() {
-            let _ = writeln!(file, "{}", Console::line(record));
-        }
-    }
-
-    fn flush(&self) {
-        if let Ok(mut file) = self.file.lock() {
-            let _ = file.flush();
-        }
-    }
 }

@@ -9,10 +9,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::stderr;
 use std::time::Duration;
 
 use annunciator::{Annunciator, chain};
-use annunciator_examples::{Console, Stage};
+use annunciator_examples::{Lines, Stage};
 use log::{LevelFilter, debug, error, warn};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,7 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (stage, builder) = Stage::set(builder, &["+44 7700 900000"])?;
 
     let alerts = builder.start()?;
-    alerts.wrap(Console::new(LevelFilter::Debug)).inner_level(LevelFilter::Debug).install()?;
+    // Any logger that the program has; its console shows all, and other crates from INFO on.
+    let console = Lines::new(stderr(), module_path!(), LevelFilter::Debug);
+    alerts.wrap(console).inner_level(LevelFilter::Debug).install()?;
     alerts.install_panic_hook();
 
     debug!("This debug message stays on the console");
