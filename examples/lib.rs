@@ -1,7 +1,10 @@
-//! What the examples share: a logger of lines, and a stage for programs that have no credentials.
+//! What the examples share: a logger of lines, a stage for programs that have no credentials, a
+//! modem for those that have none.
 
 mod lines;
+mod pretend_modem;
 mod stage;
 
 pub use lines::Lines;
+pub use pretend_modem::PretendModem;
 pub use stage::Stage;
