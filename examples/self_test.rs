@@ -29,17 +29,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let report = alerts.flush(Duration::from_secs(30));
 
     for destination in alerts.health().destinations {
+        let trouble = destination.last_trouble.as_deref();
         if destination.counters.texts > 0 {
-            print!("{}: accepted", destination.label);
-            match destination.balance {
-                Some(balance) => println!(", {balance} EUR left"),
-                None => println!(),
+            println!("{}: accepted; now look at the phone", destination.label);
+            if let Some(trouble) = trouble {
+                println!("  not at once: {trouble}");
             }
-            println!("  Accepted means queued: look whether it arrives.");
         } else {
-            let trouble = destination.last_trouble.as_deref().unwrap_or("no answer in time");
-            println!("{}: NOT accepted: {trouble}", destination.label);
-            println!("  now: {}", destination.state);
+            println!("{}: NOT accepted", destination.label);
+            println!("  {}", trouble.unwrap_or("no answer in time"));
+            println!("  It is kept; the next self test tries again.");
+        }
+        if let Some(balance) = destination.balance {
+            println!("  balance: {balance} EUR");
         }
         println!("  spool: {}", destination.spool);
     }
