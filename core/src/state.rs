@@ -143,8 +143,7 @@ pub(crate) fn block(bytes: &[u8], half: u8) -> Option<&[u8]> {
 }
 
 fn check(covered: &[u8]) -> u32 {
-    let (words, _) = covered.as_chunks::<4>();
-    words.iter().fold(MAGIC, |state, chunk| hash::mix(state, u32::from_le_bytes(*chunk)))
+    hash::fold(hash::bytes(u64::from(MAGIC), covered))
 }
 
 impl State {

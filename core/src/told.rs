@@ -103,7 +103,7 @@ impl Told {
     }
 
     /// Notes that the group stirred.
-    pub(crate) fn stir(&mut self, now: Instant, group: u32) {
+    fn stir(&mut self, now: Instant, group: u32) {
         let known = usize::from(self.len);
         let mut entries = self.entries.iter_mut().take(known);
         if let Some(place) = entries.find(|entry| entry.group == group) {

@@ -101,7 +101,9 @@ impl Handle {
     /// Costs a bounded copy under a short lock for each destination; waits for neither disk nor
     /// network.
     pub fn record(&self, event: &Event<'_>) {
-        Sink::record(&*self.shared, event);
+        if event.level >= self.shared.level {
+            Sink::record(&*self.shared, &Entry::new(event));
+        }
     }
 
     /// A logger for the `log` crate: alone, or around another by [`Logger::wrap`].
@@ -171,20 +173,17 @@ impl std::fmt::Debug for Handle {
 
 impl Sink for Shared {
     #[inline]
-    fn record(&self, event: &Event<'_>) {
-        if event.level < self.level {
-            return;
-        }
-        let (now, entry) = (spool::now(), Entry::new(event));
+    fn record(&self, entry: &Entry) {
+        let now = spool::now();
         for channel in &self.channels {
-            channel.admit(now, &entry);
+            channel.admit(now, entry);
         }
     }
 
-    fn try_record(&self, event: &Event<'_>) {
-        let (now, entry) = (spool::now(), Entry::new(event));
+    fn try_record(&self, entry: &Entry) {
+        let now = spool::now();
         for channel in &self.channels {
-            channel.try_admit(now, &entry);
+            channel.try_admit(now, entry);
         }
     }
 
@@ -223,7 +222,7 @@ fn open(config: &Config, destination: Destination) -> Result<Arc<Channel>, Confi
     setup.origin = found.origin;
     setup.storage = store.wants_commits();
     // Lent for the life of the process: a handful of kilobytes once for each destination.
-    let slots = slots(annunciator_core::memory::Memory::bytes(&found.memory).len());
+    let slots = slots(found.memory.len());
     let nodes = Box::leak(vec![Node::EMPTY; slots].into_boxed_slice());
     let groups = Box::leak(vec![Group::EMPTY; GROUPS].into_boxed_slice());
     let alerter = Alerter::new(found.memory, Buffers { nodes, groups }, &setup);

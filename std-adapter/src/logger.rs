@@ -22,20 +22,18 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use annunciator_core::event::{Event, Level};
+use annunciator_core::event::{Draft, Entry, Level, Site};
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
-
-use crate::text::{Buffer, Writer};
 
 /// What records events; the fronts know no more of the alerter than this.
 ///
 /// No method may log, wait for disk or network, or panic.
 pub(crate) trait Sink: Send + Sync {
     /// Records one event under a short lock.
-    fn record(&self, event: &Event<'_>);
+    fn record(&self, entry: &Entry);
 
     /// The same, but never waits: if the lock is held, the event goes to a side slot or is counted.
-    fn try_record(&self, event: &Event<'_>);
+    fn try_record(&self, entry: &Entry);
 
     /// Counts a record that was kept from the SMS because it arose within the formatting of
     /// another.
@@ -115,20 +113,26 @@ impl<L: Log> Logger<L> {
         Ok(())
     }
 
+    #[inline]
     fn tell(&self, record: &Record<'_>) {
         let Some(sink) = self.sink.as_deref() else { return };
         if is_own(record.target()) || this_thread_is_muted() {
             return;
         }
-        // A plain literal needs no formatting and no copy.
+        let site = match (record.file(), record.line()) {
+            (Some(file), Some(line)) => Some(Site { file, line }),
+            _ => None,
+        };
+        let mut draft = Draft::new(level(record.level()), record.target(), site);
+        // A plain literal needs no formatting.
         if let Some(message) = record.args().as_str() {
-            return sink.record(&event(record, message));
+            draft.push(message);
+        } else {
+            let Some(_formatting) = Formatting::begin() else { return sink.suppressed() };
+            // An error means that the text is full or a `Display` gave up: what came before counts.
+            let _ = draft.write_fmt(*record.args());
         }
-        let Some(_formatting) = Formatting::begin() else { return sink.suppressed() };
-        let mut text = Buffer::new();
-        // An error means that the text is full or a `Display` gave up: what came before it counts.
-        let _ = Writer::new(&mut text).write_fmt(*record.args());
-        sink.record(&event(record, &text));
+        sink.record(draft.finish());
     }
 }
 
@@ -271,14 +275,6 @@ fn is_own(target: &str) -> bool {
     match target.strip_prefix("annunciator") {
         Some(rest) => ends(rest) || rest.strip_prefix("_core").is_some_and(ends),
         None => false,
-    }
-}
-
-fn event<'a>(record: &'a Record<'_>, message: &'a str) -> Event<'a> {
-    let event = Event::new(level(record.level()), message).target(record.target());
-    match (record.file(), record.line()) {
-        (Some(file), Some(line)) => event.at(file, line),
-        _ => event,
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use annunciator_core::event::{Event, Level};
+use annunciator_core::event::{Entry, Event, Level};
 
 use crate::logger::{self, Sink};
 use crate::text::{self, Buffer, Writer};
@@ -59,10 +59,10 @@ fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
     let mut text = Buffer::new();
     compose(&mut text, message, info.location().map(|at| (at.file(), at.line())), thread);
     let event = Event::new(Level::Panic, &text).target("panic");
-    sink.try_record(&match info.location() {
+    sink.try_record(&Entry::new(&match info.location() {
         Some(at) => event.at(at.file(), at.line()),
         None => event,
-    });
+    }));
 }
 
 /// `index out of bounds, src/pump.rs:7, thread pump`.

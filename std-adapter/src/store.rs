@@ -4,38 +4,19 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use annunciator_core::alerter::Origin;
-use annunciator_core::memory::Memory;
 use annunciator_core::ring::region_len;
 use annunciator_core::storage::Storage;
 
 use crate::config::Place;
 use crate::health::SpoolHealth;
 use crate::spool::{
-    self, BootId, Inherited, MemoryFound, MemoryKeeper, Places, RecipientKey, Region, Spool,
-    SpoolError, Survival,
+    self, BootId, Inherited, MemoryFound, MemoryKeeper, Places, RecipientKey, Spool, SpoolError,
+    Survival,
 };
 
-/// The ring's memory, as the core changes it.
-pub(crate) struct RingMemory(Region);
-
-impl Memory for RingMemory {
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    #[inline(always)]
-    fn put(&mut self, at: usize, bytes: &[u8]) {
-        Memory::put(&mut *self.0, at, bytes);
-    }
-}
-
-impl RingMemory {
-    /// The whole region, for the keeper.
-    pub(crate) fn region_mut(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
-}
+/// The ring's memory, as the core changes it. Mapped for the life of the process: a log call may
+/// come as late as from a destructor of a static.
+pub(crate) type RingMemory = &'static mut [u8];
 
 /// What was found at the start.
 pub(crate) struct Found {
@@ -117,7 +98,7 @@ pub(crate) fn open(
         _ => None,
     };
     let store = Store { disk, keeper: opened.keeper, lost_memory, inherited: None };
-    Ok((store, Found { memory: RingMemory(region), origin, inherits }))
+    Ok((store, Found { memory: region.leak(), origin, inherits }))
 }
 
 fn fill(region: &mut [u8], bytes: &[u8]) {
@@ -156,7 +137,7 @@ impl Store {
             if again.is_some_and(|again| now < again) {
                 return Err(error.clone());
             }
-            match spool::attach(directory, *key, &self.keeper) {
+            match spool::attach(directory, *key, &mut self.keeper) {
                 Ok((spool, inherited)) => {
                     if let Inherited::Bytes(bytes) = inherited {
                         self.inherited = Some(bytes);
@@ -187,8 +168,8 @@ impl Store {
     }
 
     /// Makes a memory file that was removed anew.
-    pub(crate) fn recreate_memory(&mut self, memory: &mut RingMemory) -> Result<(), SpoolError> {
-        self.keeper.recreate(memory.region_mut())
+    pub(crate) fn recreate_memory(&mut self, memory: &mut [u8]) -> Result<(), SpoolError> {
+        self.keeper.recreate(memory)
     }
 
     /// Ends the session as it should be ended; a next start knows that nothing crashed.

@@ -43,6 +43,7 @@ impl<M: Memory> Alerter<'_, M> {
     fn sent(&mut self, now: Instant, outcome: Outcome, segments: u8, events: u32) {
         let Some(attempt) = self.state.attempt else { return };
         self.phase = Phase::Survey { slot: 0 };
+        self.stirred = None;
         match outcome {
             Outcome::Accepted(receipt) => self.accepted(now, &attempt, receipt, segments, events),
             Outcome::Retry(retry) => self.not_sent(now, &attempt, retry, events),

@@ -77,6 +77,8 @@ pub struct Alerter<'a, M> {
     gravest: Level,
     /// The budget allows nothing before this.
     broke_until: Instant,
+    /// Group and tick of the event that was looked at last.
+    stirred: Option<(u32, u32)>,
     token: u32,
     counters: Counters,
 }
@@ -202,21 +204,28 @@ impl<'a, M: Memory> Alerter<'a, M> {
     fn admitted(&mut self, now: Instant, entry: &Entry, admission: Admission) -> Admission {
         self.counters.admitted(admission);
         self.schedule_commit(now, entry.level);
-        match admission {
-            Admission::Stored => {
-                let due = self.state.told.due(&self.policy, now, entry.group, entry.level);
-                self.expect(due);
-                if entry.level > self.gravest {
-                    // It may use the reserve.
-                    self.gravest = entry.level;
-                    self.broke_until = Instant::ZERO;
-                }
-            }
-            Admission::Merged => self.state.told.stir(now, entry.group),
-            _ => return admission,
+        if admission == Admission::Lost {
+            return admission;
+        }
+        // Within one tick a second event of a group moves nothing that the first has not moved.
+        let stirred = (entry.group, tick(now));
+        if self.stirred != Some(stirred) {
+            self.stirred = Some(stirred);
+            self.stir(now, entry);
         }
         self.gather(now);
         admission
+    }
+
+    /// Moves the due time to what an event of this group asks for.
+    fn stir(&mut self, now: Instant, entry: &Entry) {
+        let due = self.state.told.due(&self.policy, now, entry.group, entry.level);
+        self.expect(due);
+        if entry.level > self.gravest {
+            // It may use the reserve.
+            self.gravest = entry.level;
+            self.broke_until = Instant::ZERO;
+        }
     }
 
     fn suppress(&mut self) -> Admission {

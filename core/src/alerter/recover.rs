@@ -86,6 +86,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             gathered: 0,
             gravest: Level::Trace,
             broke_until: Instant::ZERO,
+            stirred: None,
             token: setup.seed,
             counters: Default::default(),
         };

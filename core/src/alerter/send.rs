@@ -84,6 +84,7 @@ impl<M: Memory> Alerter<'_, M> {
     /// An attempt at everything that waits now; what comes later waits for the next.
     fn new_attempt(&mut self, charged: u8) -> Attempt {
         self.due = NEVER;
+        self.stirred = None;
         self.gathered = 0;
         self.gravest = Level::Trace;
         let reference = self.state.batches & REFERENCES;

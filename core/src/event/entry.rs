@@ -4,7 +4,7 @@
 //! section. One pass over the bytes yields [`Entry::key`], which is both the identity that equal
 //! events share and the check that guards the bytes in the slot.
 
-use super::{Event, Level, Record};
+use super::{Event, Level, Record, Site};
 use crate::hash;
 
 /// Bytes of text a slot holds: message, target and file name together.
@@ -31,49 +31,19 @@ pub struct Entry {
 impl Entry {
     /// Cuts, joins and hashes `event`. Texts are cut at character boundaries.
     pub fn new(event: &Event<'_>) -> Entry {
-        let (file, line) = match event.site {
-            Some(site) => (tail(site.file, FILE_MAX), site.line),
-            None => ("", 0),
-        };
-        let target = head(event.target, TARGET_MAX);
-        let message = head(event.message, PAYLOAD - target.len() - file.len());
-
-        let mut payload = [0; PAYLOAD];
-        let rest = append(&mut payload, message.as_bytes());
-        let rest = append(rest, target.as_bytes());
-        append(rest, file.as_bytes());
-
-        let mut entry = Entry {
-            level: event.level,
-            cut: message.len() < event.message.len(),
-            message_len: message.len() as u8,
-            target_len: target.len() as u8,
-            file_len: file.len() as u8,
-            line,
-            key: 0,
-            group: 0,
-            payload,
-        };
-        entry.key = hash::key(entry.meta(), line, entry.text());
-        entry.group = match event.site {
-            Some(_) => hash::site(event.level as u8, file, line),
-            None => hash::wording(event.level as u8, target, message),
-        };
-        entry
+        let mut draft = Draft::new(event.level, event.target, event.site);
+        draft.push(event.message);
+        draft.finish();
+        draft.entry
     }
 
     /// The entry that a record was made of.
     pub(crate) fn of_record(record: &Record<'_>) -> Entry {
-        let event = Event::new(record.level, record.message).target(record.target);
-        let mut entry = Entry::new(&match record.site {
-            Some(site) => event.at(site.file, site.line),
-            None => event,
-        });
-        if record.cut {
-            entry.cut = true;
-            entry.key = hash::key(entry.meta(), entry.line, entry.text());
-        }
-        entry
+        let mut draft = Draft::new(record.level, record.target, record.site);
+        draft.push(record.message);
+        draft.entry.cut |= record.cut;
+        draft.finish();
+        draft.entry
     }
 
     /// How grave the event is.
@@ -86,14 +56,32 @@ impl Entry {
         self.group
     }
 
+    /// The event as it is kept.
+    pub fn event(&self) -> Event<'_> {
+        let text = |from: usize, len: u8| {
+            let bytes = self.payload.get(from..).and_then(|rest| rest.get(..usize::from(len)));
+            core::str::from_utf8(bytes.unwrap_or(&[])).unwrap_or("")
+        };
+        let (message, target) = (usize::from(self.message_len), usize::from(self.target_len));
+        let file = text(message + target, self.file_len);
+        let has_site = self.line != 0 || !file.is_empty();
+        Event {
+            level: self.level,
+            target: text(message, self.target_len),
+            message: text(0, self.message_len),
+            site: has_site.then_some(Site { file, line: self.line }),
+        }
+    }
+
     /// Level, lengths and the cut mark in the order of the slot's bytes.
-    pub(crate) fn meta(&self) -> [u8; 8] {
+    #[inline]
+    pub(crate) fn meta(&self) -> [u8; 5] {
         let flags = u8::from(self.cut);
-        let level = self.level as u8;
-        [level, flags, self.message_len, self.target_len, self.file_len, 0, 0, 0]
+        [self.level as u8, flags, self.message_len, self.target_len, self.file_len]
     }
 
     /// The joined text.
+    #[inline]
     pub(crate) fn text(&self) -> &[u8] {
         let len = usize::from(self.message_len)
             + usize::from(self.target_len)
@@ -102,18 +90,99 @@ impl Entry {
     }
 }
 
-/// Copies `bytes` to the front of `into` and returns what is left behind them.
-fn append<'a>(into: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
-    match into.split_at_mut_checked(bytes.len()) {
-        Some((front, rest)) => {
-            front.copy_from_slice(bytes);
-            rest
+/// An [`Entry`] in the making: the message comes in pieces, straight into its place.
+///
+/// Also a [`core::fmt::Write`]; it then reports an error as soon as the message is cut, which ends
+/// the formatting of a huge value.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    entry: Entry,
+    target: &'a str,
+    file: &'a str,
+    len: usize,
+    limit: usize,
+}
+
+impl<'a> Draft<'a> {
+    /// An event whose message is still empty.
+    #[inline]
+    pub fn new(level: Level, target: &'a str, site: Option<Site<'a>>) -> Draft<'a> {
+        let (file, line) = match site {
+            Some(site) => (tail(site.file, FILE_MAX), site.line),
+            None => ("", 0),
+        };
+        let target = head(target, TARGET_MAX);
+        let entry = Entry {
+            level,
+            cut: false,
+            message_len: 0,
+            target_len: target.len() as u8,
+            file_len: file.len() as u8,
+            line,
+            key: 0,
+            group: 0,
+            payload: [0; PAYLOAD],
+        };
+        Draft { entry, target, file, len: 0, limit: PAYLOAD - target.len() - file.len() }
+    }
+
+    /// Appends to the message as much of `piece` as there is room for; `false` if that is not all.
+    #[inline]
+    pub fn push(&mut self, piece: &str) -> bool {
+        let end = self.len + piece.len();
+        if end <= self.limit
+            && let Some(into) = self.entry.payload.get_mut(self.len..end)
+        {
+            into.copy_from_slice(piece.as_bytes());
+            self.len = end;
+            return true;
         }
-        None => &mut [],
+        self.push_cut(piece)
+    }
+
+    /// What is cut stays cut: shorter pieces after it would read as if nothing were missing.
+    #[cold]
+    fn push_cut(&mut self, piece: &str) -> bool {
+        self.append(head(piece, self.limit - self.len));
+        self.limit = self.len;
+        self.entry.cut = true;
+        false
+    }
+
+    /// Joins and hashes what there is. Further pieces are no part of it.
+    #[inline]
+    pub fn finish(&mut self) -> &Entry {
+        self.entry.message_len = self.len as u8;
+        self.append(self.target);
+        let named = self.len;
+        self.append(self.file);
+        let said = self.entry.payload.get(..named).unwrap_or(&[]);
+        let meta = self.entry.meta();
+        let (group, key) = hash::identity(meta, self.entry.line, said, self.file.as_bytes());
+        self.entry.group = group;
+        self.entry.key = key;
+        &self.entry
+    }
+
+    #[inline]
+    fn append(&mut self, piece: &str) {
+        let room = self.entry.payload.get_mut(self.len..);
+        if let Some(into) = room.and_then(|room| room.get_mut(..piece.len())) {
+            into.copy_from_slice(piece.as_bytes());
+            self.len += piece.len();
+        }
+    }
+}
+
+impl core::fmt::Write for Draft<'_> {
+    #[inline]
+    fn write_str(&mut self, piece: &str) -> core::fmt::Result {
+        if self.push(piece) { Ok(()) } else { Err(core::fmt::Error) }
     }
 }
 
 /// The longest beginning of `text` of at most `max` bytes.
+#[inline]
 pub(crate) fn head(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
@@ -126,6 +195,7 @@ pub(crate) fn head(text: &str, max: usize) -> &str {
 }
 
 /// The longest end of `text` of at most `max` bytes.
+#[inline]
 pub(crate) fn tail(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;

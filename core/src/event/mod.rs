@@ -3,7 +3,7 @@
 mod entry;
 
 pub(crate) use entry::head;
-pub use entry::{Entry, FILE_MAX, PAYLOAD, TARGET_MAX};
+pub use entry::{Draft, Entry, FILE_MAX, PAYLOAD, TARGET_MAX};
 
 /// How grave an event is. Ordered: [`Level::Panic`] is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,8 +7,8 @@
 //!  9  version
 //! 10  victim          number of the slot this record displaced, plus one; 0: none
 //! 12  line
-//! 16  key             hash of level, flags, lengths, version, line and text
-//! 20  group
+//! 16  key             hash of group, flags, lengths, message and target
+//! 20  group           hash of level, line and file; without a site of level, target and wording
 //! 24  sequence        u64, never reused within a ring
 //! 32  tick            first reported, 1,024 ms units
 //! 36  evicted         events evicted from this ring so far
@@ -49,31 +49,25 @@ pub(crate) struct Stamp {
 /// The first 44 bytes of a slot, check included.
 pub(crate) fn header(entry: &Entry, stamp: &Stamp) -> [u8; CELLS] {
     let mut bytes = [0; CELLS];
-    let [a, b, c, d, e, _, _, _] = entry.meta();
+    let [a, b, c, d, e] = entry.meta();
     let [v0, v1] = stamp.victim.to_le_bytes();
+    let [l0, l1, l2, l3] = entry.line.to_le_bytes();
+    let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     let words = [
-        u32::from_le_bytes([a, b, c, d]),
-        u32::from_le_bytes([e, VERSION, v0, v1]),
-        entry.line,
-        entry.key,
-        entry.group,
-        stamp.seq as u32,
-        (stamp.seq >> 32) as u32,
-        stamp.tick,
-        stamp.evicted,
-        stamp.evicted_pinned,
+        u64::from_le_bytes([a, b, c, d, e, VERSION, v0, v1]),
+        u64::from_le_bytes([l0, l1, l2, l3, 0, 0, 0, 0]) | pair(0, entry.key),
+        pair(entry.group, stamp.seq as u32),
+        pair((stamp.seq >> 32) as u32, stamp.tick),
+        pair(stamp.evicted, stamp.evicted_pinned),
     ];
+    let (first, rest) = bytes.split_at_mut(4);
+    let (chunks, _) = rest.as_chunks_mut::<8>();
     let mut check = 0;
-    let (chunks, _) = bytes.as_chunks_mut::<4>();
-    let mut chunks = chunks.iter_mut();
-    let first = chunks.next();
-    for (chunk, word) in chunks.zip(words) {
+    for (chunk, word) in chunks.iter_mut().zip(words) {
         *chunk = word.to_le_bytes();
         check = hash::mix(check, word);
     }
-    if let Some(first) = first {
-        *first = nonzero(check).to_le_bytes();
-    }
+    first.copy_from_slice(&nonzero(hash::fold(check)).to_le_bytes());
     bytes
 }
 
@@ -90,7 +84,9 @@ pub(crate) fn cell(seq: u64, count: u32) -> [u8; 8] {
 }
 
 fn cell_check(seq: u64, count: u32) -> u32 {
-    nonzero(hash::mix(hash::mix(seq as u32, (seq >> 32) as u32), count))
+    // Exact against every other sequence; a torn cell passes once in 2³².
+    let bound = (seq as u32) ^ ((seq >> 32) as u32).rotate_left(16);
+    count.wrapping_mul(0x9E37_79B1) ^ bound
 }
 
 /// Where in its slot the cell for `count` stands.
@@ -161,9 +157,8 @@ impl<'a> View<'a> {
 
     /// Whether the slot holds the same event as `entry`, to the byte.
     pub(crate) fn holds(self, entry: &Entry) -> bool {
-        let [level, flags, message, target, file, ..] = entry.meta();
-        let text = entry.text();
-        self.0.get(4..9) == Some([level, flags, message, target, file].as_slice())
+        let (meta, text) = (entry.meta(), entry.text());
+        self.0.get(4..9) == Some(meta.as_slice())
             && self.word(12) == entry.line
             && self.0.get(TEXT..).and_then(|rest| rest.get(..text.len())) == Some(text)
     }
@@ -171,21 +166,22 @@ impl<'a> View<'a> {
     /// Whether both checks hold and every field is in its range.
     pub(crate) fn is_valid(self) -> bool {
         let mut check = 0;
-        for at in (4..CELLS).step_by(4) {
-            check = hash::mix(check, self.word(at));
+        for at in (4..CELLS).step_by(8) {
+            let word = u64::from(self.word(at)) | u64::from(self.word(at + 4)) << 32;
+            check = hash::mix(check, word);
         }
-        self.word(0) == nonzero(check)
+        self.word(0) == nonzero(hash::fold(check))
             && self.byte(9) == VERSION
-            && self.key_of_bytes() == Some(self.key())
+            && self.identity_of_bytes() == Some((self.group(), self.key()))
             && self.record().is_some()
     }
 
-    fn key_of_bytes(self) -> Option<u32> {
-        let lens = self.lengths();
-        let text = self.0.get(TEXT..)?.get(..lens.0 + lens.1 + lens.2)?;
-        let [m, t, f] = [self.byte(6), self.byte(7), self.byte(8)];
-        let meta = [self.byte(4), self.byte(5), m, t, f, 0, 0, 0];
-        Some(hash::key(meta, self.word(12), text))
+    /// Group and key as they follow from the text.
+    fn identity_of_bytes(self) -> Option<(u32, u32)> {
+        let (message, target, file) = self.lengths();
+        let (said, rest) = self.0.get(TEXT..)?.split_at_checked(message + target)?;
+        let meta = *self.0.get(4..)?.first_chunk::<5>()?;
+        Some(hash::identity(meta, self.word(12), said, rest.get(..file)?))
     }
 
     fn lengths(self) -> (usize, usize, usize) {

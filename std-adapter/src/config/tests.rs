@@ -184,7 +184,7 @@ fn labels_tell_destinations_apart() {
 
 #[test]
 fn identities_are_the_same_in_every_run_and_differ_between_names_and_numbers() {
-    let identity = |config: &Config| config.destinations()[0].identity().to_owned();
+    let identity = |config: &Config| config.destinations()[0].identity.to_owned();
     let first = enabled(with_three(&[]));
     let respelt = enabled(with_three(&[("ALERT_PHONE_NUMBER", "447700900000")]));
     assert_eq!(identity(&first), identity(&respelt));

@@ -28,7 +28,7 @@ impl Ear {
         self.heard.lock().unwrap().clone()
     }
 
-    fn note(&self, event: &Event<'_>) {
+    fn note(&self, event: &annunciator_core::event::Event<'_>) {
         let place =
             event.site.map_or(String::new(), |site| format!(" {}:{}", site.file, site.line));
         let line = format!("{} [{}] {}{place}", event.level, event.target, event.message);
@@ -37,13 +37,13 @@ impl Ear {
 }
 
 impl Sink for Ear {
-    fn record(&self, event: &Event<'_>) {
+    fn record(&self, entry: &Entry) {
         assert!(!self.locked.load(Ordering::Relaxed), "this path would wait");
-        self.note(event);
+        self.note(&entry.event());
     }
 
-    fn try_record(&self, event: &Event<'_>) {
-        self.note(event);
+    fn try_record(&self, entry: &Entry) {
+        self.note(&entry.event());
     }
 
     fn suppressed(&self) {
