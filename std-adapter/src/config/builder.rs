@@ -142,8 +142,8 @@ impl Builder {
 
     /// The directory of the spool, an absolute path; made if absent.
     ///
-    /// Default: systemd's `STATE_DIRECTORY`; else `/var/lib/annunciator` for root; else
-    /// `annunciator` in `XDG_STATE_HOME` or in `$HOME/.local/state`.
+    /// Default: `annunciator` in systemd's `STATE_DIRECTORY`; else, for root, in `/var/lib`; else
+    /// in `XDG_STATE_HOME` or in `$HOME/.local/state`.
     pub fn spool(mut self, directory: impl Into<PathBuf>) -> Builder {
         self.spool = Some(Some(directory.into()));
         self

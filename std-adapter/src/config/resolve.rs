@@ -264,7 +264,8 @@ impl Builder {
         Ok(Place::Directory(directory))
     }
 
-    /// The state directory of the unit, the system or the user. A relative one is nobody's
+    /// `annunciator` in the state directory of the unit, the system or the user. A unit's may be a
+    /// link (with `DynamicUser=`), which the spool itself must not be. A relative one is nobody's
     /// intention and passed over, as the XDG base directory specification asks.
     fn default_place(&self) -> Place {
         let absolute = |path: PathBuf| path.is_absolute().then_some(path);
@@ -273,7 +274,7 @@ impl Builder {
             .path("STATE_DIRECTORY")
             .and_then(|list| std::env::split_paths(&list).next().and_then(absolute));
         if let Some(directory) = of_unit {
-            return Place::Directory(directory);
+            return Place::Directory(directory.join("annunciator"));
         }
         if env.is_root() {
             return Place::Directory(PathBuf::from("/var/lib/annunciator"));

@@ -284,7 +284,7 @@ fn the_spool_goes_to_the_first_state_directory_there_is() {
     let home = ("HOME", "/home/me");
     for (variables, directory) in [
         (&[("ALERT_SPOOL", "/mnt/card"), unit, xdg, home][..], "/mnt/card"),
-        (&[unit, xdg, home][..], "/var/lib/pump"),
+        (&[unit, xdg, home][..], "/var/lib/pump/annunciator"),
         (&[("STATE_DIRECTORY", "here"), xdg, home][..], "/home/me/state/annunciator"),
         (&[xdg, home][..], "/home/me/state/annunciator"),
         (&[("XDG_STATE_HOME", "here"), home][..], "/home/me/.local/state/annunciator"),
