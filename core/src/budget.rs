@@ -44,11 +44,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most that a month of 31 days can cost, in segments.
+    /// The most that any 31 days can cost, in segments.
     pub const fn worst_month(self) -> u32 {
-        // Fixed windows: a day's limit can be spent at the end of one and the start of the next,
-        // but never more than once a window.
-        self.day as u32 * 31
+        // Windows are fixed and follow each other, so 31 days see parts of 32: a day's limit can be
+        // spent at the end of the first and at the beginning of the next.
+        let by_day = self.day as u32 * 32;
+        let by_hour = self.hour as u32 * (31 * 24 + 1);
+        if by_day < by_hour { by_day } else { by_hour }
     }
 }
 
@@ -123,6 +125,26 @@ mod tests {
         }
         assert_eq!(spent, 39);
         assert_eq!(budget.renewed(limits, now, true), Instant::from_secs(5) + DAY);
+    }
+
+    #[test]
+    fn the_worst_month_is_never_exceeded_even_by_windows_that_straddle_its_ends() {
+        let limits = Limits::default();
+        let mut budget = Budget::default();
+        let begin = Instant::from_secs(5);
+        budget.charge(begin, 1);
+        // Silence to the last hours of that day, then as much as goes.
+        let month = begin + Duration::from_hours(19);
+        let mut spent = 0;
+        for hour in 0..31 * 24 {
+            let now = month + Duration::from_hours(hour);
+            let take = budget.available(limits, now, true) as u8;
+            budget.charge(now, take);
+            spent += u32::from(take);
+        }
+        assert!(spent > 31 * u32::from(limits.day), "not the worst case: {spent}");
+        assert!(spent <= limits.worst_month(), "{spent}");
+        assert_eq!(Limits { hour: 1, day: 40 }.worst_month(), 745);
     }
 
     #[test]
