@@ -8,3 +8,8 @@ mod stage;
 pub use lines::Lines;
 pub use pretend_modem::PretendModem;
 pub use stage::Stage;
+
+/// Compiles the programs of the workspace's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
