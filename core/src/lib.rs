@@ -29,3 +29,8 @@ pub mod told;
 pub mod transport;
 #[cfg(feature = "vonage")]
 pub mod vonage;
+
+/// Compiles the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

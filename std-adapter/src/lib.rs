@@ -80,3 +80,8 @@ pub use health::{
 };
 pub use logger::{Logger, Silence, Tee};
 pub use secret::Secret;
+
+/// Compiles the program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
