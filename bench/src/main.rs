@@ -22,9 +22,24 @@ fn main() -> ExitCode {
         child(rest);
         return ExitCode::SUCCESS;
     }
+    if let ["profile", row, op] = args.as_slice() {
+        return match Op::named(op)
+            .ok_or("no such operation".to_owned())
+            .and_then(|op| instructions::profile(row, op))
+        {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => failure(&error),
+        };
+    }
     let done = options(&args).and_then(|options| {
         if options.counts {
-            report::counts(&options.rows)?;
+            let counts = report::counts(&options.rows)?;
+            if options.check {
+                report::check(&counts)?;
+            }
         }
         if options.times {
             report::times(&options.rows, options.rounds)?;
@@ -33,11 +48,13 @@ fn main() -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failure(&error),
     }
+}
+
+fn failure(error: &str) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
 }
 
 struct Options {
@@ -45,15 +62,18 @@ struct Options {
     rounds: usize,
     counts: bool,
     times: bool,
+    check: bool,
 }
 
 fn options(args: &[&str]) -> Result<Options, String> {
-    let mut options = Options { rows: rows::NAMES.to_vec(), rounds: 15, counts: true, times: true };
+    let mut options =
+        Options { rows: rows::NAMES.to_vec(), rounds: 15, counts: true, times: true, check: false };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match *arg {
             "counts" => options.times = false,
             "times" => options.counts = false,
+            "--check" => options.check = true,
             "--rounds" => {
                 let rounds = args.next().and_then(|value| value.parse().ok());
                 options.rounds = rounds.filter(|&n| n > 0).ok_or("--rounds wants a number")?;

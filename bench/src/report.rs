@@ -1,4 +1,4 @@
-//! The tables.
+//! The tables, and the check of the counts.
 
 use crate::measure::times::{Load, Times};
 use crate::measure::{allocations, instructions, syscalls, times};
@@ -7,8 +7,17 @@ use crate::rows::LIMIT;
 
 const NAME_WIDTH: usize = 20;
 
-/// What repeats: instructions, allocations and system calls a call.
-pub fn counts(rows: &[&str]) -> Result<(), String> {
+/// What a row costs a call: instructions, allocations and system calls, each in the order of
+/// [`Op::ALL`].
+pub struct Counts {
+    row: String,
+    instructions: Vec<f64>,
+    allocations: Vec<f64>,
+    syscalls: Vec<f64>,
+}
+
+/// Measures and prints what repeats.
+pub fn counts(rows: &[&str]) -> Result<Vec<Counts>, String> {
     println!("A call of the caller's thread costs, the loop around it included:\n");
     println!(
         "{:NAME_WIDTH$} {:>32}   {:>24}   {:>24}",
@@ -21,21 +30,58 @@ pub fn counts(rows: &[&str]) -> Result<(), String> {
         }
     }
     println!();
+    let mut all = Vec::new();
     for row in rows {
+        let each = |measure: fn(&str, Op) -> Result<f64, String>| {
+            Op::ALL.iter().map(|op| measure(row, *op)).collect::<Result<Vec<f64>, String>>()
+        };
+        let counts = Counts {
+            row: (*row).to_owned(),
+            instructions: each(instructions::measure)?,
+            allocations: each(allocations::measure)?,
+            syscalls: each(syscalls::measure)?,
+        };
         print!("{row:NAME_WIDTH$}");
-        for op in Op::ALL {
-            print!("{:11.1}", instructions::measure(row, op)?);
-        }
-        for op in Op::ALL {
-            print!("{:9.2}", allocations::measure(row, op)?);
-        }
-        for op in Op::ALL {
-            print!("{:9.2}", syscalls::measure(row, op)?);
-        }
+        counts.instructions.iter().for_each(|count| print!("{count:11.1}"));
+        counts.allocations.iter().for_each(|count| print!("{count:9.2}"));
+        counts.syscalls.iter().for_each(|count| print!("{count:9.2}"));
         println!();
+        all.push(counts);
     }
     println!();
-    Ok(())
+    Ok(all)
+}
+
+/// Holds the counts against `ceilings.txt`. What has a ceiling may neither allocate nor call the
+/// system.
+pub fn check(all: &[Counts]) -> Result<(), String> {
+    let mut failures = 0;
+    let ceilings = include_str!("../ceilings.txt");
+    for line in ceilings.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [row, op, ceiling, aim] = fields[..] else { return Err(format!("ceilings: {line}")) };
+        let number = |text: &str| text.parse::<f64>().map_err(|_| format!("ceilings: {line}"));
+        let (ceiling, aim) = (number(ceiling)?, number(aim)?);
+        let at = Op::ALL.iter().position(|known| known.name() == op).ok_or("no such operation")?;
+        let find = |name: &str| all.iter().find(|counts| counts.row == name);
+        let Some(counts) = find(row) else { return Err(format!("{row} was not measured")) };
+
+        let whole = counts.instructions[at];
+        // Three destinations: two beyond the first.
+        let (cost, what) = match row.strip_suffix("-three").and_then(find) {
+            Some(single) => ((whole - single.instructions[at]) / 2.0, "each further destination"),
+            None => (whole, "a call"),
+        };
+        let clean = counts.allocations[at] == 0.0 && counts.syscalls[at] == 0.0;
+        let verdict = if cost <= ceiling && clean { "ok" } else { "FAILED" };
+        failures += u32::from(verdict != "ok");
+        println!(
+            "test instructions::{row}::{op} ... {verdict} \
+             ({cost:.0} {what}, ceiling {ceiling}, aim {aim}{})",
+            if cost <= aim { "" } else { ": missed" }
+        );
+    }
+    if failures > 0 { Err(format!("{failures} counts above their ceilings")) } else { Ok(()) }
 }
 
 /// What does not repeat: nanoseconds. The rows take turns, so that a busy moment of the machine

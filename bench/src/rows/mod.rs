@@ -41,6 +41,7 @@ rows![
     limit::Limit,
     annunciator::One,
     annunciator::Three,
+    annunciator::Full,
     fern::Fern,
     slog_async::SlogAsync,
     env_logger::ToNull,
