@@ -223,6 +223,8 @@ pub struct Digest {
     names: u32,
     /// The last sequence told so.
     told_seq: Option<u32>,
+    /// Events of the item at hand.
+    count: u32,
     /// Everything is told in full and there is room for more.
     extras: bool,
     /// Something stands after the prefix.
@@ -230,7 +232,7 @@ pub struct Digest {
 }
 
 /// What the next [`Digest::step`] does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The caller adds the records; for the second time.
     Walk,
@@ -247,9 +249,10 @@ enum Stage {
     /// The text is written.
     Head,
     Leading,
+    Next,
     Item,
+    Count,
     Latest,
-    Plain,
     Trailing,
     Done,
 }
@@ -284,6 +287,7 @@ impl Digest {
             plain_units: 0,
             names: 0,
             told_seq: None,
+            count: 0,
             extras: false,
             begun: false,
         }
@@ -349,9 +353,10 @@ impl Digest {
             Stage::Raise => self.raise(spec, groups),
             Stage::Head => self.head(spec, groups, text),
             Stage::Leading | Stage::Trailing => self.write_note(spec, groups, note, text),
+            Stage::Next => self.next(spec, groups, text),
+            Stage::Count => self.count(spec, groups, text),
             Stage::Item => self.item(spec, groups, record, text),
             Stage::Latest => self.latest(spec, groups, record, text),
-            Stage::Plain => self.plain(spec, groups, record, text),
             Stage::Done => {}
         }
     }

@@ -9,8 +9,8 @@ use crate::event::{Level, Record};
 use crate::gsm7::Script;
 
 /// Plain characters written a step, and how many of them one weighs that is not plain.
-const CHUNK: u8 = 32;
-const DEAR: u8 = 4;
+const CHUNK: u8 = 24;
+const DEAR: u8 = 6;
 
 /// Units of a message that are worth a `, last: ` of 8 units before them.
 const WORTH: u16 = 16;
@@ -54,24 +54,22 @@ impl Digest {
         if self.run_head(spec, text) {
             self.note_room = self.room_after_head(spec);
             self.note = 0;
-            self.next_leading(spec, groups, text);
+            self.next_leading(spec, groups);
         }
     }
 
     /// Goes on to the next note before the items, or to these.
-    fn next_leading(&mut self, spec: &Spec<'_>, groups: &mut [Group], text: &mut [u8]) {
+    fn next_leading(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
         if self.note < spec.leading {
             return self.go(Stage::Leading, Want::Note(self.note));
         }
-        self.index = 0;
-        self.part = 0;
+        self.index = u16::MAX;
         self.told_seq = None;
         if self.plain {
             self.unnamed = 0;
             groups.iter_mut().for_each(|group| group.set_named(true));
-            return self.next_plain(spec, groups, text);
         }
-        self.next_item(spec, groups, text);
+        self.go(Stage::Next, Want::Nothing);
     }
 
     /// Goes on to the next note after the items, or to the end.
@@ -117,7 +115,7 @@ impl Digest {
         }
         self.end_note(units.saturating_sub(u16::from(self.part)));
         if self.stage == Stage::Leading {
-            self.next_leading(spec, groups, text);
+            self.next_leading(spec, groups);
         } else {
             self.next_trailing(spec, groups);
         }
@@ -155,8 +153,7 @@ impl Digest {
         self.pen.words(level.name(), text);
         self.begun = true;
         self.limit_run(spec, room.saturating_add(2));
-        let stage = if self.plain { Stage::Plain } else { Stage::Item };
-        self.go(stage, Want::Record(slot));
+        self.go(Stage::Item, Want::Record(slot));
     }
 
     /// A run of so many units more.
@@ -172,6 +169,7 @@ impl Digest {
         }
     }
 
+    /// The message of an item.
     pub(super) fn item(
         &mut self,
         spec: &Spec<'_>,
@@ -180,30 +178,41 @@ impl Digest {
         text: &mut [u8],
     ) {
         let Some(group) = groups.get(usize::from(self.index)) else {
-            return self.next_item(spec, groups, text);
+            return self.go(Stage::Next, Want::Nothing);
         };
-        if !self.run_body(spec, record, group.first_seq, ":", text) {
+        let seq = if self.plain { self.told_seq.unwrap_or(0) } else { group.first_seq };
+        if !self.run_body(spec, record, seq, ":", text) {
             return;
         }
-        let used = self.pen.run_units();
+        self.count = match record {
+            Some(record) if self.plain && group.records > 1 => record.count,
+            _ => group.events,
+        };
         let lead = if group.room > 0 { 2 } else { 0 };
-        self.room = self.room.saturating_add(group.room).saturating_add(lead).saturating_sub(used);
+        let given = self.room.saturating_add(group.room).saturating_add(lead);
+        self.room = given.saturating_sub(self.pen.run_units());
+        self.go(Stage::Count, Want::Nothing);
+    }
+
+    /// The counts of an item: ` (x57, 3 kinds)`.
+    pub(super) fn count(&mut self, spec: &Spec<'_>, groups: &mut [Group], text: &mut [u8]) {
         self.pen.limit(self.capacity(spec));
-        if group.events > 1 {
-            self.count(group.events, text);
-            if group.records > 1 {
-                self.pen.words(", ", text);
-                self.pen.number(u32::from(group.records), text);
-                self.pen.words(" kinds", text);
-                if self.extras && self.room >= 8 + WORTH {
-                    self.limit_run(spec, self.room);
-                    return self.go(Stage::Latest, Want::Record(group.last_slot));
-                }
+        self.go(Stage::Next, Want::Nothing);
+        let Some(group) = groups.get(usize::from(self.index)).filter(|_| self.count > 1) else {
+            return;
+        };
+        self.pen.words(" (x", text);
+        self.pen.number(self.count, text);
+        if group.records > 1 && !self.plain {
+            self.pen.words(", ", text);
+            self.pen.number(u32::from(group.records), text);
+            self.pen.words(" kinds", text);
+            if self.extras && self.room >= 8 + WORTH {
+                self.limit_run(spec, self.room);
+                return self.go(Stage::Latest, Want::Record(group.last_slot));
             }
-            self.pen.punctuate(b')', text);
         }
-        self.index = self.index.saturating_add(1);
-        self.next_item(spec, groups, text);
+        self.pen.punctuate(b')', text);
     }
 
     /// The latest message of a group, after its first and within its count.
@@ -221,8 +230,17 @@ impl Digest {
         self.room = self.room.saturating_sub(self.pen.run_units());
         self.pen.limit(self.capacity(spec));
         self.pen.punctuate(b')', text);
-        self.index = self.index.saturating_add(1);
-        self.next_item(spec, groups, text);
+        self.go(Stage::Next, Want::Nothing);
+    }
+
+    /// Goes on to the item that is next.
+    pub(super) fn next(&mut self, spec: &Spec<'_>, groups: &mut [Group], text: &mut [u8]) {
+        if self.plain {
+            self.next_plain(spec, groups, text);
+        } else {
+            self.index = self.index.wrapping_add(1);
+            self.next_item(spec, groups, text);
+        }
     }
 
     /// Goes on to the record that came next, when all are told one by one.
@@ -247,35 +265,6 @@ impl Digest {
             }
             None => self.next_trailing(spec, groups),
         }
-    }
-
-    pub(super) fn plain(
-        &mut self,
-        spec: &Spec<'_>,
-        groups: &mut [Group],
-        record: Option<&Record<'_>>,
-        text: &mut [u8],
-    ) {
-        let seq = self.told_seq.unwrap_or(0);
-        if !self.run_body(spec, record, seq, ":", text) {
-            return;
-        }
-        self.pen.limit(self.capacity(spec));
-        let count = match groups.get(usize::from(self.index)) {
-            Some(group) if group.records == 1 => group.events,
-            _ => record.map_or(1, |record| record.count),
-        };
-        if count > 1 {
-            self.count(count, text);
-            self.pen.punctuate(b')', text);
-        }
-        self.next_plain(spec, groups, text);
-    }
-
-    /// Writes ` (x57`.
-    fn count(&mut self, count: u32, text: &mut [u8]) {
-        self.pen.words(" (x", text);
-        self.pen.number(count, text);
     }
 
     /// Runs through what is told of a record, after `lead`; `true` at its end.

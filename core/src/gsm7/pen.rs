@@ -251,31 +251,71 @@ impl Pen {
     }
 
     /// Writes as many of the letters, digits and signs that stand at the start of `rest` as cost
-    /// one unit and need no second look; how many, at most `most`. What follows is for
-    /// [`Pen::take`].
+    /// one unit and need no second look, all at once; how many, at most `most`. What follows is
+    /// for [`Pen::take`].
     pub(crate) fn take_plain(&mut self, rest: &mut Chars<'_>, most: u8, buf: &mut [u8]) -> u8 {
-        let bytes = rest.as_str().as_bytes();
-        let mut taken = 0;
-        // A mark that changes the letter before it may follow where ASCII ends.
-        for pair in bytes.windows(2).take(usize::from(most)) {
-            let [byte, 0..0x80] = *pair else { break };
-            if !is_plain(byte) || self.full {
-                break;
-            }
-            self.plain(byte, buf);
-            taken += 1;
+        let words = rest.as_str();
+        let bytes = words.as_bytes();
+        let mut run = 0;
+        while run < most
+            && bytes.get(usize::from(run)).is_some_and(|byte| is_plain(*byte))
+            // A mark that changes the letter before it may follow where ASCII ends.
+            && bytes.get(usize::from(run) + 1).is_none_or(u8::is_ascii)
+        {
+            run += 1;
         }
-        *rest = rest.as_str().get(usize::from(taken)..).unwrap_or_default().chars();
-        taken
+        if run == 0 {
+            return 0;
+        }
+        self.begin(!self.joins, buf);
+        self.joins = false;
+        let mut fits = u16::from(run).min(self.wall.saturating_sub(self.at.units));
+        if !self.dry {
+            let cells = buf.get_mut(self.len()..).unwrap_or_default();
+            fits = cells.iter_mut().zip(bytes).take(usize::from(fits)).fold(
+                0,
+                |fits, (cell, byte)| {
+                    *cell = *byte;
+                    fits + 1
+                },
+            );
+        }
+        self.full |= fits < u16::from(run);
+        if self.is_cuttable() || self.full {
+            let last = self.limit.saturating_sub(MARK).checked_sub(self.at.units);
+            if let Some(last) = last.filter(|_| fits > 0) {
+                self.cluster = self.after(last.min(fits - 1));
+            }
+        }
+        self.at = self.after(fits);
+        *rest = words.get(usize::from(run)..).unwrap_or_default().chars();
+        run
+    }
+
+    /// The place so many characters of one byte and one unit on; fewer than a part has.
+    fn after(&self, chars: u16) -> Place {
+        let mut place = self.at;
+        let part = u16::from(self.script.encoding().part());
+        let fill = u16::from(place.fill) + chars;
+        place.fill = fill as u8;
+        if fill > part {
+            place.fill = (fill - part) as u8;
+            place.parts = place.parts.saturating_add(1);
+        }
+        if !self.dry {
+            place.len = place.len.saturating_add(chars);
+        }
+        place.units = place.units.saturating_add(chars);
+        place
     }
 
     /// Writes short words that need no transliteration.
     pub(crate) fn words(&mut self, words: &str, buf: &mut [u8]) {
-        for byte in words.bytes() {
-            if byte == b' ' {
-                self.blank(' ', buf);
-            } else {
-                self.plain(byte, buf);
+        let mut rest = words.chars();
+        loop {
+            if self.take_plain(&mut rest, 16, buf) == 0 {
+                let Some(c) = rest.next() else { break };
+                self.put(c, buf);
             }
         }
     }
@@ -342,6 +382,7 @@ impl Pen {
     /// Writes a character as it is, but for those that are not to be seen.
     fn original(&mut self, c: char, rest: &Chars<'_>, buf: &mut [u8]) {
         match c {
+            '\u{AE}'..='\u{1FFF}' => self.letter(c, buf),
             '\r' if rest.as_str().starts_with('\n') => {}
             '\n' | '\u{2028}' | '\u{2029}' => self.put('\n', buf),
             '\0'..='\x20' | '\x7F'..='\u{A0}' => self.put(' ', buf),
@@ -349,12 +390,14 @@ impl Pen {
             // Left open by a cut, these would turn the rest of the text around.
             '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => {}
             '\u{AD}' | '\u{200B}' | '\u{2060}' | '\u{FEFF}' => {}
-            _ => {
-                self.put(c, buf);
-                if !self.at.outside && !self.full {
-                    self.at.outside = is_outside(c);
-                }
-            }
+            _ => self.letter(c, buf),
+        }
+    }
+
+    fn letter(&mut self, c: char, buf: &mut [u8]) {
+        self.put(c, buf);
+        if !self.at.outside && !self.full {
+            self.at.outside = is_outside(c);
         }
     }
 
