@@ -227,11 +227,13 @@ pub struct Digest {
     count: u32,
     /// Everything is told in full and there is room for more.
     extras: bool,
-    /// Something stands after the prefix.
+    /// Something stands after the prefix; all items do.
     begun: bool,
+    items_told: bool,
 }
 
-/// What the next [`Digest::step`] does.
+/// What the next [`Digest::step`] does. Prefix, notes and messages are gone through twice: the
+/// pen measures them, then it writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The caller adds the records; for the second time.
@@ -239,22 +241,29 @@ enum Stage {
     Recount,
     /// The groups are put in order of rank, one a step.
     Order,
-    /// What everything needs is measured: prefix, notes, first message of each group.
-    SizeHead,
-    SizeNote,
-    SizeBody,
-    /// Who is named, and who gets more than a name, in several rounds.
+    /// The prefix and the mark of a repeat.
+    Head,
+    Note,
+    /// The messages are measured: of each group the first.
+    Body,
+    /// Who is named, one group a step, and who gets more than a name, in several rounds.
     Name,
     Raise,
-    /// The text is written.
-    Head,
-    Leading,
+    /// The items are written: level, message, counts.
     Next,
     Item,
     Count,
     Latest,
-    Trailing,
     Done,
+}
+
+/// What one call brings.
+struct Call<'a> {
+    spec: &'a Spec<'a>,
+    groups: &'a mut [Group],
+    text: &'a mut [u8],
+    record: Option<&'a Record<'a>>,
+    note: &'a [Piece<'a>],
 }
 
 impl Default for Digest {
@@ -290,6 +299,7 @@ impl Digest {
             count: 0,
             extras: false,
             begun: false,
+            items_told: false,
         }
     }
 
@@ -335,28 +345,24 @@ impl Digest {
     ) {
         let entries = groups.len().min(usize::from(self.used));
         let groups = groups.get_mut(..entries).unwrap_or_default();
-        let record = match supply {
-            Supply::Record(record) => record,
-            _ => None,
+        let (record, note): (_, &[Piece<'_>]) = match supply {
+            Supply::Nothing => (None, &[]),
+            Supply::Record(record) => (record, &[]),
+            Supply::Note(note) => (None, note),
         };
-        let note = match supply {
-            Supply::Note(pieces) => pieces,
-            _ => &[],
-        };
+        let call = &mut Call { spec, groups, text, record, note };
         match self.stage {
-            Stage::Walk | Stage::Recount => self.end_walk(groups),
-            Stage::Order => self.order(spec, groups),
-            Stage::SizeHead => self.size_head(spec, groups),
-            Stage::SizeNote => self.size_note(spec, groups, note),
-            Stage::SizeBody => self.size_body(spec, groups, record),
-            Stage::Name => self.name(groups),
-            Stage::Raise => self.raise(spec, groups),
-            Stage::Head => self.head(spec, groups, text),
-            Stage::Leading | Stage::Trailing => self.write_note(spec, groups, note, text),
-            Stage::Next => self.next(spec, groups, text),
-            Stage::Count => self.count(spec, groups, text),
-            Stage::Item => self.item(spec, groups, record, text),
-            Stage::Latest => self.latest(spec, groups, record, text),
+            Stage::Walk | Stage::Recount => self.end_walk(call.groups),
+            Stage::Order => self.order(call),
+            Stage::Head => self.head(call),
+            Stage::Note => self.note(call),
+            Stage::Body => self.body(call),
+            Stage::Name => self.name(call),
+            Stage::Raise => self.raise(call),
+            Stage::Next => self.next(call),
+            Stage::Item => self.item(call),
+            Stage::Count => self.count(call),
+            Stage::Latest => self.latest(call),
             Stage::Done => {}
         }
     }
@@ -371,7 +377,7 @@ impl Digest {
     }
 
     /// Units the whole text may have.
-    fn capacity(&self, spec: &Spec<'_>) -> u16 {
-        self.pen.script().encoding().capacity(spec.segments.clamp(1, 6))
+    fn capacity(&self, call: &Call<'_>) -> u16 {
+        self.pen.script().encoding().capacity(call.spec.segments.clamp(1, 6))
     }
 }

@@ -6,7 +6,7 @@
 //! the gravest level), and a second walk counts.
 
 use super::group::before;
-use super::{Digest, Group, Spec, Stage, Want};
+use super::{Call, Digest, Group, Stage, Want};
 use crate::event::Record;
 use crate::gsm7::Script;
 
@@ -63,8 +63,8 @@ impl Digest {
     }
 
     /// Puts the best of the groups from `index` on at `index`.
-    pub(super) fn order(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
-        let rest = groups.get_mut(usize::from(self.index)..).unwrap_or_default();
+    pub(super) fn order(&mut self, call: &mut Call<'_>) {
+        let rest = call.groups.get_mut(usize::from(self.index)..).unwrap_or_default();
         if let Some((head, rest)) = rest.split_first_mut() {
             let best = rest.iter_mut().reduce(|best, group| better(group, best));
             if let Some(best) = best.filter(|best| best.outranks(head)) {
@@ -72,13 +72,13 @@ impl Digest {
             }
             if head.records > 0 {
                 self.index = self.index.saturating_add(1);
-                return;
+            } else {
+                // The rest are groups whose records were gone at the second walk.
+                self.used = self.index;
             }
+            return;
         }
-        // The rest, if any, are groups whose records were gone at the second walk.
-        self.used = self.index;
-        let groups = groups.get_mut(..usize::from(self.used)).unwrap_or_default();
-        self.size(spec, groups, Script::first(spec.fallback));
+        self.measure(call, Script::first(call.spec.fallback));
     }
 }
 

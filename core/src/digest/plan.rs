@@ -6,12 +6,8 @@
 //! of one does not starve the others; groups told before come after those that are new.
 
 use super::group::{NAME, before, item_cost, more_cost};
-use super::{Digest, Group, Piece, Spec, Stage, Style, Want};
-use crate::event::Record;
+use super::{Call, Digest, Group, Stage, Style, Want};
 use crate::gsm7::Script;
-
-/// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
-const SHORT: u16 = 24;
 
 /// Units to which the messages are raised, round by round: those not told before, then the others.
 const ROUNDS: [(u16, bool); 5] =
@@ -19,9 +15,9 @@ const ROUNDS: [(u16, bool); 5] =
 
 impl Digest {
     /// Begins to measure for a text in `script`.
-    pub(super) fn size(&mut self, spec: &Spec<'_>, groups: &mut [Group], script: Script) {
-        let mut few = !self.overflow && spec.style == Style::Full;
-        for group in groups {
+    pub(super) fn measure(&mut self, call: &mut Call<'_>, script: Script) {
+        let mut few = !self.overflow && call.spec.style == Style::Full;
+        for group in call.groups.iter_mut() {
             group.set_named(false);
             few &= group.is_few();
         }
@@ -29,56 +25,12 @@ impl Digest {
         self.plain = few;
         self.plain_units = 0;
         self.names = 0;
-        self.begin_head(spec, script, true);
-        self.go(Stage::SizeHead, Want::Nothing);
-    }
-
-    pub(super) fn size_head(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
-        if self.run_head(spec, &mut []) {
-            self.note_room = self.room_after_head(spec);
-            self.note = 0;
-            self.size_next_note(spec, groups);
-        }
-    }
-
-    fn size_next_note(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
-        if self.note < spec.notes() {
-            self.pen.restart(self.pen.script(), true, self.note_limit(spec));
-            return self.go(Stage::SizeNote, Want::Note(self.note));
-        }
-        self.room = self.note_room;
-        self.index = 0;
-        self.part = 0;
-        self.size_next_body(spec, groups);
-    }
-
-    pub(super) fn size_note(&mut self, spec: &Spec<'_>, groups: &mut [Group], note: &[Piece<'_>]) {
-        if self.run(note, &mut []) {
-            self.pen.close(0, &mut []);
-            self.end_note(self.pen.units());
-            self.size_next_note(spec, groups);
-        }
-    }
-
-    /// Units the next note may have: half of what is left, so that each finds some room and the
-    /// events too; all of it if there is nothing else to tell.
-    pub(super) fn note_limit(&self, spec: &Spec<'_>) -> u16 {
-        let room = self.note_room.saturating_sub(more_cost(self.total)).saturating_sub(2);
-        let last = self.total == 0 && self.note.saturating_add(1) == spec.notes();
-        if last { room } else { room.min((room / 2).max(SHORT)) }
-    }
-
-    /// A note took so many units.
-    pub(super) fn end_note(&mut self, units: u16) {
-        if units > 0 {
-            self.note_room = self.note_room.saturating_sub(units.saturating_add(2));
-        }
-        self.note = self.note.saturating_add(1);
+        self.begin_text(call, script, true);
     }
 
     /// Goes on to the record that is measured next: the first of each group, and as long as all
     /// may be told one by one also the others.
-    fn size_next_body(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+    pub(super) fn next_body(&mut self, call: &mut Call<'_>) {
         if self.plain_units > u32::from(self.room) {
             self.plain = false;
         }
@@ -86,82 +38,85 @@ impl Digest {
             self.part = 0;
             self.index = self.index.saturating_add(1);
         }
-        while let Some(group) = groups.get(usize::from(self.index)) {
+        while let Some(group) = call.groups.get(usize::from(self.index)) {
             if let Some((_, slot)) = group.record(self.part) {
-                self.pen.restart(self.pen.script(), true, NAME);
-                self.pen.measure_to(self.capacity(spec));
-                return self.go(Stage::SizeBody, Want::Record(slot));
+                self.pen.restart(self.pen.script(), true);
+                self.pen.limit(NAME);
+                self.pen.measure_to(self.capacity(call));
+                return self.go(Stage::Body, Want::Record(slot));
             }
             self.part = 0;
             self.index = self.index.saturating_add(1);
         }
-        if self.plain {
-            self.begin_head(spec, self.pen.script(), false);
-            return self.go(Stage::Head, Want::Nothing);
-        }
-        self.begin_name(groups);
+        self.begin_name(call);
     }
 
-    pub(super) fn size_body(
-        &mut self,
-        spec: &Spec<'_>,
-        groups: &mut [Group],
-        record: Option<&Record<'_>>,
-    ) {
+    /// Measures a message.
+    pub(super) fn body(&mut self, call: &mut Call<'_>) {
         let index = usize::from(self.index);
-        let Some((seq, _)) = groups.get(index).and_then(|group| group.record(self.part)) else {
-            return self.size_next_body(spec, groups);
+        let Some((seq, _)) = call.groups.get(index).and_then(|group| group.record(self.part))
+        else {
+            return self.next_body(call);
         };
-        if !self.run_body(spec, record, seq, "", &mut []) {
+        if !self.run_body(call, seq, "") {
             return;
         }
         let units = if self.pen.is_full() { u16::MAX } else { self.pen.units() };
-        if let Some(group) = groups.get_mut(index) {
+        if let Some(group) = call.groups.get_mut(index) {
             if self.part == 0 {
                 group.need = units;
                 if units > NAME {
-                    self.pen.cut(&mut []);
+                    self.pen.cut(call.text);
                 }
                 group.room = self.pen.units();
                 self.names = self.names.saturating_add(group.cost());
             }
-            let count = record.map_or(1, |record| record.count);
+            let count = call.record.map_or(1, |record| record.count);
             let cost = item_cost(group.level(), units, count);
             self.plain_units = self.plain_units.saturating_add(cost);
         }
         self.part = self.part.saturating_add(1);
-        self.size_next_body(spec, groups);
+        self.next_body(call);
     }
 
-    /// Begins to decide who is named.
-    fn begin_name(&mut self, groups: &mut [Group]) {
+    /// Names all groups if there is room for all; else begins to decide who is named.
+    fn begin_name(&mut self, call: &mut Call<'_>) {
         self.part = 0;
         self.index = 0;
-        self.go(Stage::Name, Want::Nothing);
-        let known = groups.iter().fold(0u32, |sum, group| sum.saturating_add(group.events));
-        if let (true, Ok(all)) = (known == self.total, u16::try_from(self.names))
-            && let Some(rest) = self.room.checked_sub(all)
+        self.told_seq = None;
+        let mut known = 0u32;
+        for group in call.groups.iter() {
+            known = known.saturating_add(group.events);
+        }
+        let needed = if self.plain { 0 } else { self.names };
+        if let Some(rest) = u32::from(self.room).checked_sub(needed).filter(|_| known == self.total)
         {
-            groups.iter_mut().for_each(|group| group.set_named(true));
-            self.room = rest;
+            call.groups.iter_mut().for_each(|group| group.set_named(true));
+            self.room = rest as u16;
             self.unnamed = 0;
-            self.begin_raise();
-        } else if let Some(rest) = self.room.checked_sub(more_cost(self.total)) {
-            self.room = rest;
-        } else {
-            self.begin_raise();
+            if self.plain {
+                return self.begin_text(call, self.pen.script(), false);
+            }
+            return self.go(Stage::Raise, Want::Nothing);
+        }
+        match self.room.checked_sub(more_cost(self.total)) {
+            Some(rest) => {
+                self.room = rest;
+                self.go(Stage::Name, Want::Nothing);
+            }
+            None => self.go(Stage::Raise, Want::Nothing),
         }
     }
 
     /// Names one more group if there is room: of each level the first cause, then the latest, then
     /// the others. Whoever is named makes the count of the others shorter, so it goes round until
     /// nobody is named any more.
-    pub(super) fn name(&mut self, groups: &mut [Group]) {
+    pub(super) fn name(&mut self, call: &mut Call<'_>) {
         let (above, rest) =
-            groups.split_at_mut_checked(usize::from(self.index)).unwrap_or_default();
+            call.groups.split_at_mut_checked(usize::from(self.index)).unwrap_or_default();
         let Some(group) = rest.first_mut() else {
             if self.part == 0 {
-                return self.begin_raise();
+                return self.go(Stage::Raise, Want::Nothing);
             }
             self.part = 0;
             self.index = 0;
@@ -199,26 +154,20 @@ impl Digest {
         }
     }
 
-    fn begin_raise(&mut self) {
-        self.part = 0;
-        self.go(Stage::Raise, Want::Nothing);
-    }
-
     /// One round of raising the messages of the named.
-    pub(super) fn raise(&mut self, spec: &Spec<'_>, groups: &mut [Group]) {
+    pub(super) fn raise(&mut self, call: &mut Call<'_>) {
         let Some((length, told)) = ROUNDS.get(usize::from(self.part)).copied() else {
-            self.extras = self.room > 0 && self.unnamed == 0 && spec.style == Style::Full;
+            self.extras = self.room > 0 && self.unnamed == 0 && call.spec.style == Style::Full;
             if self.extras {
                 // What is told beyond the first messages must not cost a segment more.
-                let used = self.capacity(spec).saturating_sub(self.room);
+                let used = self.capacity(call).saturating_sub(self.room);
                 let encoding = self.pen.script().encoding();
                 let capacity = (1..=6).map(|n| encoding.capacity(n)).find(|all| *all >= used);
                 self.room = capacity.map_or(0, |all| all - used).min(self.room);
             }
-            self.begin_head(spec, self.pen.script(), false);
-            return self.go(Stage::Head, Want::Nothing);
+            return self.begin_text(call, self.pen.script(), false);
         };
-        for group in groups.iter_mut().filter(|g| g.is_named() && g.was_told() == told) {
+        for group in call.groups.iter_mut().filter(|g| g.is_named() && g.was_told() == told) {
             let more = group.need.min(length).saturating_sub(group.room);
             if more <= self.room || length == u16::MAX {
                 let more = more.min(self.room);

@@ -45,7 +45,8 @@ pub fn fit(text: &str, segments: u8, fallback: Fallback, buf: &mut [u8]) -> Fitt
     let mut pen = Pen::new(false);
     let mut script = Script::first(fallback);
     loop {
-        pen.restart(script, false, script.encoding().capacity(segments.min(99)));
+        pen.restart(script, false);
+        pen.limit(script.encoding().capacity(segments.min(99)));
         let mut rest = text.chars();
         while !pen.is_full() && pen.take(&mut rest, buf) {}
         let cut = pen.is_full();
@@ -157,13 +158,18 @@ impl Pen {
         }
     }
 
-    /// Back to the start of an empty text. A `dry` pen counts and writes nothing.
-    pub(crate) fn restart(&mut self, script: Script, dry: bool, limit: u16) {
+    /// Back to the start of an empty text. A `dry` pen counts and writes nothing. A run begins with
+    /// [`Pen::limit`].
+    pub(crate) fn restart(&mut self, script: Script, dry: bool) {
         self.at = Place::START;
         self.white = false;
         self.script = script;
         self.dry = dry;
-        self.limit(limit);
+    }
+
+    /// Whether it only counts.
+    pub(crate) const fn is_dry(&self) -> bool {
+        self.dry
     }
 
     /// Measures on to `wall`, while the places to cut are those of the limit.
