@@ -2,13 +2,20 @@
 //!
 //! One `pwrite`, no sync, and no lock held while it runs: the only thing shared with the worker is
 //! which file takes writes, handed over in a moment. If the worker happens to be changing that, the
-//! call does without.
+//! call does without. A log call must not wait for a disk, so once one of these writes was slow
+//! there are no more until the worker has seen the disk write fast again.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, Instant};
 
 use super::sys;
+
+/// A write that takes longer disturbs the program.
+const TOO_SLOW: Duration = Duration::from_millis(20);
+/// So many fast writes of the worker make up for a slow one.
+const FAST_ONES: u8 = 3;
 
 /// Where direct writes go, and what became of them.
 #[derive(Debug, Default)]
@@ -17,6 +24,8 @@ pub(super) struct Target {
     begun: AtomicU32,
     ended: AtomicU32,
     failed: AtomicBool,
+    /// Fast writes of the worker still to be seen before the disk counts as fast again.
+    distrust: AtomicU8,
 }
 
 impl Target {
@@ -34,6 +43,18 @@ impl Target {
         self.ended.load(Ordering::SeqCst)
     }
 
+    /// Does a write of the worker, and learns from it how fast the disk is.
+    pub(super) fn observe<R>(&self, write: impl FnOnce() -> R) -> R {
+        let distrust = self.distrust.load(Ordering::Relaxed);
+        if distrust == 0 {
+            return write();
+        }
+        let (result, slow) = timed(write);
+        let distrust = if slow { FAST_ONES } else { distrust - 1 };
+        self.distrust.store(distrust, Ordering::Relaxed);
+        result
+    }
+
     pub(super) fn take_failure(&self) -> bool {
         self.failed.swap(false, Ordering::SeqCst)
     }
@@ -45,7 +66,7 @@ impl Target {
 pub enum Direct {
     /// The bytes are with the kernel: the end of the program no longer matters.
     Written,
-    /// There is no file to write to just now, or it is being changed; the worker will write.
+    /// There is no file to write to just now, or the disk is too slow; the worker will write.
     Skipped,
     /// The disk refused; the worker will find out and write everything again.
     Failed,
@@ -74,15 +95,27 @@ impl DirectWriter {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
             Err(TryLockError::WouldBlock) => None,
         };
-        let Some(file) = file.filter(|_| in_bounds) else { return Direct::Skipped };
+        let fast = self.target.distrust.load(Ordering::Relaxed) == 0;
+        let Some(file) = file.filter(|_| in_bounds && fast) else { return Direct::Skipped };
         self.target.begun.fetch_add(1, Ordering::SeqCst);
         // A lowered `ulimit -f` would answer with a signal.
-        let written = sys::file_size_limit_below(self.capacity).is_none()
-            && sys::write_at(&*file, bytes, at as u64).is_ok();
+        let (written, slow) = timed(|| {
+            sys::file_size_limit_below(self.capacity).is_none()
+                && sys::write_at(&*file, bytes, at as u64).is_ok()
+        });
+        if slow {
+            self.target.distrust.store(FAST_ONES, Ordering::Relaxed);
+        }
         if !written {
             self.target.failed.store(true, Ordering::SeqCst);
         }
         self.target.ended.fetch_add(1, Ordering::SeqCst);
         if written { Direct::Written } else { Direct::Failed }
     }
+}
+
+fn timed<R>(write: impl FnOnce() -> R) -> (R, bool) {
+    let start = Instant::now();
+    let result = write();
+    (result, start.elapsed() > TOO_SLOW || sys::pretends_to_be_slow())
 }

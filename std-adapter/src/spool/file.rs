@@ -375,9 +375,11 @@ impl Storage for SpoolFile {
         let written = match &mut self.state {
             State::Current { file, dirty, .. } => {
                 *dirty = true;
-                sys::write_at(&**file, bytes, at as u64)
+                self.direct.observe(|| sys::write_at(&**file, bytes, at as u64))
             }
-            State::Fresh { file } => sys::write_at(&**file, bytes, at as u64),
+            State::Fresh { file } => {
+                self.direct.observe(|| sys::write_at(&**file, bytes, at as u64))
+            }
             State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
         };
         if let Err(e) = written {

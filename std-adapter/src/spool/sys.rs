@@ -183,6 +183,11 @@ pub(super) fn file_size_limit_below(len: usize) -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current.filter(|&limit| limit < len as u64)
 }
 
+/// Always false but in unit tests.
+pub(super) fn pretends_to_be_slow() -> bool {
+    faults::check(faults::Op::Slow).is_err()
+}
+
 pub(super) use platform::{LOOK_ONLY, is_memory_backed, link_nameless, open_nameless};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -285,6 +290,7 @@ mod faults {
         Sync,
         SyncDir,
         Rename,
+        Slow,
     }
 
     #[inline]
@@ -313,6 +319,8 @@ pub(super) mod faults {
         Sync,
         SyncDir,
         Rename,
+        /// A write that goes through, but seems to have taken long.
+        Slow,
     }
 
     thread_local! {

@@ -326,3 +326,24 @@ fn a_failed_direct_write_has_everything_written_again() {
     rewrite(&mut spool);
     assert_rewritten(&home);
 }
+
+#[test]
+fn a_slow_disk_is_left_to_the_worker_until_it_has_been_fast_three_times() {
+    let home = Home::new();
+    let mut spool = committed(&home);
+    let direct = spool.direct_writer();
+    faults::fail(Op::Slow, 0, Errno::AGAIN);
+    assert_eq!(direct.write(0, b"slow"), Direct::Written);
+    assert_eq!(direct.write(0, b"no"), Direct::Skipped);
+    spool.write(0, b"fast").unwrap();
+    spool.write(0, b"fast").unwrap();
+    assert_eq!(direct.write(0, b"no"), Direct::Skipped);
+    faults::fail(Op::Slow, 0, Errno::AGAIN);
+    spool.write(0, b"slow again").unwrap();
+    for _ in 0..3 {
+        assert_eq!(direct.write(0, b"no"), Direct::Skipped);
+        spool.write(0, b"fast").unwrap();
+    }
+    assert_eq!(direct.write(0, b"yes"), Direct::Written);
+    assert!(faults::all_struck());
+}

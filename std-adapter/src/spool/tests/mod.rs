@@ -3,6 +3,7 @@
 mod child;
 mod disks;
 mod file;
+mod measure;
 mod memory;
 mod model;
 mod slots;
@@ -43,6 +44,11 @@ struct Home {
 impl Home {
     fn new() -> Home {
         Home { temp: tempfile::tempdir().unwrap() }
+    }
+
+    /// In memory, for tests that sync by the thousand and ask nothing of a real disk.
+    fn in_memory() -> Home {
+        Home { temp: tempfile::tempdir_in("/dev/shm").unwrap() }
     }
 
     fn spool(&self) -> PathBuf {
