@@ -230,6 +230,14 @@ impl SpoolFile {
         sys::write_at(&file, bytes, 0).map_err(|e| failed("write", e))
     }
 
+    /// Gives the file the name of a damaged one, if possible, and starts over.
+    pub(super) fn set_aside(&mut self) {
+        self.start_over();
+        let _ = sys::rename(&*self.dir, &self.slot.spool(), &self.slot.damaged());
+        self.state = State::Absent;
+        self.aim();
+    }
+
     /// Looks whether the file is still as we left it; if not, it is to be written again.
     pub(super) fn verify(&mut self) -> Result<(), SpoolError> {
         let how = match &self.state {

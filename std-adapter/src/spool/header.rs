@@ -8,10 +8,13 @@
 //! | 16..24 | length of the region behind it |
 //! | 24..32 | identity: a hash of spool directory and recipient |
 //! | 32..36 | user id |
-//! | 36..40 | 1 while a session is under way, 2 after its clean end |
+//! | 36..40 | 0 until the region is filled for the first time, 1 from then on, 2 after a clean end |
 //! | 40..56 | boot id |
 //! | 56..64 | start of the session that last opened the file, nanoseconds since boot |
 //! | 64..68 | number of the spool slot it mirrors; all ones if there is none |
+//! | 68..72 | 0 |
+//! | 72..80 | the last session that had all of the slot's spool file in the region; 0 if none had |
+//! | 80..88 | token of the spool content last taken into the region; 0 if none was |
 
 use super::boot::BootId;
 use super::identity::SpoolIdentity;
@@ -27,6 +30,13 @@ pub(super) const SESSION_AT: usize = 56;
 /// Where the slot is, for changing it in place.
 pub(super) const SLOT_AT: usize = 64;
 
+/// Where the session is that last had all of the spool file, for changing it in place.
+pub(super) const TAKEN_AT: usize = 72;
+/// Where the token of the content taken is, for changing it in place.
+pub(super) const BASE_AT: usize = 80;
+
+/// The region is being filled: nothing in it counts.
+pub(super) const MADE: u32 = 0;
 /// A session is under way or has ended without a word.
 pub(super) const RUNNING: u32 = 1;
 /// The last session ended as it should.
@@ -42,6 +52,10 @@ pub(super) struct Header {
     pub(super) session: u64,
     /// The spool slot it mirrors.
     pub(super) slot: Option<u8>,
+    /// The last session that had all of the spool file in the region.
+    pub(super) taken: u64,
+    /// Token of the spool content last taken into the region.
+    pub(super) base: u64,
 }
 
 /// The slot as it is stored.
@@ -52,7 +66,7 @@ pub(super) fn slot_word(slot: Option<u8>) -> u32 {
 impl Header {
     pub(super) fn format(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
-        let fields: [&[u8]; 10] = [
+        let fields: [&[u8]; 13] = [
             MAGIC,
             &VERSION.to_le_bytes(),
             &(HEADER_LEN as u32).to_le_bytes(),
@@ -63,6 +77,9 @@ impl Header {
             self.boot.as_bytes(),
             &self.session.to_le_bytes(),
             &slot_word(self.slot).to_le_bytes(),
+            &[0; 4],
+            &self.taken.to_le_bytes(),
+            &self.base.to_le_bytes(),
         ];
         for (to, from) in bytes.iter_mut().zip(fields.concat()) {
             *to = from;
@@ -79,7 +96,7 @@ impl Header {
         {
             return None;
         }
-        Some(Header {
+        let header = Header {
             region_len: u64::from_le_bytes(take(&mut rest)?),
             identity: SpoolIdentity(u64::from_le_bytes(take(&mut rest)?)),
             user: u32::from_le_bytes(take(&mut rest)?),
@@ -87,7 +104,13 @@ impl Header {
             boot: BootId::from_bytes(take(&mut rest)?),
             session: u64::from_le_bytes(take(&mut rest)?),
             slot: u8::try_from(u32::from_le_bytes(take(&mut rest)?)).ok(),
-        })
+            taken: {
+                take::<4>(&mut rest)?;
+                u64::from_le_bytes(take(&mut rest)?)
+            },
+            base: u64::from_le_bytes(take(&mut rest)?),
+        };
+        Some(header)
     }
 }
 
@@ -109,6 +132,8 @@ mod tests {
         boot: BootId::from_bytes(*b"0123456789abcdef"),
         session: 0x1122_3344_5566_7788,
         slot: Some(3),
+        taken: 5,
+        base: 0x8877_6655_4433_2211,
     };
 
     #[test]
@@ -120,6 +145,8 @@ mod tests {
         assert_eq!(&bytes[SESSION_AT..64], 0x1122_3344_5566_7788u64.to_le_bytes());
         assert_eq!(bytes[SLOT_AT..68], [3, 0, 0, 0]);
         assert_eq!(Header::parse(&bytes), Some(HEADER));
+        assert_eq!(bytes[TAKEN_AT], 5);
+        assert_eq!(bytes[BASE_AT], 0x11);
         let none = Header { slot: None, ..HEADER };
         assert_eq!(Header::parse(&none.format()), Some(none));
     }
@@ -131,7 +158,7 @@ mod tests {
             bytes[at] ^= 1;
             assert_eq!(Header::parse(&bytes), None, "byte {at}");
         }
-        assert_eq!(Header::parse(&HEADER.format()[..67]), None);
+        assert_eq!(Header::parse(&HEADER.format()[..87]), None);
         assert_eq!(Header::parse(&[]), None);
     }
 }

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::boot::BootId;
 use super::dir::{check_directory, open_directory};
 use super::error::SpoolError;
-use super::header::Header;
+use super::header::{Header, MADE};
 use super::held::HeldFd;
 use super::identity::MAX_SLOTS;
 use super::map::{HEADER_LEN, Mapping};
@@ -97,14 +97,14 @@ impl MemoryFile {
     }
 }
 
-/// The region's bytes in a memory file that nobody holds, if it is of this boot and not older than
-/// `session`.
-pub(super) fn read_survivor(path: &Path, boot: BootId, session: u64) -> Option<Vec<u8>> {
+/// The region's bytes in a memory file that nobody holds, if it is filled, of this boot and not
+/// older than `session`; and whether all of the spool file of that session is in them.
+pub(super) fn read_survivor(path: &Path, boot: BootId, session: u64) -> Option<(Vec<u8>, bool)> {
     let Look::Ours(file, header) = look(path) else { return None };
-    if header.boot != boot || header.session < session {
+    if header.boot != boot || header.session < session || header.state == MADE {
         return None;
     }
-    file.region_bytes(&header)
+    Some((file.region_bytes(&header)?, header.taken >= session))
 }
 
 /// What became of an orphan's memory file.

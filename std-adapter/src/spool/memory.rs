@@ -12,13 +12,16 @@ use std::sync::atomic::Ordering;
 
 use super::boot::BootId;
 use super::error::SpoolError;
-use super::header::{self, CLEAN, Header, RUNNING, SESSION_AT, SLOT_AT, STATE_AT};
+use super::header::{
+    self, BASE_AT, CLEAN, Header, MADE, RUNNING, SESSION_AT, SLOT_AT, STATE_AT, TAKEN_AT,
+};
 use super::held::HeldFd;
 use super::identity::{MAX_SLOTS, SpoolIdentity, token};
 use super::map::{Mapping, Region};
 use super::memfile::{Look, MemoryFile, look, make, our_directory, place_of};
 use super::note::{Note, State};
 use super::places::Places;
+use super::slots::Spool;
 use super::sys;
 
 /// What a start found in the place of the ring's memory.
@@ -168,9 +171,8 @@ impl MemoryKeeper {
         if self.owner != std::process::id() {
             return;
         }
-        if let Some(state) = self.mapping.header_u32(STATE_AT) {
-            state.store(CLEAN.to_le(), Ordering::Release);
-        }
+        self.header.state = CLEAN;
+        self.publish();
         if let Backing::File(file) = &self.backing
             && nothing_left
             && file.is_linked()
@@ -194,7 +196,8 @@ impl MemoryKeeper {
                 if header.identity != self.header.identity {
                     continue;
                 }
-                if header.boot == self.header.boot && header.slot.is_none() {
+                let filled = header.state != MADE && header.slot.is_none();
+                if header.boot == self.header.boot && filled {
                     orphans.push(MemoryOrphan { file, header });
                 }
             }
@@ -202,12 +205,58 @@ impl MemoryKeeper {
         orphans
     }
 
+    /// To be called once when the region has been filled from what was found, before the first
+    /// event goes into it; and again after [`attach`](super::attach), when what that handed over
+    /// is in the region.
+    ///
+    /// Until then a crash leaves a memory file that does not count, and the spool file does.
+    pub fn ready(&mut self, spool: Option<&Spool>) {
+        if let Some(spool) = spool {
+            self.header.taken = self.header.session;
+            self.header.base = spool.last_note().token().unwrap_or(0);
+        }
+        self.header.state = RUNNING;
+        self.publish();
+    }
+
+    /// Whether the spool file is but an older copy of what is in the region.
+    pub(super) fn contains(&self, spool: &Spool) -> bool {
+        let last = spool.last_note();
+        let noted = last.is_of(self.header.boot)
+            && last.memory.is_some()
+            && last.memory.as_deref() == self.path();
+        // By the note; or, where the disk took no note, by what was taken from it before.
+        (noted && self.header.taken >= last.session)
+            || last.token().is_some_and(|token| token == self.header.base)
+    }
+
+    /// Puts the header's changeable words into the file. The state last: it makes the rest count.
+    fn publish(&self) {
+        let header = &self.header;
+        for (at, word) in
+            [(SESSION_AT, header.session), (TAKEN_AT, header.taken), (BASE_AT, header.base)]
+        {
+            if let Some(cell) = self.mapping.header_u64(at) {
+                cell.store(word.to_le(), Ordering::Release);
+            }
+        }
+        for (at, word) in [(SLOT_AT, header::slot_word(header.slot)), (STATE_AT, header.state)] {
+            if let Some(cell) = self.mapping.header_u32(at) {
+                cell.store(word.to_le(), Ordering::Release);
+            }
+        }
+    }
+
+    /// The spool file holds nothing that is not in the region.
+    pub(super) fn take_for_granted(&mut self) {
+        self.header.taken = self.header.session;
+        self.publish();
+    }
+
     /// Tells the memory file which slot it mirrors, from now on.
     pub(super) fn mirror(&mut self, slot: u8) {
         self.header.slot = Some(slot);
-        if let Some(word) = self.mapping.header_u32(SLOT_AT) {
-            word.store(header::slot_word(Some(slot)).to_le(), Ordering::Release);
-        }
+        self.publish();
     }
 
     pub(super) fn held(&self) -> HeldFd {
@@ -250,10 +299,12 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
         region_len: wanted.size as u64,
         identity: wanted.identity,
         user: sys::effective_user(),
-        state: RUNNING,
+        state: MADE,
         boot: wanted.boot,
         session: wanted.session,
         slot: wanted.number,
+        taken: 0,
+        base: 0,
     };
     let mut survivor = survivors(&wanted, number);
     while wanted.number.is_none() && survivor.held && number + 1 < MAX_SLOTS {
@@ -265,7 +316,9 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
         let len = usize::try_from(old.region_len).ok()?;
         let mapping = file.map(len).ok()?;
         found = MemoryFound::Survived { clean: old.state == CLEAN };
-        header.region_len = old.region_len;
+        (header.region_len, header.state) = (old.region_len, RUNNING);
+        (header.taken, header.base) = (old.taken, old.base);
+        header.slot = header.slot.or(old.slot);
         Some((mapping, Backing::File(file)))
     });
     let (mapping, backing) = match kept {
@@ -273,6 +326,7 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
         None => {
             if wanted.note.state == State::Running
                 && wanted.note.is_of(wanted.boot)
+                && !survivor.unfilled
                 && let Some(path) = wanted.note.memory.clone()
             {
                 avoid = place_of(&path).map(Path::to_path_buf);
@@ -287,16 +341,6 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
             }
         }
     };
-    // From here on the file is this session's; the note follows. In this order: a file newer than
-    // the note is taken, an older one is not.
-    if let Some(session) = mapping.header_u64(SESSION_AT) {
-        session.store(wanted.session.to_le(), Ordering::Release);
-    }
-    for (at, word) in [(STATE_AT, RUNNING), (SLOT_AT, header::slot_word(wanted.number))] {
-        if let Some(cell) = mapping.header_u32(at) {
-            cell.store(word.to_le(), Ordering::Release);
-        }
-    }
     let mapping = Arc::new(mapping);
     let region = mapping.region().ok_or_else(|| no_place("the region is taken"))?;
     let places = wanted.places.clone();
@@ -305,13 +349,19 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
         Backing::Process { .. } => HeldFd::default(),
     };
     let owner = std::process::id();
-    Ok((MemoryKeeper { mapping, backing, held, places, header, number, owner }, region, found))
+    let keeper = MemoryKeeper { mapping, backing, held, places, header, number, owner };
+    // From here on the file is this session's; the note follows. In this order: a file newer than
+    // the note is taken, an older one is not.
+    keeper.publish();
+    Ok((keeper, region, found))
 }
 
 struct Survivors {
     best: Option<(MemoryFile, Header)>,
     /// One of them belongs to a running process.
     held: bool,
+    /// The last session left one that it had not filled yet: nothing is lost.
+    unfilled: bool,
 }
 
 /// Looks where the note says, and in all places under the usual name; removes what is out of date.
@@ -319,8 +369,13 @@ fn survivors(wanted: &Wanted<'_>, number: u8) -> Survivors {
     let noted = wanted.note.memory.clone().filter(|_| wanted.note.is_of(wanted.boot));
     let name = wanted.identity.memory_file(number);
     let usual = wanted.places.in_order(None).map(|place| place.join(our_directory()).join(&name));
-    let oldest = if wanted.note.is_of(wanted.boot) { wanted.note.session } else { 0 };
-    let mut survivors = Survivors { best: None, held: false };
+    let oldest = match wanted.note.state {
+        _ if !wanted.note.is_of(wanted.boot) => 0,
+        // Even the last session's is out of date.
+        State::Adopted => wanted.note.session.saturating_add(1),
+        _ => wanted.note.session,
+    };
+    let mut survivors = Survivors { best: None, held: false, unfilled: false };
     let mut seen = Vec::new();
     for path in noted.clone().into_iter().chain(usual) {
         if seen.contains(&path) {
@@ -336,13 +391,16 @@ fn survivors(wanted: &Wanted<'_>, number: u8) -> Survivors {
             Look::Nothing => continue,
         };
         seen.push(path);
-        // One that mirrors another slot is that slot's to inherit.
+        // One that mirrors another slot is that slot's to inherit; without a spool, anybody's.
         let by_note = noted.as_ref() == seen.last();
-        let others = header.slot.is_some() && header.slot != wanted.number;
+        let others =
+            wanted.number.is_some() && header.slot.is_some() && header.slot != wanted.number;
         if header.identity != wanted.identity || (others && !by_note) {
             continue;
         }
-        let current = header.boot == wanted.boot && header.session >= oldest;
+        let current =
+            header.boot == wanted.boot && header.session >= oldest && header.state != MADE;
+        survivors.unfilled |= header.state == MADE && header.session == oldest;
         let better = survivors.best.as_ref().is_none_or(|(_, best)| best.session < header.session);
         if current && better {
             if let Some((older, _)) = survivors.best.replace((file, header)) {

@@ -37,6 +37,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::Path;
 
 pub use boot::BootId;
@@ -49,10 +50,14 @@ pub use held::ForkCopies;
 pub use identity::{MAX_SLOTS, RecipientKey, SlotName, SpoolIdentity};
 pub use map::Region;
 pub use memory::{MemoryFound, MemoryKeeper, MemoryOrphan, Survival};
+pub use note::LastEnd;
 pub use places::Places;
-pub use slots::{LastEnd, Orphan, Spool};
+pub use slots::{Orphan, OrphanMemory, Spool};
 
 /// What [`open`] found and made.
+///
+/// In order: fill the region from what was found and inherited, say
+/// [`keeper.ready`](MemoryKeeper::ready), then let events in.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Opened {
@@ -64,20 +69,42 @@ pub struct Opened {
     pub found: MemoryFound,
     /// The slot of the spool directory, or why there is none; then [`attach`] may succeed later.
     pub spool: Result<Spool, SpoolError>,
+    /// What the slot's file holds that the region does not.
+    pub inherited: Inherited,
     /// How the slot's last session ended.
     pub last_end: LastEnd,
 }
 
-/// What a forked child has to let go of, given what its parent opened.
-pub fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkCopies {
-    ForkCopies::new(spool.map(Spool::held).into_iter().chain([keeper.held()]).collect())
+/// What the spool file holds, seen from the region.
+#[non_exhaustive]
+pub enum Inherited {
+    /// There is no file.
+    Nothing,
+    /// An older copy of what is in the region.
+    Older,
+    /// Bytes that are not in the region: to be recovered from if the region is zero, else to be
+    /// taken over into it as from another slot. All the file has, whatever its length.
+    Bytes(Vec<u8>),
+    /// It could not be read. It is written anew; where possible the old one is kept as `.damaged`.
+    Unreadable(SpoolError),
+}
+
+impl fmt::Debug for Inherited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inherited::Nothing => f.write_str("Nothing"),
+            Inherited::Older => f.write_str("Older"),
+            // Never the bytes: they are somebody's error messages.
+            Inherited::Bytes(bytes) => write!(f, "Bytes({} of them)", bytes.len()),
+            Inherited::Unreadable(error) => f.debug_tuple("Unreadable").field(error).finish(),
+        }
+    }
 }
 
 /// Opens memory and spool for one destination.
 ///
 /// `size` is that of the region in bytes. A region that survived keeps its own, and the spool
-/// follows it; if the spool file has yet another, it is there to be read
-/// ([`Spool::read_all`]) and will be written in the new size.
+/// follows it; a spool file of another size is handed over and will be written anew.
 ///
 /// # Errors
 /// Only if there is no memory at all. Without a usable directory the alerter runs from memory.
@@ -90,7 +117,7 @@ pub fn open(
     let boot = BootId::current();
     let session = clock::nanos_since_boot();
     let mut spool = Spool::open(directory, key, size);
-    let (keeper, region, found) = memory::open(memory::Wanted {
+    let (mut keeper, region, found) = memory::open(memory::Wanted {
         identity: SpoolIdentity::of(directory, key),
         number: spool.as_ref().ok().map(|spool| spool.slot().number),
         note: spool.as_ref().map(|spool| spool.last_note().clone()).unwrap_or_default(),
@@ -100,9 +127,15 @@ pub fn open(
         places,
     })?;
     let mut last_end = LastEnd::Unknown;
+    let mut inherited = Inherited::Nothing;
     if let Ok(spool) = &mut spool {
         last_end = spool.last_end(boot);
         spool.resize(region.len());
+        inherited = inherit(spool, &mut keeper);
+        if let (MemoryFound::Survived { .. }, Inherited::Bytes(_)) = (&found, &inherited) {
+            // Offsets of the one mean nothing in the other.
+            spool.start_over();
+        }
         let avoid = match &found {
             MemoryFound::Lost { path } => memfile::place_of(path),
             _ => None,
@@ -110,45 +143,47 @@ pub fn open(
         // The next start would know less; this one does not mind.
         let _ = spool.begin_session(boot, session, keeper.path(), avoid);
     }
-    Ok(Opened { region, keeper, found, spool, last_end })
-}
-
-/// What a spool that was opened late holds.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Inherited {
-    /// Nothing.
-    Nothing,
-    /// An older copy of what is in the region already.
-    Older,
-    /// Somebody's bytes, to be taken over into the ring.
-    Bytes(Vec<u8>),
+    Ok(Opened { region, keeper, found, spool, inherited, last_end })
 }
 
 /// Opens the spool for memory that has done without so far: the disk has come back.
 ///
 /// Everything is then to be written, as after an error; what the slot held stays on the disk until
-/// that is synced.
+/// that is synced. Say [`MemoryKeeper::ready`] again when what was inherited is in the region.
 ///
 /// # Errors
-/// As [`Spool::open`], or if what the slot holds cannot be read.
+/// As [`Spool::open`].
 pub fn attach(
     directory: &Path,
     key: RecipientKey,
     keeper: &mut MemoryKeeper,
 ) -> Result<(Spool, Inherited), SpoolError> {
-    let boot = BootId::current();
     let mut spool = Spool::open(directory, key, keeper.region_len())?;
-    let last = spool.last_note();
-    let inherited = if !spool.holds_data() {
-        Inherited::Nothing
-    } else if last.is_of(boot) && last.memory.is_some() && last.memory.as_deref() == keeper.path() {
-        Inherited::Older
-    } else {
-        Inherited::Bytes(spool.read_all()?)
-    };
+    let inherited = inherit(&mut spool, keeper);
     spool.start_over();
     keeper.mirror(spool.slot().number);
-    let _ = spool.begin_session(boot, keeper.session(), keeper.path(), None);
+    let _ = spool.begin_session(BootId::current(), keeper.session(), keeper.path(), None);
     Ok((spool, inherited))
+}
+
+/// What a forked child has to let go of, given what its parent opened.
+pub fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkCopies {
+    ForkCopies::new(spool.map(Spool::held).into_iter().chain([keeper.held()]).collect())
+}
+
+fn inherit(spool: &mut Spool, keeper: &mut MemoryKeeper) -> Inherited {
+    if !spool.holds_data() {
+        return Inherited::Nothing;
+    }
+    if keeper.contains(spool) {
+        keeper.take_for_granted();
+        return Inherited::Older;
+    }
+    match spool.read_all() {
+        Ok(bytes) => Inherited::Bytes(bytes),
+        Err(error) => {
+            spool.set_aside();
+            Inherited::Unreadable(error)
+        }
+    }
 }

@@ -21,6 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::boot::BootId;
+use super::identity::token;
 
 /// Length of the note in its file; the rest is filled with line ends.
 pub(super) const NOTE_LEN: usize = 1024;
@@ -38,6 +39,20 @@ pub(super) enum State {
     Clean,
     /// Its content was taken over by another slot; what is left is to be removed.
     Adopted,
+}
+
+/// How the last session of a slot ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LastEnd {
+    /// There was none, or nothing is known of it.
+    Unknown,
+    /// As it should.
+    Clean,
+    /// The program died in this boot.
+    Crash,
+    /// The program was running when the system went down.
+    PowerLoss,
 }
 
 /// What is known of a slot's last session.
@@ -128,6 +143,23 @@ impl Note {
             *to = from;
         }
         note
+    }
+
+    /// A number that stands for the content the session left: no other session has it. None if
+    /// nothing is known of a session.
+    pub(super) fn token(&self) -> Option<u64> {
+        let boot = self.boot.filter(|_| self.state != State::None)?;
+        Some(token(&[boot.as_bytes(), &self.session.to_le_bytes()]))
+    }
+
+    /// How the session ended, seen from `boot`.
+    pub(super) fn last_end(&self, boot: BootId) -> LastEnd {
+        match self.state {
+            State::None | State::Adopted => LastEnd::Unknown,
+            State::Clean => LastEnd::Clean,
+            State::Running if self.is_of(boot) => LastEnd::Crash,
+            State::Running => LastEnd::PowerLoss,
+        }
     }
 
     /// Whether the last session was of this boot.

@@ -5,6 +5,7 @@
 //! asks: those of the same recipient to be taken over at once, those of other recipients once they
 //! have been seen unclaimed for long enough.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,25 +18,11 @@ use super::direct::DirectWriter;
 use super::error::{Change, SpoolError};
 use super::file::{DiskUse, MAX_LEN, SpoolFile};
 use super::held::HeldFd;
-use super::identity::{MAX_SLOTS, RecipientKey, SlotName};
+use super::identity::{MAX_SLOTS, RecipientKey, SlotName, token};
 use super::lock::SlotLock;
 use super::memfile;
-use super::note::{Note, State};
+use super::note::{LastEnd, Note, State};
 use super::sys;
-
-/// How the last session of a slot ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LastEnd {
-    /// There was none, or nothing is known of it.
-    Unknown,
-    /// As it should.
-    Clean,
-    /// The program died in this boot.
-    Crash,
-    /// The program was running when the system went down.
-    PowerLoss,
-}
 
 /// A slot of a spool directory, held exclusively.
 ///
@@ -66,8 +53,14 @@ impl Spool {
     pub fn open(directory: &Path, key: RecipientKey, size: usize) -> Result<Spool, SpoolError> {
         let dir = Arc::new(SpoolDir::open(directory)?);
         let lock = take_lowest(&dir, key, |_| true)?;
-        let file = SpoolFile::open(Arc::clone(&dir), lock.slot(), size, lock.read_only())?;
         let last = lock.note();
+        if last.state == State::Adopted && !lock.read_only() {
+            // Somebody took it over and could not finish the removal.
+            let name = lock.slot().spool();
+            sys::unlink(&*dir, &name)
+                .map_err(|e| SpoolError::io(&dir.path_of(&name), "remove", e))?;
+        }
+        let file = SpoolFile::open(Arc::clone(&dir), lock.slot(), size, lock.read_only())?;
         let note = last.clone();
         Ok(Spool { dir, lock, file, note, last, key, owner: std::process::id() })
     }
@@ -84,12 +77,7 @@ impl Spool {
 
     /// How the slot's last session ended, seen from `boot`.
     pub fn last_end(&self, boot: BootId) -> LastEnd {
-        match self.last.state {
-            State::None | State::Adopted => LastEnd::Unknown,
-            State::Clean => LastEnd::Clean,
-            State::Running if self.last.is_of(boot) => LastEnd::Crash,
-            State::Running => LastEnd::PowerLoss,
-        }
+        self.last.last_end(boot)
     }
 
     #[cfg(test)]
@@ -185,6 +173,11 @@ impl Spool {
     /// Has everything written again, as after an error: what the file held has been taken over.
     pub fn start_over(&mut self) {
         self.file.start_over();
+    }
+
+    /// Keeps a file that cannot be read under another name; everything is to be written anew.
+    pub(super) fn set_aside(&mut self) {
+        self.file.set_aside();
     }
 
     /// Makes the file and syncs it, if there is none. For direct writes, which need one.
@@ -376,6 +369,25 @@ fn take_lowest(
     Err(SpoolError::Busy { path: dir.path().to_path_buf() })
 }
 
+/// What an [`Orphan`]'s memory file holds.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OrphanMemory {
+    /// The region's bytes.
+    pub bytes: Vec<u8>,
+    /// They are newer than those of the spool file and contain them; otherwise the two have
+    /// nothing to do with each other.
+    pub whole: bool,
+}
+
+impl fmt::Debug for OrphanMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the bytes: they are somebody's error messages.
+        let len = self.bytes.len();
+        f.debug_struct("OrphanMemory").field("len", &len).field("whole", &self.whole).finish()
+    }
+}
+
 /// A slot that nobody held, now locked by us: an inheritance or a ruin.
 #[derive(Debug)]
 pub struct Orphan {
@@ -399,8 +411,12 @@ impl Orphan {
     /// A number that stays the same however often this content is offered, and that no other
     /// content has: whoever has taken it over need not take it again if the removal fails.
     pub fn token(&self) -> u64 {
-        let boot = self.note.boot.unwrap_or(BootId::UNKNOWN);
-        super::identity::token(&[boot.as_bytes(), &self.note.session.to_le_bytes()])
+        self.note.token().unwrap_or_else(|| {
+            // Without a note the file itself tells, as long as nobody touches it.
+            let file = sys::meta_at(&*self.dir, self.slot().spool().as_str());
+            let (ino, (secs, nanos)) = file.map_or((0, (0, 0)), |file| (file.ino, file.modified));
+            token(&[&ino.to_le_bytes(), &secs.to_le_bytes(), &nanos.to_le_bytes()])
+        })
     }
 
     /// The bytes of its spool file; empty if there is none.
@@ -416,11 +432,16 @@ impl Orphan {
         }
     }
 
-    /// The bytes of its memory file, if the session died in this boot and left one. They are newer
-    /// than those of the spool file.
-    pub fn memory_bytes(&self, boot: BootId) -> Option<Vec<u8>> {
+    /// What its memory file holds, if the session left one in this boot.
+    pub fn memory(&self, boot: BootId) -> Option<OrphanMemory> {
         let path = self.memory_path(boot)?;
-        memfile::read_survivor(&path, boot, self.note.session)
+        let (bytes, whole) = memfile::read_survivor(&path, boot, self.note.session)?;
+        Some(OrphanMemory { bytes, whole })
+    }
+
+    /// How its last session ended, seen from `boot`.
+    pub fn last_end(&self, boot: BootId) -> LastEnd {
+        self.note.last_end(boot)
     }
 
     fn memory_path(&self, boot: BootId) -> Option<PathBuf> {
@@ -457,8 +478,10 @@ impl Orphan {
         match self.note.state {
             State::Adopted => true,
             _ if has_spool => false,
-            State::Running | State::Clean => self.memory_bytes(BootId::current()).is_none(),
+            State::Clean => self.memory(BootId::current()).is_none(),
             State::None => true,
+            // Its crash at least is worth telling.
+            State::Running => false,
         }
     }
 

@@ -107,6 +107,7 @@ pub(super) fn write_at(fd: impl AsFd, mut bytes: &[u8], mut at: u64) -> Result<(
 
 /// Fills `buf` as far as the file reaches; returns how far.
 pub(super) fn read_at(fd: impl AsFd, buf: &mut [u8], at: u64) -> Result<usize, Errno> {
+    faults::check(faults::Op::Read)?;
     let mut done = 0;
     while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
         let taken = retry_on_intr(|| rustix::io::pread(fd.as_fd(), &mut *rest, at + done as u64))?;
@@ -286,6 +287,7 @@ mod faults {
 
     #[derive(Clone, Copy)]
     pub(super) enum Op {
+        Read,
         Create,
         Sync,
         SyncDir,
@@ -312,6 +314,7 @@ pub(super) mod faults {
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Op {
+        Read,
         Create,
         Write,
         /// Half of the bytes go through, the call after that fails.

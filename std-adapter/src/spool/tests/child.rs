@@ -122,7 +122,7 @@ fn play() {
             idle();
         }
         "count" => {
-            let mut opened = open(&directory, key(), SIZE, &places).unwrap();
+            let mut opened = start(&directory, SIZE, &places);
             say("counting");
             for count in 1u64.. {
                 opened.region[..8].copy_from_slice(&count.to_le_bytes());
@@ -153,7 +153,7 @@ mod forked {
 
     pub(super) fn play(directory: &Path, places: &Places) {
         let guard = ForkGuard::new();
-        let opened = open(directory, key(), SIZE, places).unwrap();
+        let opened = start(directory, SIZE, places);
         let copies = fork_copies(&opened.keeper, opened.spool.as_ref().ok());
         assert!(!guard.in_child());
         // SAFETY: the child touches nothing that other threads may hold: it reads a word, writes

@@ -108,6 +108,19 @@ pub(super) fn play_read_only_disk(mount: &Path) {
     assert!(spool.end_session().is_err());
     assert_eq!(read(&mut spool, 0, 3), b"old");
 
+    // Each start there finds the same file and cannot note that it did; what is in the region of
+    // the start before is not handed over again.
+    crash(spool);
+    let shm = Shm::new();
+    let opened = start(&directory, SIZE, &shm.places());
+    assert!(matches!(opened.inherited, Inherited::Bytes(_)), "{:?}", opened.inherited);
+    crash(opened);
+    let opened = start(&directory, SIZE, &shm.places());
+    assert_eq!(opened.found, MemoryFound::Survived { clean: false });
+    assert!(matches!(opened.inherited, Inherited::Older), "{:?}", opened.inherited);
+    crash((opened, shm));
+    let mut spool = open().unwrap();
+
     // It comes back.
     remount("rw");
     spool.write(0, b"new").unwrap();
@@ -136,17 +149,17 @@ pub(super) fn play_full_place(mount: &Path) {
         mount_tmpfs(place, options);
     }
     let places = Places::only(vec![small.clone(), large.clone()]);
-    let opened = open(&mount.join("spool"), key(), SIZE, &places).unwrap();
+    let opened = start(&mount.join("spool"), SIZE, &places);
     assert!(opened.keeper.path().unwrap().starts_with(&large));
     let places = Places::only(vec![small.clone()]);
-    let opened = open(&mount.join("spool"), key(), SIZE, &places).unwrap();
+    let opened = start(&mount.join("spool"), SIZE, &places);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("allocate"), "{why}");
     let left = std::fs::read_dir(small.join(format!("annunciator-{}", sys::effective_user())));
     assert_eq!(left.unwrap().count(), 0, "no half file stays");
     // An unmounted place takes the file out of reach though it still has its name.
     let places = Places::only(vec![large.clone()]);
-    let opened = open(&mount.join("spool"), key(), SIZE, &places).unwrap();
+    let opened = start(&mount.join("spool"), SIZE, &places);
     assert!(opened.keeper.still_linked());
     let status = Command::new("umount").arg("-l").arg(&large).status().unwrap();
     assert!(status.success());
@@ -171,7 +184,7 @@ pub(super) fn play_limited(directory: &Path, places: &Places) {
     assert!(error.to_string().contains("ulimit -f"), "{error}");
     assert_eq!(before.direct_writer().write(SIZE - 1, b"x"), Direct::Failed);
 
-    let opened = open(directory, key(), SIZE, places).unwrap();
+    let opened = start(directory, SIZE, places);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("ulimit -f"), "{why}");
     let mut spool = opened.spool.unwrap();

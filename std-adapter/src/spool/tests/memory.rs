@@ -4,7 +4,7 @@ use super::child::Child;
 use super::*;
 
 fn open_at(home: &Home, shm: &Shm) -> Opened {
-    open(&home.spool(), key(), SIZE, &shm.places()).unwrap()
+    start(&home.spool(), SIZE, &shm.places())
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_clean_end_with_something_left_keeps_it() {
 fn a_loss_after_a_crash_is_told_and_the_place_is_avoided() {
     let (home, one, two) = (Home::new(), Shm::new(), Shm::new());
     let places = Places::only(vec![one.temp.path().into(), two.temp.path().into()]);
-    let open = || open(&home.spool(), key(), SIZE, &places).unwrap();
+    let open = || start(&home.spool(), SIZE, &places);
     let opened = open();
     let path = opened.keeper.path().unwrap().to_path_buf();
     assert!(path.starts_with(one.temp.path()));
@@ -185,7 +185,7 @@ fn another_boot_or_another_owner_of_the_bytes_means_none() {
 fn it_keeps_its_size_as_long_as_it_survives() {
     let (home, shm) = (Home::new(), Shm::new());
     crash(open_at(&home, &shm));
-    let opened = open(&home.spool(), key(), 2 * SIZE, &shm.places()).unwrap();
+    let opened = start(&home.spool(), 2 * SIZE, &shm.places());
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });
     assert_eq!(opened.region.len(), SIZE);
     assert_eq!(opened.spool.unwrap().capacity(), SIZE);
@@ -227,7 +227,7 @@ fn without_a_place_the_memory_is_the_process_and_says_why() {
     let (home, shm) = (Home::new(), Shm::new());
     let disk = home.temp.path().to_path_buf();
     let places = Places::only(vec!["/nonexistent".into(), disk.clone()]);
-    let mut opened = open(&home.spool(), key(), SIZE, &places).unwrap();
+    let mut opened = start(&home.spool(), SIZE, &places);
     assert_eq!(opened.keeper.path(), None);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("/nonexistent"), "{why}");
@@ -245,7 +245,7 @@ fn memory_of_the_process_moves_to_a_file_when_there_is_one() {
     let (home, shm) = (Home::new(), Shm::new());
     let late = shm.temp.path().join("late");
     let places = Places::only(vec![late.clone()]);
-    let mut opened = open(&home.spool(), key(), SIZE, &places).unwrap();
+    let mut opened = start(&home.spool(), SIZE, &places);
     opened.region.fill(7);
     assert!(matches!(opened.keeper.survival(), Survival::Nothing { .. }));
     std::fs::create_dir(&late).unwrap();
@@ -253,7 +253,7 @@ fn memory_of_the_process_moves_to_a_file_when_there_is_one() {
     assert_eq!(opened.keeper.survival(), Survival::Program);
     opened.spool.as_mut().unwrap().note_memory(opened.keeper.path(), None).unwrap();
     crash(opened);
-    let opened = open(&home.spool(), key(), SIZE, &places).unwrap();
+    let opened = start(&home.spool(), SIZE, &places);
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });
     assert!(opened.region.iter().all(|&byte| byte == 7));
 }
@@ -262,7 +262,7 @@ fn memory_of_the_process_moves_to_a_file_when_there_is_one() {
 fn a_container_is_not_trusted_to_outlive_itself() {
     let (home, shm) = (Home::new(), Shm::new());
     let places = shm.places().in_container("a test");
-    let opened = open(&home.spool(), key(), SIZE, &places).unwrap();
+    let opened = start(&home.spool(), SIZE, &places);
     assert_eq!(opened.keeper.survival(), Survival::Container { sign: "a test" });
     assert!(opened.keeper.path().is_some());
 }
@@ -382,8 +382,10 @@ fn an_orphans_memory_comes_with_its_slot() {
     let ours = opened.spool.as_ref().unwrap();
     let orphan = ours.abandoned().unwrap().pop().unwrap();
     assert_eq!(orphan.spool_bytes().unwrap(), b"", "it never got to the disk");
-    assert_eq!(orphan.memory_bytes(BootId::current()).unwrap(), vec![7; SIZE]);
-    assert_eq!(orphan.memory_bytes(BootId::from_bytes([1; 16])), None);
+    assert_eq!(orphan.last_end(BootId::current()), LastEnd::Crash);
+    let memory = orphan.memory(BootId::current()).unwrap();
+    assert_eq!((memory.bytes, memory.whole), (vec![7; SIZE], true));
+    assert_eq!(orphan.memory(BootId::from_bytes([1; 16])), None);
     orphan.remove().unwrap();
     assert_eq!(shm.files(), [opened.keeper.path().unwrap()]);
     assert!(ours.abandoned().unwrap().is_empty());

@@ -3,6 +3,7 @@
 mod child;
 mod disks;
 mod file;
+mod inherit;
 mod measure;
 mod memory;
 mod model;
@@ -26,6 +27,13 @@ static STARTING: std::sync::Mutex<()> = std::sync::Mutex::new(());
 fn crash<T>(victim: T) {
     drop(victim);
     drop(STARTING.lock().unwrap());
+}
+
+/// Opens memory and spool and says that the region is filled.
+fn start(directory: &Path, size: usize, places: &Places) -> Opened {
+    let mut opened = open(directory, key(), size, places).unwrap();
+    opened.keeper.ready(opened.spool.as_ref().ok());
+    opened
 }
 
 fn key() -> RecipientKey {
