@@ -13,7 +13,7 @@
 //! Removal is safe against races by the usual rule: a lock counts only if, once locked, the file
 //! still bears its name.
 
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::dir::SpoolDir;
@@ -47,7 +47,7 @@ impl SlotLock {
                     None => continue,
                 },
             };
-            match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+            match sys::lock(&fd) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Ok(None),
                 Err(e) => return Err(SpoolError::io(&dir.path_of(&name), "lock", e)),

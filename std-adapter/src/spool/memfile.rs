@@ -8,7 +8,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, OFlags};
+use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
 use super::boot::BootId;
@@ -150,7 +150,7 @@ pub(super) fn look(path: &Path) -> Look {
     if !meta.is_private_file() || meta.owner != sys::effective_user() {
         return Look::Nothing;
     }
-    if rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if sys::lock(&fd).is_err() {
         return Look::Held;
     }
     let mut bytes = [0; HEADER_LEN];
@@ -225,8 +225,7 @@ fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, Stri
     let fd = sys::open_nameless(&dir).map_err(|e| failed("create a file in", e))?;
     sys::zero_fill(&fd, len).map_err(|e| failed("allocate memory in", e))?;
     sys::write_at(&fd, &header.format(), 0).map_err(|e| failed("write in", e))?;
-    rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|e| failed("lock a file in", e))?;
+    sys::lock(&fd).map_err(|e| failed("lock a file in", e))?;
     for number in (number..MAX_SLOTS).chain(0..number) {
         let name = header.identity.memory_file(number);
         let file_path = path.join(&name);

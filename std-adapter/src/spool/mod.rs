@@ -30,6 +30,7 @@ mod map;
 mod memfile;
 mod memory;
 mod note;
+mod orphan;
 mod places;
 mod slots;
 mod sys;
@@ -51,8 +52,9 @@ pub use identity::{MAX_SLOTS, RecipientKey, SlotName, SpoolIdentity};
 pub use map::Region;
 pub use memory::{MemoryFound, MemoryKeeper, MemoryOrphan, Survival};
 pub use note::LastEnd;
+pub use orphan::{Orphan, OrphanMemory};
 pub use places::Places;
-pub use slots::{Orphan, OrphanMemory, Spool};
+pub use slots::Spool;
 
 /// What [`open`] found and made.
 ///

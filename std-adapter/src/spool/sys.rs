@@ -170,8 +170,15 @@ pub(super) fn rename(dir: impl AsFd, from: &str, to: &str) -> Result<(), Errno> 
     rustix::fs::renameat(dir.as_fd(), from, dir.as_fd(), to)
 }
 
+/// Takes an exclusive lock, or `WOULDBLOCK` if somebody has it.
+pub(super) fn lock(fd: impl AsFd) -> Result<(), Errno> {
+    faults::just_before_locking();
+    rustix::fs::flock(fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+}
+
 /// Removes a name; one that is not there is as good as removed.
 pub(super) fn unlink(dir: impl AsFd, name: &str) -> Result<(), Errno> {
+    faults::check(faults::Op::Unlink)?;
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(()),
         other => other,
@@ -292,6 +299,7 @@ mod faults {
         Sync,
         SyncDir,
         Rename,
+        Unlink,
         Slow,
     }
 
@@ -299,6 +307,9 @@ mod faults {
     pub(super) fn check(_op: Op) -> Result<(), Errno> {
         Ok(())
     }
+
+    #[inline]
+    pub(super) fn just_before_locking() {}
 
     #[inline]
     pub(super) fn shorten(bytes: &[u8]) -> Result<&[u8], Errno> {
@@ -322,17 +333,30 @@ pub(super) mod faults {
         Sync,
         SyncDir,
         Rename,
+        Unlink,
         /// A write that goes through, but seems to have taken long.
         Slow,
     }
 
     thread_local! {
+        static BEFORE_LOCKING: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
         static PLAN: RefCell<Vec<(Op, u32, Errno)>> = const { RefCell::new(Vec::new()) };
     }
 
     /// The next call of this kind after `skip` more of them fails, once.
     pub(crate) fn fail(op: Op, skip: u32, errno: Errno) {
         PLAN.with_borrow_mut(|plan| plan.push((op, skip, errno)));
+    }
+
+    /// Does something in the moment between the next opening of a lock file and its locking.
+    pub(crate) fn before_locking(act: impl FnOnce() + 'static) {
+        BEFORE_LOCKING.set(Some(Box::new(act)));
+    }
+
+    pub(super) fn just_before_locking() {
+        if let Some(act) = BEFORE_LOCKING.take() {
+            act();
+        }
     }
 
     /// Forgets what is planned.

@@ -132,6 +132,22 @@ fn a_region_that_outlives_the_disk_is_known_when_it_comes_back() {
 }
 
 #[test]
+fn a_region_on_loan_without_a_disk_stays_its_slots() {
+    let (home, shm) = (Home::new(), Shm::new());
+    session(&home, &shm, b"both");
+    unplug(&home);
+    crash(start(&home.spool(), SIZE, &shm.places()));
+    plug(&home);
+    let blocker = home.open();
+    let opened = open_again(&home, &shm);
+    assert_eq!((blocker.slot(), opened.spool.as_ref().unwrap().slot()), (slot(0), slot(1)));
+    assert!(opened.keeper.abandoned().is_empty(), "the note of slot 0 leads to it");
+    crash(blocker);
+    let orphan = opened.spool.as_ref().unwrap().abandoned().unwrap().pop().unwrap();
+    assert!(orphan.memory(BootId::current()).unwrap().whole);
+}
+
+#[test]
 fn what_was_handed_over_late_is_handed_over_again_until_it_is_in_the_region() {
     let (home, shm) = (Home::new(), Shm::new());
     let path = session(&home, &shm, b"disk");

@@ -35,7 +35,7 @@ fn costs() {
 
     let (home, shm) = (Home::new(), Shm::new());
     let start = Instant::now();
-    let mut opened = open(&home.spool(), key(), LEN, &shm.places()).unwrap();
+    let mut opened = super::start(&home.spool(), LEN, &shm.places());
     println!("first open: {:?}", start.elapsed());
     let mut bytes = [0u8; 128];
     per_call("128 bytes into the region", 1_000_000, || {

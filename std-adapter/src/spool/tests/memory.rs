@@ -2,6 +2,7 @@
 
 use super::child::Child;
 use super::*;
+use crate::spool::sys::faults;
 
 fn open_at(home: &Home, shm: &Shm) -> Opened {
     start(&home.spool(), SIZE, &shm.places())
@@ -179,6 +180,42 @@ fn another_boot_or_another_owner_of_the_bytes_means_none() {
         assert_eq!(opened.keeper.survival(), Survival::Program);
         assert!(opened.keeper.still_linked());
     }
+}
+
+#[test]
+fn a_file_that_somebody_else_may_reach_is_not_taken_for_ours() {
+    let spoil = |spoil: fn(&Path, &Path)| {
+        let (home, shm) = (Home::new(), Shm::new());
+        let opened = open_at(&home, &shm);
+        crash(opened);
+        spoil(&shm.files()[0], &shm.temp.path().join("elsewhere"));
+        let opened = open_at(&home, &shm);
+        assert!(matches!(opened.found, MemoryFound::Lost { .. }), "{:?}", opened.found);
+        assert!(opened.keeper.still_linked());
+        assert_eq!(std::fs::metadata(opened.keeper.path().unwrap()).unwrap().nlink(), 1);
+    };
+    spoil(|file, elsewhere| std::fs::hard_link(file, elsewhere).unwrap());
+    spoil(|file, elsewhere| {
+        std::fs::rename(file, elsewhere).unwrap();
+        std::os::unix::fs::symlink(elsewhere, file).unwrap();
+    });
+    if is_root() {
+        spoil(|file, _| chown(file, 12345));
+    }
+}
+
+#[test]
+fn a_file_removed_while_we_look_does_not_count() {
+    let (home, shm) = (Home::new(), Shm::new());
+    crash(open_at(&home, &shm));
+    let file = shm.files()[0].clone();
+    // The lock of the slot comes first, that of the memory file second.
+    faults::before_locking(move || {
+        faults::before_locking(move || std::fs::remove_file(file).unwrap());
+    });
+    let opened = open_at(&home, &shm);
+    assert!(matches!(opened.found, MemoryFound::Lost { .. }), "{:?}", opened.found);
+    assert!(opened.keeper.still_linked());
 }
 
 #[test]
@@ -489,6 +526,8 @@ fn a_forked_child_knows_and_does_no_harm() {
     assert!(note.contains("state running"), "{note}");
     assert_eq!(home.open().slot(), slot(1), "the parent still holds its slot");
     child.kill();
-    // The grandchild lives on, but has closed its copy of the lock.
-    assert_eq!(home.open().slot(), slot(0));
+    // The grandchild lives on, but has let go of its copies of both locks.
+    let opened = open_at(&home, &shm);
+    assert_eq!(opened.spool.unwrap().slot(), slot(0));
+    assert_eq!(opened.found, MemoryFound::Survived { clean: false });
 }

@@ -4,6 +4,7 @@ use annunciator_core::time::{Duration, Instant};
 
 use super::child::Child;
 use super::*;
+use crate::spool::sys::faults;
 
 fn refusal(path: &Path) -> SpoolError {
     match Spool::open(path, key(), SIZE) {
@@ -280,6 +281,75 @@ fn unconfigured_recipients_expire_by_observed_time_only() {
     let orphans = ours.expired(&[], next, at(5068), week).unwrap();
     assert_eq!(orphans.len(), 1);
     assert_eq!(orphans[0].slot().key, other);
+}
+
+#[test]
+fn a_lock_on_a_file_that_has_just_been_removed_does_not_count() {
+    let home = Home::new();
+    let keeper = home.open();
+    // Between our opening of lock file 1 and its locking, somebody removes it as that of an empty
+    // slot, and somebody else takes the slot anew.
+    crash(home.open());
+    let (path, spool) = (home.file("k217feda2-1.lock"), home.spool());
+    assert!(path.exists());
+    let other = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let theirs = std::rc::Rc::clone(&other);
+    // Lock file 0 is tried first.
+    faults::before_locking(move || {
+        faults::before_locking(move || {
+            std::fs::remove_file(path).unwrap();
+            *theirs.borrow_mut() = Some(Spool::open(&spool, key(), SIZE).unwrap());
+        });
+    });
+    let ours = home.open();
+    let other = other.take().unwrap();
+    assert_eq!([keeper.slot(), other.slot(), ours.slot()], [slot(0), slot(1), slot(2)]);
+}
+
+#[test]
+fn a_lock_file_removed_under_us_is_made_anew_and_the_slot_kept() {
+    let home = Home::new();
+    let mut spool = home.open();
+    spool.write(0, b"old").unwrap();
+    spool.sync().unwrap();
+    let lock = home.file("k217feda2-0.lock");
+    for commit in [false, true] {
+        std::fs::remove_file(&lock).unwrap();
+        let noticed = if commit { spool.write(0, b"new") } else { spool.sync() };
+        match noticed {
+            Err(SpoolError::Changed { path, how: Change::Removed }) => assert_eq!(path, lock),
+            other => panic!("{other:?}"),
+        }
+        spool.write(0, b"new").unwrap();
+        spool.sync().unwrap();
+        assert_eq!(spool.slot(), slot(0));
+        assert_eq!(home.open().slot(), slot(1), "held again");
+        crash(());
+    }
+    // Unless somebody was quicker.
+    std::fs::remove_file(&lock).unwrap();
+    let quicker = home.open();
+    assert_eq!(quicker.slot(), slot(0));
+    assert!(spool.write(0, b"new").is_err());
+    spool.write(0, b"new").unwrap();
+    assert_eq!(spool.slot(), slot(1));
+}
+
+#[test]
+fn a_removal_that_fails_is_finished_later_and_not_offered_again() {
+    let home = Home::new();
+    let mut gone = home.open();
+    let ours = home.open();
+    gone.begin_session(BootId::current(), 1, None, None).unwrap();
+    gone.write(0, b"told already").unwrap();
+    gone.sync().unwrap();
+    crash(gone);
+    let orphan = ours.abandoned().unwrap().pop().unwrap();
+    faults::fail(faults::Op::Unlink, 0, rustix::io::Errno::IO);
+    orphan.remove().unwrap_err();
+    assert!(home.file("k217feda2-0.spool").exists());
+    assert!(ours.abandoned().unwrap().is_empty());
+    assert!(!home.file("k217feda2-0.spool").exists());
 }
 
 #[test]
