@@ -12,22 +12,24 @@
 //! 16  sections     tag u16, length u16 (a multiple of 4), payload
 //!
 //!  tag  section        payload
-//!  1    marks          consumed u64, next sequence u64, batches u32, boots u32
-//!  2    losses         told, forgiven, expired, refused, damaged, aside, suppressed,
-//!                      turned away, evicted, evicted in flight: u32 each
-//!  3    attempt        upto u64, reference, evicted_pinned, losses, unknowns|style<<8|segments<<16
+//!  1    marks          settled up to (consumed), next number, events settled, doubtful up to:
+//!                      u64 each; batches, boots: u32 each
+//!  2    losses         told, expired, refused, damaged, aside, suppressed: u32 each
+//!  3    attempt        upto u64, reference, losses, unknowns|style<<8|segments<<16
 //!  4    budget         hour start u64, day start u64, hour spent | day spent << 16
 //!  5    rhythm         last text u64 (max: none), breaks since u64, breaks u32
 //!  6    told groups    16 bytes each: group, told, seen (ticks), step|level<<8|times<<16
 //!  7    unconfirmed    12 bytes each: reference, events, level
 //!  8    clock          boot id u64, offset u64, last u64
 //!  9    spending       price i64, balance i64 (min: unknown)
+//! 10    adoption       token u64, from u64, upto u64 (max: under way), void u32
+//! 11    adopted        tokens of the last rings adopted, u64 each
 //! ```
 
 use crate::budget::{Budget, Window};
 use crate::hash;
 use crate::memory::Memory;
-use crate::ring::{Losses, STATE, word};
+use crate::ring::{STATE, word};
 use crate::time::Instant;
 use crate::told::{self, Told};
 use crate::transport::Decimal;
@@ -43,8 +45,6 @@ pub(crate) struct Attempt {
     /// It covers the records up to this sequence.
     pub(crate) upto: u64,
     pub(crate) reference: u32,
-    /// `Losses::evicted_pinned` when it was noted.
-    pub(crate) evicted_pinned: u32,
     /// All losses up to then: what the text says.
     pub(crate) losses: u32,
     /// How often it was tried without hearing what became of it.
@@ -74,13 +74,11 @@ pub(crate) struct Clock {
     pub(crate) last: Instant,
 }
 
-/// Losses that the slots do not count themselves, and how much of all was told.
+/// Losses told, and the reasons of those that were not evicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
     /// Losses named by accepted texts.
     pub(crate) told: u32,
-    /// Evicted in flight, but their text was accepted.
-    pub(crate) forgiven: u32,
     /// Too old.
     pub(crate) expired: u32,
     /// Refused for their content, twice.
@@ -91,15 +89,35 @@ pub(crate) struct Tally {
     pub(crate) aside: u32,
     /// Not losses: below the threshold or muted.
     pub(crate) suppressed: u32,
-    /// What the ring counted when the block was written; the slots may know of more.
-    pub(crate) ring: Losses,
 }
+
+/// Another ring being taken over: from before its first record is copied until all are durable
+/// here. Till then its bytes are kept, and a start that finds this undoes what was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Adoption {
+    /// Identifies the other ring's content.
+    pub(crate) token: u64,
+    /// Numbers given to its events; `upto` is the greatest number while they are being copied.
+    pub(crate) from: u64,
+    pub(crate) upto: u64,
+    /// It was undone: what storage has of it is to be cleared.
+    pub(crate) void: bool,
+}
+
+/// Adopted rings remembered.
+pub(crate) const ADOPTED: usize = 4;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct State {
+    /// Everything up to this number is settled: told, lost, or handed on.
     pub(crate) consumed: u64,
     pub(crate) next_seq: u64,
+    /// Of all numbered events, those that are not lost and wait no more: named or counted by a
+    /// text, standing in an unconfirmed line, or handed on.
+    pub(crate) settled: u64,
+    /// Records up to this number may have been told before.
+    pub(crate) doubt: u64,
     pub(crate) batches: u32,
     pub(crate) boots: u32,
     pub(crate) tally: Tally,
@@ -110,6 +128,9 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) price: Decimal,
     pub(crate) balance: Option<Decimal>,
+    pub(crate) adoption: Option<Adoption>,
+    /// Tokens, the latest first; 0: none.
+    pub(crate) adopted: [u64; ADOPTED],
 }
 
 /// Where a block was found, and which.
@@ -125,6 +146,9 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Place> {
     let valid = |half: u8| {
         let block = block(bytes, half)?;
         let len = word(block, 12) as usize;
+        if !len.is_multiple_of(4) {
+            return None;
+        }
         let covered = block.get(4..HEADER.checked_add(len)?)?;
         let sound = word(block, 4) == MAGIC && check(covered) == word(block, 0);
         sound.then_some(Place { half, generation: word(block, 8) })
@@ -135,6 +159,11 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Place> {
         }
         (a, b) => a.or(b),
     }
+}
+
+/// Bytes in use of the block in this half.
+pub(crate) fn used(bytes: &[u8], half: u8) -> usize {
+    block(bytes, half).map_or(0, |block| HEADER.saturating_add(word(block, 12) as usize))
 }
 
 /// The bytes of one half.
@@ -167,35 +196,24 @@ impl State {
             1 => {
                 self.consumed = from.long();
                 self.next_seq = from.long();
+                self.settled = from.long();
+                self.doubt = from.long();
                 self.batches = from.word();
                 self.boots = from.word();
             }
             2 => {
                 let tally = &mut self.tally;
                 tally.told = from.word();
-                tally.forgiven = from.word();
                 tally.expired = from.word();
                 tally.refused = from.word();
                 tally.damaged = from.word();
                 tally.aside = from.word();
                 tally.suppressed = from.word();
-                tally.ring.turned_away = from.word();
-                tally.ring.evicted = from.word();
-                tally.ring.evicted_pinned = from.word();
             }
             3 => {
-                let (upto, reference) = (from.long(), from.word());
-                let (evicted_pinned, losses) = (from.word(), from.word());
+                let (upto, reference, losses) = (from.long(), from.word(), from.word());
                 let [unknowns, style, charged, _] = from.word().to_le_bytes();
-                self.attempt = Some(Attempt {
-                    upto,
-                    reference,
-                    evicted_pinned,
-                    losses,
-                    unknowns,
-                    style,
-                    charged,
-                });
+                self.attempt = Some(Attempt { upto, reference, losses, unknowns, style, charged });
             }
             4 => {
                 let (hour, day) = (from.instant(), from.instant());
@@ -234,6 +252,12 @@ impl State {
                 let balance = from.long() as i64;
                 self.balance = (balance != i64::MIN).then_some(Decimal(balance));
             }
+            10 => {
+                let (token, first, upto) = (from.long(), from.long(), from.long());
+                let void = from.word() != 0;
+                self.adoption = Some(Adoption { token, from: first, upto, void });
+            }
+            11 => self.adopted.iter_mut().for_each(|token| *token = from.long()),
             _ => {}
         }
     }
@@ -261,33 +285,25 @@ impl State {
     }
 
     fn write_sections<M: Memory + ?Sized>(&self, into: &mut Writer<'_, M>) {
-        into.section(1, 24);
+        into.section(1, 40);
         into.long(self.consumed);
         into.long(self.next_seq);
+        into.long(self.settled);
+        into.long(self.doubt);
         into.word(self.batches);
         into.word(self.boots);
 
         let tally = &self.tally;
-        into.section(2, 40);
-        for count in [
-            tally.told,
-            tally.forgiven,
-            tally.expired,
-            tally.refused,
-            tally.damaged,
-            tally.aside,
-            tally.suppressed,
-            tally.ring.turned_away,
-            tally.ring.evicted,
-            tally.ring.evicted_pinned,
-        ] {
+        into.section(2, 24);
+        for count in
+            [tally.told, tally.expired, tally.refused, tally.damaged, tally.aside, tally.suppressed]
+        {
             into.word(count);
         }
         if let Some(attempt) = &self.attempt {
-            into.section(3, 24);
+            into.section(3, 20);
             into.long(attempt.upto);
             into.word(attempt.reference);
-            into.word(attempt.evicted_pinned);
             into.word(attempt.losses);
             let flags = [attempt.unknowns, attempt.style, attempt.charged, 0];
             into.word(u32::from_le_bytes(flags));
@@ -326,6 +342,16 @@ impl State {
         into.section(9, 16);
         into.long(self.price.0 as u64);
         into.long(self.balance.map_or(i64::MIN, |balance| balance.0) as u64);
+
+        if let Some(adoption) = &self.adoption {
+            into.section(10, 28);
+            into.long(adoption.token);
+            into.long(adoption.from);
+            into.long(adoption.upto);
+            into.word(u32::from(adoption.void));
+        }
+        into.section(11, 8 * ADOPTED as u16);
+        self.adopted.iter().for_each(|token| into.long(*token));
     }
 }
 
@@ -388,22 +414,14 @@ mod tests {
         let mut state = State {
             consumed: 1 << 40,
             next_seq: (1 << 40) + 9,
+            settled: (1 << 40) - 7,
+            doubt: 11,
             batches: 77,
             boots: 3,
-            tally: Tally {
-                told: 1,
-                forgiven: 2,
-                expired: 3,
-                refused: 4,
-                damaged: 5,
-                aside: 6,
-                suppressed: 7,
-                ring: Losses { turned_away: 8, evicted: 9, evicted_pinned: 10 },
-            },
+            tally: Tally { told: 1, expired: 3, refused: 4, damaged: 5, aside: 6, suppressed: 7 },
             attempt: Some(Attempt {
                 upto: (1 << 40) + 4,
                 reference: 76,
-                evicted_pinned: 2,
                 losses: 9,
                 unknowns: 1,
                 style: 1,
@@ -411,6 +429,8 @@ mod tests {
             }),
             price: Decimal(333),
             balance: Some(Decimal(-1)),
+            adoption: Some(Adoption { token: 1 << 60, from: 3, upto: u64::MAX, void: true }),
+            adopted: [1 << 50, 2, 3, 0],
             clock: Clock {
                 boot: 0xDEAD_BEEF_0000_0001,
                 offset: u64::MAX - 5,

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use annunciator_core::alerter::{Done, Step, Ticket, Token};
+use annunciator_core::alerter::{Done, Estate, Origin, Step, Ticket, Token};
 use annunciator_core::digest::text_bytes;
 use annunciator_core::ring::SLOT;
 use annunciator_core::time::Instant;
@@ -129,7 +129,10 @@ fn stored(channel: &Channel, store: &mut Store, token: Token, result: Result<(),
     }
     let now = spool::now();
     if let Some(bytes) = inherited {
-        inner.alerter.adopt(now, &bytes);
+        // Offered once: the file it came from is being written over.
+        let token = now.as_millis().max(1);
+        let estate = Estate { bytes: &bytes, origin: Origin::Storage, token };
+        let _ = inner.alerter.adopt(now, &estate);
     }
     inner.alerter.done(now, token, done);
     inner.keeps = store.keeps();

@@ -1,8 +1,18 @@
-//! Brings storage up to date: the slots that changed, the ledger, the state, then one sync.
+//! Brings storage up to date: the state, the slots that changed, the ledger, then a sync.
 //!
-//! A round writes one piece a step, in any order the medium likes; every slot checks itself and the
-//! state alternates between its two halves, so a cut anywhere leaves what was there before. After a
-//! failure nothing counts as written any more, and the next round writes everything.
+//! ```text
+//!  Rest ──due──► State ──► Slots ──► Ledger ──► Sync ──► Rest
+//!                  │         ▲        (anything written since the last sync?)
+//!                  └─ Sync ──┘
+//!                   barrier: a batch was settled, or a ring adopted
+//! ```
+//!
+//! A round writes one piece a step. Every slot checks itself, and state and ledger alternate between
+//! two halves each, of which one is durable, so a cut anywhere leaves what was there before. Order
+//! matters in one case: the slot of a settled record is not written over before the state that
+//! settles it is durable, or a crash would find neither. After a failure nothing counts as written
+//! any more, and the next round writes everything, with one sync at its end: whoever makes a new
+//! file of it needs no order.
 
 use super::{Alerter, Done, Step, Token};
 use crate::event::Level;
@@ -22,9 +32,14 @@ pub(super) struct Commit {
     pub(super) blocked: Instant,
     /// The state in memory is newer than in storage.
     pub(super) state_dirty: bool,
-    /// Which half of storage the next state goes to; changes when it is durable.
-    half: u8,
-    wrote_state: bool,
+    /// Before any slot is written, the state has to be durable.
+    barrier: bool,
+    /// Bit 0: which half of storage the next state goes to, bit 1: the next ledger. Each changes
+    /// when what was written is durable.
+    halves: u8,
+    /// The halves written since the last sync, and whether anything was.
+    written: u8,
+    wrote: bool,
     round: Round,
     /// The piece that the driver has in hand.
     waiting: Option<Token>,
@@ -34,28 +49,49 @@ pub(super) struct Commit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
     Rest,
-    Slots { next: u16 },
+    Save,
     State { offset: u16 },
-    Sync,
-    Syncing,
+    Slots { next: u16 },
+    Ledger,
+    Sync { barrier: bool },
+    Syncing { barrier: bool },
 }
+
+const STATE_HALF: u8 = 1;
+const LEDGER_HALF: u8 = 2;
 
 /// Slots looked at in one step.
 const LOOKS: u16 = 32;
 
 impl Commit {
-    pub(super) fn new(enabled: bool, half: u8) -> Commit {
+    /// `halves` are those to write next; `barrier` if storage may know less than memory.
+    pub(super) fn new(enabled: bool, halves: u8, barrier: bool) -> Commit {
         Commit {
             enabled,
             due: Instant::FAR_FUTURE,
             blocked: Instant::ZERO,
             state_dirty: false,
-            half,
-            wrote_state: false,
+            barrier,
+            halves,
+            written: 0,
+            wrote: false,
             round: Round::Rest,
             waiting: None,
             failures: 0,
         }
+    }
+
+    /// The state was written anew in memory: storage must not get half of each.
+    pub(super) fn state_moved(&mut self) {
+        self.state_dirty = true;
+        if let Round::State { offset } = &mut self.round {
+            *offset = 0;
+        }
+    }
+
+    /// A batch was settled or a ring adopted.
+    pub(super) fn needs_order(&mut self) {
+        self.barrier = true;
     }
 
     /// Whether an attempt still has to wait for the round that notes it.
@@ -95,7 +131,8 @@ impl<M: Memory> Alerter<'_, M> {
     fn begin_round(&mut self) {
         self.commit.due = Instant::FAR_FUTURE;
         // A round under way begins anew: what it has written is clean by now.
-        self.commit.round = Round::Slots { next: 0 };
+        self.commit.round =
+            if self.commit.state_dirty { Round::Save } else { Round::Slots { next: 0 } };
     }
 
     /// The commit's next step, if it has one.
@@ -107,11 +144,18 @@ impl<M: Memory> Alerter<'_, M> {
             self.begin_round();
         }
         match self.commit.round {
-            Round::Rest | Round::Syncing => None,
-            Round::Slots { next } => Some(self.write_slot(next, buf)),
+            Round::Rest | Round::Syncing { .. } => None,
+            Round::Save => {
+                // Once more: counters may have moved since it was saved last.
+                self.save();
+                self.commit.round = Round::State { offset: 0 };
+                Some(Step::Again)
+            }
             Round::State { offset } => Some(self.write_state(offset, buf)),
-            Round::Sync => {
-                self.commit.round = Round::Syncing;
+            Round::Slots { next } => Some(self.write_slot(next, buf)),
+            Round::Ledger => Some(self.write_ledger(now, buf)),
+            Round::Sync { barrier } => {
+                self.commit.round = Round::Syncing { barrier };
                 Some(Step::Sync { token: self.wait() })
             }
         }
@@ -132,44 +176,56 @@ impl<M: Memory> Alerter<'_, M> {
             }
         }
         let next = next.saturating_add(LOOKS);
-        if next < end {
-            self.commit.round = Round::Slots { next };
-            return Step::Again;
-        }
-        if self.commit.state_dirty {
-            // Saved here once more: counters may have moved since.
-            self.save();
-            self.commit.state_dirty = false;
-            self.commit.wrote_state = true;
-            self.commit.round = Round::State { offset: 0 };
-        } else {
-            self.commit.round = Round::Sync;
-        }
-        match copy(self.ring.take_dirty_ledger(), buf) {
-            Some(piece) => self.write(piece),
-            None => Step::Again,
-        }
+        self.commit.round = if next < end { Round::Slots { next } } else { Round::Ledger };
+        Step::Again
     }
 
     /// The state goes to storage in pieces of a slot's size, to the half that storage's newest
     /// block is not in, whichever half of memory it stands in.
     fn write_state(&mut self, offset: u16, buf: &mut [u8]) -> Step {
-        let half = self.commit.half;
+        let half = self.commit.halves & STATE_HALF;
         let from = usize::from(offset);
-        let source =
-            self.place.and_then(|place| state::block(self.ring.memory().bytes(), place.half));
-        let bytes = source.and_then(|block| block.get(from..)?.get(..SLOT));
-        let piece = copy(bytes.map(|bytes| (usize::from(half) * STATE + from, bytes)), buf);
-        let offset = offset + SLOT as u16;
-        self.commit.round =
-            if usize::from(offset) < STATE { Round::State { offset } } else { Round::Sync };
+        let bytes = self.ring.memory().bytes();
+        let place = self.place.map_or(0, |place| place.half);
+        let piece = state::block(bytes, place).and_then(|block| block.get(from..)?.get(..SLOT));
+        let piece = copy(piece.map(|piece| (usize::from(half) * STATE + from, piece)), buf);
+        let next = offset.saturating_add(SLOT as u16);
+        self.commit.round = if usize::from(next) < state::used(bytes, place).min(STATE) {
+            Round::State { offset: next }
+        } else {
+            self.commit.state_dirty = false;
+            self.commit.written |= STATE_HALF;
+            self.ring.number_kept(self.state.next_seq);
+            if self.commit.barrier && self.commit.failures == 0 {
+                Round::Sync { barrier: true }
+            } else {
+                Round::Slots { next: 0 }
+            }
+        };
         match piece {
             Some(piece) => self.write(piece),
             None => Step::Again,
         }
     }
 
+    fn write_ledger(&mut self, now: Instant, buf: &mut [u8]) -> Step {
+        let half = (self.commit.halves & LEDGER_HALF) >> 1;
+        let cell = self.ring.take_ledger(half);
+        if let Some(piece) = copy(cell.as_ref().map(|(at, cell)| (*at, cell.as_slice())), buf) {
+            self.commit.written |= LEDGER_HALF;
+            self.commit.round = Round::Sync { barrier: false };
+            return self.write(piece);
+        }
+        if self.commit.wrote {
+            self.commit.round = Round::Sync { barrier: false };
+        } else {
+            self.end_round(now);
+        }
+        Step::Again
+    }
+
     fn write(&mut self, (at, len): (usize, usize)) -> Step {
+        self.commit.wrote = true;
         let token = self.wait();
         Step::Write { token, at, len }
     }
@@ -188,19 +244,16 @@ impl<M: Memory> Alerter<'_, M> {
         }
         self.commit.waiting = None;
         if result == Done::Stored {
-            if self.commit.round == Round::Syncing {
-                self.commit.round = Round::Rest;
-                self.commit.half ^= u8::from(core::mem::take(&mut self.commit.wrote_state));
-                self.ring.mark_half(self.commit.half);
-                self.commit.failures = 0;
-                self.counters.commits = self.counters.commits.saturating_add(1);
+            if let Round::Syncing { barrier } = self.commit.round {
+                self.synced(now, barrier);
             }
             return;
         }
         // Nothing is durable for certain now: everything is written again, after a pause that
         // grows to a minute.
+        let void = self.state.adoption.is_some_and(|adoption| adoption.void);
         for slot in 0..self.ring.len() {
-            self.ring.set_dirty(slot);
+            self.ring.set_dirty(slot, void);
         }
         let pause = Duration::from_millis(1000 << self.commit.failures.min(6));
         self.commit.failures = self.commit.failures.saturating_add(1);
@@ -209,6 +262,30 @@ impl<M: Memory> Alerter<'_, M> {
         self.commit.due = now;
         self.commit.round = Round::Rest;
         self.counters.storage_failures = self.counters.storage_failures.saturating_add(1);
+    }
+
+    fn synced(&mut self, now: Instant, barrier: bool) {
+        self.commit.halves ^= core::mem::take(&mut self.commit.written);
+        self.commit.wrote = false;
+        self.ring.mark_halves(self.commit.halves);
+        if barrier {
+            self.commit.barrier = false;
+            self.commit.round = Round::Slots { next: 0 };
+        } else {
+            self.end_round(now);
+        }
+    }
+
+    /// Everything is durable.
+    fn end_round(&mut self, now: Instant) {
+        self.commit.round = Round::Rest;
+        self.commit.barrier = false;
+        self.commit.failures = 0;
+        self.counters.commits = self.counters.commits.saturating_add(1);
+        if self.state.adoption.is_some() {
+            self.end_adoption();
+            self.commit_now(now);
+        }
     }
 }
 

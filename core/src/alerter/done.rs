@@ -74,17 +74,17 @@ impl<M: Memory> Alerter<'_, M> {
             self.state.price = self.state.price.plus(price);
         }
         self.state.balance = receipt.balance.or(self.state.balance);
-        self.settle(attempt);
+        self.settle(events);
         self.retry.accepted();
         self.counters.accepted(segments, events, receipt.code);
     }
 
-    /// The batch is over: named or counted by a text that was, or may have been, accepted.
-    fn settle(&mut self, attempt: &Attempt) {
-        let in_flight = self.ring.losses().evicted_pinned.saturating_sub(attempt.evicted_pinned);
-        let tally = &mut self.state.tally;
-        tally.forgiven = tally.forgiven.saturating_add(in_flight);
-        self.ring.consume(attempt.upto);
+    /// The batch is over; `events` of it are named or counted by a text that was, or may have been,
+    /// accepted. The rest is lost.
+    pub(super) fn settle(&mut self, events: u32) {
+        self.state.settled = self.state.settled.saturating_add(u64::from(events));
+        self.ring.consume();
+        self.commit.needs_order();
         self.state.attempt = None;
     }
 
@@ -139,7 +139,7 @@ impl<M: Memory> Alerter<'_, M> {
                 }
             }
         }
-        self.settle(attempt);
+        self.settle(events);
     }
 
     /// An unconfirmed line is worth a text of its own, at the pace of repeated trouble.
@@ -171,7 +171,7 @@ impl<M: Memory> Alerter<'_, M> {
         }
         let tally = &mut self.state.tally;
         tally.refused = tally.refused.saturating_add(events);
-        self.settle(attempt);
+        self.settle(0);
         // That something was lost is news of its own.
         self.due.earliest = self.due.earliest.min(now + self.policy.gap);
         self.due.held = self.due.held.min(now + self.policy.gap);

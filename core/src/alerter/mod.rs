@@ -18,6 +18,7 @@
 //! Every call touches at most one slot or one buffer beyond a few words, so a lock around it is
 //! held shortly. Time comes in as an argument; the same calls give the same results.
 
+mod adopt;
 mod commit;
 mod done;
 mod policy;
@@ -25,6 +26,7 @@ mod recover;
 mod send;
 mod stats;
 
+pub use adopt::{Adoption, Estate};
 pub use policy::Policy;
 pub use recover::{Origin, Setup};
 pub use stats::{Activity, LostEvents, Stats};
@@ -190,14 +192,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             return self.suppress();
         }
         let now = self.kept(now);
-        let admission = self.ring.admit(entry, tick(now));
-        self.admitted(now, entry, admission)
-    }
-
-    /// Admits an event that was reported `count` times elsewhere.
-    pub(crate) fn admit_counted(&mut self, now: Instant, entry: &Entry, count: u32) -> Admission {
-        let now = self.kept(now);
-        let admission = self.ring.admit_counted(entry, tick(now), count);
+        let admission = self.ring.admit(entry, tick(now), 1);
         self.admitted(now, entry, admission)
     }
 
@@ -245,6 +240,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn count_lost(&mut self, now: Instant, events: u32) {
         let now = self.kept(now);
         self.state.tally.aside = self.state.tally.aside.saturating_add(events);
+        self.ring.turn_away(events);
         self.commit.state_dirty = true;
         self.schedule_commit(now, Level::Warn);
     }
@@ -372,8 +368,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     fn save(&mut self) {
         self.state.next_seq = self.ring.next_seq();
         self.state.consumed = self.ring.consumed();
-        self.state.tally.ring = self.ring.losses();
         self.place = Some(self.state.write(self.ring.memory_mut(), self.place));
-        self.commit.state_dirty = true;
+        self.commit.state_moved();
     }
 }

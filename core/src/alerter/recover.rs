@@ -1,9 +1,10 @@
 //! Taking over what an earlier run left.
 
+use super::adopt::{held, undo_adoption};
 use super::commit::Commit;
 use super::{Alerter, Buffers, NEVER, PREFIX_MAX, Phase, Policy};
 use crate::digest::Digest;
-use crate::event::{Entry, Level, head};
+use crate::event::{Level, head};
 use crate::memory::Memory;
 use crate::retry::Retry;
 use crate::ring::Ring;
@@ -61,10 +62,13 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn new(memory: M, buffers: Buffers<'a>, setup: &Setup<'_>) -> Alerter<'a, M> {
         let place = state::find(memory.bytes());
         let mut state = place.map_or_else(State::default, |at| State::read(memory.bytes(), at));
-        let (consumed, next_seq) = (state.consumed, state.next_seq);
-        let counted = state.tally.ring;
-        let (ring, found) = Ring::recover(memory, buffers.nodes, consumed, next_seq, counted);
-        state.tally.damaged = state.tally.damaged.saturating_add(u32::from(found.damaged));
+        let (ring, found) = Ring::recover(memory, buffers.nodes, &held(&state, setup.origin));
+        if place.is_none() && ring.events() > 0 {
+            // Both blocks are damaged. What was told is not known: what is there may have been.
+            state.settled = (ring.next_seq() - 1).saturating_sub(ring.events());
+            state.doubt = ring.next_seq() - 1;
+        }
+        undo_adoption(&mut state, setup.origin, ring.next_seq());
         rebase(&mut state, setup);
 
         let mut prefix = String::<PREFIX_MAX>::new();
@@ -79,7 +83,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             state,
             place,
             retry: Retry::new(setup.seed),
-            commit: Commit::new(setup.storage, 0),
+            commit: Commit::new(setup.storage, 0, false),
             phase: Phase::Survey { slot: 0 },
             due: NEVER,
             gathering: setup.now,
@@ -91,44 +95,37 @@ impl<'a, M: Memory> Alerter<'a, M> {
             counters: Default::default(),
         };
         // The state must not be written over the newest block that storage has.
-        let half = match setup.origin {
-            Origin::Memory => alerter.ring.marked_half(),
-            Origin::Storage => place.map(|place| 1 - place.half),
+        let memory = setup.origin == Origin::Memory;
+        let halves = match setup.origin {
+            Origin::Memory => alerter.ring.marked_halves().unwrap_or(0),
+            Origin::Storage => {
+                place.map_or(0, |place| 1 - place.half) | alerter.ring.older_ledger_half() << 1
+            }
         };
-        alerter.commit = Commit::new(setup.storage, half.unwrap_or(0));
-        alerter.ring.mark_half(half.unwrap_or(0));
+        alerter.commit = Commit::new(setup.storage, halves, memory || place.is_none());
+        alerter.ring.mark_halves(halves);
+        let untold = alerter.losses().saturating_sub(alerter.state.tally.told);
+        let damaged = &mut alerter.state.tally.damaged;
+        *damaged = damaged.saturating_add(u32::from(found.damaged).min(untold));
         let now = alerter.kept(setup.now);
         alerter.resume_attempt(now, setup.origin);
-        if setup.origin == Origin::Memory {
-            for slot in 0..alerter.ring.len() {
-                alerter.ring.set_dirty(slot);
-            }
-        }
         if place.is_some() {
             alerter.state.boots = alerter.state.boots.saturating_add(1);
-            alerter.save();
             alerter.schedule_commit(now, Level::Warn);
         }
+        if alerter.state.adoption.is_some() && !setup.storage {
+            alerter.end_adoption();
+        }
+        // Also at the first start: from now on a ring without a state is one that lost it.
+        alerter.save();
         alerter
-    }
-
-    /// Takes over what the bytes of another ring still hold, as if it were reported now; returns
-    /// the number of events. Losses that no text of that ring has told are told by this one.
-    pub fn adopt(&mut self, now: Instant, bytes: &[u8]) -> u32 {
-        let other = state::find(bytes).map_or_else(State::default, |at| State::read(bytes, at));
-        let mut events = 0_u32;
-        Ring::<M>::read_foreign(bytes, other.consumed, |record| {
-            events = events.saturating_add(record.count);
-            let entry = Entry::of_record(&record);
-            self.admit_counted(now, &entry, record.count);
-        });
-        events
     }
 
     /// An attempt was noted and its answer was not: it may have been sent.
     fn resume_attempt(&mut self, now: Instant, origin: Origin) {
-        let Some(attempt) = self.state.attempt else { return };
-        self.ring.pin_upto(attempt.upto);
+        let Some(mut attempt) = self.state.attempt else { return };
+        attempt.upto = self.ring.pin_upto(attempt.upto);
+        self.state.attempt = Some(attempt);
         if attempt.charged == 0 {
             return;
         }
@@ -146,14 +143,10 @@ impl<'a, M: Memory> Alerter<'a, M> {
             self.state.attempt = Some(Attempt { unknowns, charged: 0, ..attempt });
             return;
         }
-        let mut events = 0_u32;
-        let mut level = 0;
-        for slot in 0..self.ring.len() {
-            if let Some(record) = self.ring.record(slot, attempt.upto) {
-                events = events.saturating_add(record.count);
-                level = level.max(record.level as u8);
-            }
-        }
+        let events = u32::try_from(self.ring.in_flight()).unwrap_or(u32::MAX);
+        let levels = (0..self.ring.len())
+            .filter_map(|slot| Some(self.ring.record(slot, attempt.upto)?.level as u8));
+        let level = levels.max().unwrap_or(0);
         self.give_up_as_unconfirmed(&attempt, events, level);
         self.remind(now);
     }

@@ -31,7 +31,8 @@ impl<M: Memory> Alerter<'_, M> {
         if now.since(first) >= self.policy.expiry {
             let expired = &mut self.state.tally.expired;
             *expired = expired.saturating_add(count);
-            self.save();
+            self.commit.state_dirty = true;
+            self.schedule_commit(now, Level::Warn);
             self.ring.expire(slot);
             return Step::Again;
         }
@@ -71,10 +72,15 @@ impl<M: Memory> Alerter<'_, M> {
         self.state.budget.charge(now, charged);
         self.state.told.leaving(&self.policy, now);
         let attempt = match self.state.attempt {
-            Some(attempt) => Attempt { charged, ..attempt },
+            Some(attempt) => {
+                // The repeat cannot name what was evicted since.
+                self.ring.lose_held();
+                Attempt { charged, losses: self.losses(), ..attempt }
+            }
             None => self.new_attempt(charged),
         };
         self.state.attempt = Some(attempt);
+        self.ring.clear_launch();
         self.save();
         self.commit_now(now);
         self.phase = Phase::Noted;
@@ -89,12 +95,12 @@ impl<M: Memory> Alerter<'_, M> {
         self.gravest = Level::Trace;
         let reference = self.state.batches & REFERENCES;
         self.state.batches = self.state.batches.wrapping_add(1);
+        let doubtful = self.state.doubt > self.ring.consumed();
         Attempt {
             upto: self.ring.pin(),
             reference,
-            evicted_pinned: self.ring.losses().evicted_pinned,
             losses: self.losses(),
-            unknowns: 0,
+            unknowns: u8::from(doubtful),
             style: 0,
             charged,
         }
@@ -156,8 +162,7 @@ impl<M: Memory> Alerter<'_, M> {
         let notes = attempt.losses > self.state.tally.told || self.has_unconfirmed();
         if events == 0 && !notes {
             self.state.budget.refund(attempt.charged);
-            self.state.attempt = None;
-            self.ring.consume(attempt.upto);
+            self.settle(0);
             self.save();
             self.phase = Phase::Survey { slot: 0 };
             return Step::Again;
@@ -181,22 +186,7 @@ impl<M: Memory> Alerter<'_, M> {
 
     /// All events lost so far; those evicted in flight count once their text was not sent.
     pub(super) fn losses(&self) -> u32 {
-        let (tally, ring) = (&self.state.tally, self.ring.losses());
-        let settled = match &self.state.attempt {
-            Some(attempt) => attempt.evicted_pinned,
-            None => ring.evicted_pinned,
-        };
-        [
-            ring.turned_away,
-            ring.evicted,
-            settled.saturating_sub(tally.forgiven),
-            tally.expired,
-            tally.refused,
-            tally.damaged,
-            tally.aside,
-        ]
-        .into_iter()
-        .fold(0, u32::saturating_add)
+        u32::try_from(self.ring.lost(self.state.settled)).unwrap_or(u32::MAX)
     }
 }
 

@@ -152,7 +152,7 @@ pub struct Stats {
 }
 
 impl<M: Memory> Alerter<'_, M> {
-    /// A snapshot. Walks all slots once, so not for an interrupt.
+    /// A snapshot.
     pub fn stats(&self) -> Stats {
         let counters = &self.counters;
         let lost = self.losses();
@@ -182,7 +182,7 @@ impl<M: Memory> Alerter<'_, M> {
             lost,
             losses,
             lost_untold: lost.saturating_sub(self.state.tally.told),
-            waiting: self.waiting(),
+            waiting: u32::try_from(self.ring.events()).unwrap_or(u32::MAX),
             boots: self.state.boots,
             spent_hour: self.state.budget.hour.spent,
             spent_day: self.state.budget.day.spent,
@@ -191,14 +191,6 @@ impl<M: Memory> Alerter<'_, M> {
             last_code: counters.last_code,
             last_refusal: counters.last_refusal,
         }
-    }
-
-    /// Events that wait or are in flight.
-    fn waiting(&self) -> u32 {
-        let slots = 0..self.ring.len();
-        slots
-            .filter_map(|slot| self.ring.record(slot, u64::MAX))
-            .fold(0, |sum, record| sum.saturating_add(record.count))
     }
 
     fn activity(&self) -> Activity {

@@ -1,23 +1,32 @@
 //! The ring: equal, self-checking slots over any byte region.
 //!
 //! Any slot can be given up, none depends on another, and there is no head or tail to lose: after a
-//! crash each slot is judged alone. What orders records is their sequence; what ends them is one
-//! number, the sequence up to which everything was delivered, so a batch of any size is forgotten
-//! by one write.
+//! crash each slot is judged alone.
 //!
 //! ```text
-//!            admit                    pin(upto)              consume
+//!            admit                    pin                   consume
 //!  (free) ──────────► waiting ───────────────────► in flight ─────────► dead ──reclaim──► (free)
 //!    ▲                   │  ▲ merge: count += 1        │ unpin: not sent
 //!    └──────evict────────┘  └──────────────────────────┘
 //! ```
 //!
+//! Every event takes a number when it comes, whether it gets a record, is merged into one or is
+//! turned away. A record's sequence is the number of its first event; each count cell carries the
+//! number of the latest. Three things follow:
+//!
+//! * What ends records is one number, the event up to which everything was settled, so a batch of
+//!   any size is forgotten by one write.
+//! * Losses are not counted but worked out: `last number - settled - waiting`. Whatever destroys
+//!   a record (an eviction, a torn sector, a flipped bit) needs no second store to count it, and a
+//!   record that turns out to be there after all is not lost. So no crash between two stores, and
+//!   no unsynced write that arrives while another does not, can lose a count or invent one.
+//! * What a crash tore before it was whole was never numbered, and is not counted.
+//!
 //! Order of stores when a record is written, each a [`Memory::put`]: the slot's check is cleared,
-//! the text, the header, the check; then the displaced record's check is cleared. The header names
-//! the slot it displaced and carries the number of all events evicted so far: the same store that
-//! makes the record valid makes the eviction count. A crash before it loses neither.
+//! the text, the header, the check; then the check of the record it displaces is cleared.
 
 mod index;
+mod recover;
 mod slot;
 
 pub use index::Node;
@@ -26,20 +35,24 @@ pub use slot::SLOT;
 use crate::event::{Entry, Record};
 use crate::memory::Memory;
 use index::{Index, NIL};
-use slot::{Stamp, View};
+use slot::View;
 
-pub(crate) use slot::word;
+pub(crate) use recover::{Held, foreign};
+pub(crate) use slot::{CELL, SEQ_LIMIT, word};
 
 /// Bytes before the first slot: two state blocks and the ledger.
 pub const OVERHEAD: usize = 2 * STATE + SLOT;
 /// Size of one of the two state blocks.
 pub(crate) const STATE: usize = 1024;
-/// Where the ledger stands: the count of events lost at the door, in two cells like a record's.
-pub(crate) const LEDGER: usize = 2 * STATE;
-/// Where the launch mark stands, in the ledger.
+/// Where the ledger stands: two cells written in turn, as a record's, with the number of the last
+/// event. In memory it is written when an event is turned away, in storage by every commit.
+const LEDGER: usize = 2 * STATE;
+/// Bytes from one cell of the ledger to the next.
+const PITCH: usize = 16;
+/// Where the launch mark stands; in memory alone.
 const LAUNCH: usize = LEDGER + 128;
-/// Where it stands which half of storage is next, in the ledger.
-const HALF: usize = LAUNCH + 8;
+/// Where it stands which halves of storage are next; in memory alone.
+const HALVES: usize = LAUNCH + PITCH;
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,185 +68,58 @@ pub enum Admission {
     Lost,
 }
 
-/// How many events were lost, for good or perhaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Losses {
-    /// Turned away at the door: everything kept was graver.
-    pub(crate) turned_away: u32,
-    /// Evicted while waiting.
-    pub(crate) evicted: u32,
-    /// Evicted while in flight.
-    pub(crate) evicted_pinned: u32,
-}
-
 /// The slots and their index.
 #[derive(Debug)]
 pub(crate) struct Ring<'a, M> {
     memory: M,
     index: Index<'a>,
+    /// The number of the next event.
     next_seq: u64,
     /// Records up to here are dead.
     consumed: u64,
-    /// Records up to here are in flight: not merged into.
+    /// Records up to here are in flight.
     pinned: u64,
-    losses: Losses,
-    ledger_dirty: bool,
+    /// Records up to here are not merged into.
+    closed: u64,
+    /// Events that wait, that are in flight, and that were evicted from a batch in flight: whether
+    /// these are lost is known when the batch is settled.
+    waiting: u64,
+    flight: u64,
+    held: u64,
+    /// The next number as storage was last told.
+    ledger_seq: u64,
     /// Slots from here on may still hold dead records to reclaim; NIL: none.
     reclaim: u16,
 }
 
-/// What recovery found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Found {
-    /// Slots that held neither a valid record nor nothing.
-    pub(crate) damaged: u16,
-}
-
-impl<'a, M: Memory> Ring<'a, M> {
-    /// Takes over whatever `memory` holds: every record that checks and lies beyond `consumed`.
-    /// Any bytes at all are accepted.
-    pub(crate) fn recover(
-        memory: M,
-        nodes: &'a mut [Node],
-        consumed: u64,
-        next_seq: u64,
-        counted: Losses,
-    ) -> (Ring<'a, M>, Found) {
-        let slots = memory.bytes().len().saturating_sub(OVERHEAD) / SLOT;
-        let usable = nodes.len().min(slots);
-        let nodes = nodes.split_at_mut_checked(usable).map_or(&mut [][..], |(front, _)| front);
-        let mut ring = Ring {
-            losses: Losses {
-                turned_away: counted.turned_away.max(ledger_count(memory.bytes())),
-                ..counted
-            },
-            memory,
-            index: Index::new(nodes),
-            next_seq: next_seq.max(consumed.saturating_add(1)),
-            consumed,
-            pinned: consumed,
-            ledger_dirty: false,
-            reclaim: NIL,
-        };
-        let found = ring.adopt_slots();
-        (ring, found)
-    }
-
-    fn adopt_slots(&mut self) -> Found {
-        let mut found = Found::default();
-        for slot in 0..self.index.len() {
-            let Some(view) = view(&self.memory, slot) else { break };
-            if view.is_free() {
-                continue;
-            }
-            if !view.is_valid() {
-                found.damaged += 1;
-                self.memory.put(at(slot), &[0; 4]);
-                continue;
-            }
-            self.losses.evicted = self.losses.evicted.max(view.evicted());
-            self.losses.evicted_pinned = self.losses.evicted_pinned.max(view.evicted_pinned());
-            self.next_seq = self.next_seq.max(view.seq().saturating_add(1));
-        }
-        for slot in 0..self.index.len() {
-            let displaced = self.live_seq(slot).and_then(|(seq, victim)| {
-                let (old, _) = self.live_seq(victim?)?;
-                (old < seq).then_some(victim?)
-            });
-            // The crash came between the new record's check and the old one's end: it is counted.
-            if let Some(victim) = displaced {
-                self.memory.put(at(victim), &[0; 4]);
-            }
-        }
-        // In order of arrival, so that a group's first is its first. Quadratic in the worst case,
-        // once a start; no memory to sort in.
-        let mut last = self.consumed;
-        while let Some((seq, slot)) = self.next_in_order(last) {
-            last = seq;
-            let Some(view) = view(&self.memory, slot) else { break };
-            let (key, group, level) = (view.key(), view.group(), view.level());
-            self.index.take_exact(slot);
-            let head = self.index.group(&self.memory, group);
-            self.index.insert(slot, key, group, level, head);
-        }
-        // Only bytes that this ring did not write can fill every slot.
-        while self.index.free_count() == 0 {
-            let Some(victim) = self.index.victim(&self.memory, u8::MAX, NIL) else { break };
-            self.count_evicted(victim);
-            self.evict(victim);
-        }
-        found
-    }
-
-    fn evict(&mut self, victim: u16) {
-        self.memory.put(at(victim), &[0; 4]);
-        self.index.remove(&self.memory, victim);
-    }
-
-    fn live_seq(&self, slot: u16) -> Option<(u64, Option<u16>)> {
-        let view = view(&self.memory, slot)?;
-        (!view.is_free() && view.seq() > self.consumed).then(|| (view.seq(), view.victim()))
-    }
-
-    fn next_in_order(&self, after: u64) -> Option<(u64, u16)> {
-        let mut best: Option<(u64, u16)> = None;
-        for slot in 0..self.index.len() {
-            if let Some((seq, _)) = self.live_seq(slot)
-                && seq > after
-                && best.is_none_or(|(least, _)| seq < least)
-            {
-                best = Some((seq, slot));
-            }
-        }
-        best
-    }
-
-    /// Admits one event: merges it, stores it, or turns it away. Touches at most two slots.
+impl<M: Memory> Ring<'_, M> {
+    /// Admits an event reported `count` times: merges it, stores it, or turns it away. Touches at
+    /// most two slots.
     #[inline]
-    pub(crate) fn admit(&mut self, entry: &Entry, tick: u32) -> Admission {
-        let pinned = self.pinned;
+    pub(crate) fn admit(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
+        let closed = self.closed;
         let equal = self
             .index
-            .find(&self.memory, entry.key, |view| view.seq() > pinned && view.holds(entry));
+            .find(&self.memory, entry.key, |view| view.seq() > closed && view.holds(entry));
         match equal {
-            Some(slot) => self.merge(slot, 1),
-            None => self.store(entry, tick),
+            Some(slot) => self.merge(slot, count),
+            None => self.store(entry, tick, count),
         }
-    }
-
-    /// Admits an event that was reported `count` times before it came here.
-    pub(crate) fn admit_counted(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
-        let admission = self.admit(entry, tick);
-        if admission == Admission::Lost {
-            return self.turn_away(count.saturating_sub(1));
-        }
-        let pinned = self.pinned;
-        let slot = self
-            .index
-            .find(&self.memory, entry.key, |view| view.seq() > pinned && view.holds(entry));
-        if let (Some(slot), Some(more)) = (slot, count.checked_sub(1).filter(|more| *more > 0)) {
-            self.merge(slot, more);
-        }
-        admission
     }
 
     fn merge(&mut self, slot: u16, more: u32) -> Admission {
-        let Some(view) = view(&self.memory, slot) else { return Admission::Lost };
-        // Only an odd step changes cells; the cell of the old count must stay.
-        let last = u32::from(more.is_multiple_of(2));
-        let (seq, old) = (view.seq(), view.count());
-        let count = old.checked_add(more - last).unwrap_or(old);
-        if count > old {
-            self.memory.put(at(slot) + slot::cell_at(count), &slot::cell(seq, count));
-            self.index.set_dirty(slot, true);
-        }
-        if last > 0 && more > 0 {
-            return self.merge(slot, last);
-        }
+        let Some(view) = view(&self.memory, slot) else { return self.turn_away(more) };
+        let (seq, old) = (view.seq(), view.tally());
+        // A count at its limit stays there; the number goes on, so the rest counts as lost.
+        let count = old.count.saturating_add(more);
+        let last = self.take_numbers(more);
+        self.memory.put(at(slot) + old.next, &slot::cell(seq, [count, last as u32]));
+        self.index.set_dirty(slot, true);
+        self.waiting += u64::from(count - old.count);
         Admission::Merged
     }
 
-    fn store(&mut self, entry: &Entry, tick: u32) -> Admission {
+    fn store(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
         // One slot stays free, so that the newcomer is whole before the displaced one goes.
         while self.index.free_count() < 2 && self.reclaim_one() {}
         let head = self.index.group(&self.memory, entry.group);
@@ -241,22 +127,23 @@ impl<'a, M: Memory> Ring<'a, M> {
         if self.index.free_count() < 2 {
             match self.index.victim(&self.memory, entry.level as u8, head) {
                 Some(victim) => displaced = Some(victim),
-                None => return self.turn_away(1),
+                None => return self.turn_away(count),
             }
         }
-        let Some(slot) = self.index.take() else { return self.turn_away(1) };
-        if let Some(victim) = displaced {
-            self.count_evicted(victim);
+        let Some(slot) = self.index.take() else { return self.turn_away(count) };
+        let seq = self.next_seq;
+        let last = self.take_numbers(count);
+        let header = slot::header(entry, seq, tick);
+        let (check, rest) = header.split_at(4);
+        let at = at(slot);
+        self.memory.put(at, &[0; 4]);
+        self.memory.put(at + slot::text_at(), entry.text());
+        self.memory.put(at + 4, rest);
+        if count > 1 {
+            self.memory.put(at + slot::first_cell_at(), &slot::cell(seq, [count, last as u32]));
         }
-        let stamp = Stamp {
-            seq: self.next_seq,
-            tick,
-            victim: displaced.map_or(0, |victim| victim + 1),
-            evicted: self.losses.evicted,
-            evicted_pinned: self.losses.evicted_pinned,
-        };
-        self.next_seq += 1;
-        self.write(slot, entry, &stamp);
+        self.memory.put(at, check);
+        self.waiting += u64::from(count);
         let head = match displaced {
             Some(victim) => {
                 self.evict(victim);
@@ -269,90 +156,109 @@ impl<'a, M: Memory> Ring<'a, M> {
         Admission::Stored
     }
 
-    fn write(&mut self, slot: u16, entry: &Entry, stamp: &Stamp) {
-        let at = at(slot);
-        let header = slot::header(entry, stamp);
-        let (check, rest) = header.split_at(4);
-        self.memory.put(at, &[0; 4]);
-        self.memory.put(at + slot::text_at(), entry.text());
-        self.memory.put(at + 4, rest);
-        self.memory.put(at, check);
+    /// Gives out numbers and returns the last of them.
+    fn take_numbers(&mut self, events: u32) -> u64 {
+        self.next_seq += u64::from(events);
+        self.next_seq - 1
     }
 
-    fn count_evicted(&mut self, victim: u16) {
+    fn evict(&mut self, victim: u16) {
         let Some(view) = view(&self.memory, victim) else { return };
-        let (seq, count) = (view.seq(), view.count());
-        let total = if seq <= self.pinned {
-            &mut self.losses.evicted_pinned
-        } else {
-            &mut self.losses.evicted
-        };
-        *total = total.saturating_add(count);
+        let (seq, count) = (view.seq(), u64::from(view.count()));
+        if seq > self.pinned {
+            self.waiting = self.waiting.saturating_sub(count);
+        } else if seq > self.consumed {
+            self.flight = self.flight.saturating_sub(count);
+            self.held += count;
+        }
+        self.memory.put(at(victim), &[0; 4]);
+        self.index.remove(&self.memory, victim);
     }
 
-    /// Counts events that could not be taken.
+    /// Gives numbers to events that could not be taken: they are lost.
     pub(crate) fn turn_away(&mut self, events: u32) -> Admission {
-        let count = self.losses.turned_away.saturating_add(events);
-        // The cells stand as in a slot; the sequence that binds them is the ledger's own, 0.
-        self.memory.put(LEDGER + slot::cell_at(count), &slot::cell(0, count));
-        self.losses.turned_away = count;
-        self.ledger_dirty = true;
+        let last = self.take_numbers(events);
+        let next = ledger(self.memory.bytes()).1;
+        self.memory.put(next, &slot::cell(0, halves_of(last)));
         Admission::Lost
     }
 
     /// Notes in memory alone that the attempt's bytes are about to leave. A crash before it, in a
     /// boot whose memory survives, needs no repeat.
     pub(crate) fn mark_launch(&mut self, reference: u32) {
-        self.memory.put(LAUNCH, &slot::cell(u64::from(reference), 1));
+        self.memory.put(LAUNCH, &slot::cell(u64::from(reference), [1, 0]));
+    }
+
+    /// Takes the mark back: the attempt is noted anew, and has not left yet.
+    pub(crate) fn clear_launch(&mut self) {
+        self.memory.put(LAUNCH, &[0; CELL]);
     }
 
     /// Whether the attempt was launched, as far as this memory knows.
     pub(crate) fn was_launched(&self, reference: u32) -> bool {
-        let mark = slot::cell(u64::from(reference), 1);
-        self.memory.bytes().get(LAUNCH..).and_then(|rest| rest.first_chunk()) == Some(&mark)
+        was_launched(self.memory.bytes(), reference)
     }
 
-    /// Notes in memory alone which half of storage the next state goes to.
-    pub(crate) fn mark_half(&mut self, half: u8) {
-        self.memory.put(HALF, &slot::cell(u64::from(half), 2));
+    /// Notes in memory alone which halves of storage the next state and ledger go to.
+    pub(crate) fn mark_halves(&mut self, halves: u8) {
+        self.memory.put(HALVES, &slot::cell(u64::from(halves), [2, 0]));
     }
 
-    /// The half noted last, if this memory knows.
-    pub(crate) fn marked_half(&self) -> Option<u8> {
-        let mark = self.memory.bytes().get(HALF..)?.first_chunk()?;
-        (0..2).find(|half| slot::cell(u64::from(*half), 2) == *mark)
+    /// The halves noted last, if this memory knows.
+    pub(crate) fn marked_halves(&self) -> Option<u8> {
+        let bytes = self.memory.bytes();
+        (0..4).find(|halves| {
+            slot::read_cell(bytes, HALVES, u64::from(*halves)).is_some_and(|cell| cell == [2, 0])
+        })
     }
 
-    /// Drops a record that nobody will be told of; the caller has counted it.
+    /// The half of the ledger that a copy of this memory does not hold its last number in.
+    pub(crate) fn older_ledger_half(&self) -> u8 {
+        u8::from(ledger(self.memory.bytes()).1 != LEDGER)
+    }
+
+    /// Drops a waiting record that nobody will be told of.
     pub(crate) fn expire(&mut self, slot: u16) {
         if self.index.is_live(slot) {
             self.evict(slot);
         }
     }
 
-    /// Marks everything that is waiting now as in flight and returns the last sequence of it.
+    /// Marks everything that is waiting now as in flight and returns the last number of it.
     pub(crate) fn pin(&mut self) -> u64 {
         self.pinned = self.next_seq - 1;
+        self.closed = self.pinned;
+        self.flight += core::mem::take(&mut self.waiting);
+        self.held = 0;
         self.pinned
-    }
-
-    /// Marks the records up to `upto` as in flight.
-    pub(crate) fn pin_upto(&mut self, upto: u64) {
-        self.pinned = upto.max(self.consumed);
     }
 
     /// Nothing is in flight any more.
     pub(crate) fn unpin(&mut self) {
         self.pinned = self.consumed;
+        self.closed = self.pinned;
+        self.waiting += core::mem::take(&mut self.flight);
+        self.held = 0;
     }
 
-    /// Forgets the records up to `upto`. They become free one by one; see [`reclaim_one`].
+    /// What was evicted from the batch in flight will not be told by its repeat: it is lost.
+    pub(crate) fn lose_held(&mut self) {
+        self.held = 0;
+    }
+
+    /// Settles what is in flight. The records become free one by one; see [`reclaim_one`].
     ///
     /// [`reclaim_one`]: Ring::reclaim_one
-    pub(crate) fn consume(&mut self, upto: u64) {
-        self.consumed = self.consumed.max(upto);
-        self.pinned = self.pinned.max(self.consumed);
+    pub(crate) fn consume(&mut self) {
+        self.consumed = self.pinned;
+        self.flight = 0;
+        self.held = 0;
         self.reclaim = 0;
+    }
+
+    /// From here on records are merged into only if they begin at `from` or later.
+    pub(crate) fn merge_from(&mut self, from: u64) {
+        self.closed = self.pinned.max(from.saturating_sub(1));
     }
 
     /// Looks at one slot that may be dead and frees it. `false` when there is none left to look at.
@@ -375,33 +281,6 @@ impl<'a, M: Memory> Ring<'a, M> {
         self.reclaim != NIL
     }
 
-    /// Hands every record that `bytes` of another ring still hold to `each`, in order of arrival.
-    pub(crate) fn read_foreign(bytes: &[u8], consumed: u64, mut each: impl FnMut(Record<'_>)) {
-        let slots = slots(bytes.len()).min(usize::from(NIL)) as u16;
-        let live = |slot: u16| {
-            let view = view(bytes, slot)?;
-            (view.seq() > consumed && !view.is_free() && view.is_valid()).then_some(view)
-        };
-        let displaced = |slot: u16, seq: u64| {
-            let mut all = (0..slots).filter_map(live);
-            all.any(|other| other.victim() == Some(slot) && other.seq() > seq)
-        };
-        let mut last = consumed;
-        loop {
-            let next = (0..slots)
-                .filter_map(|slot| Some((live(slot)?.seq(), slot)))
-                .filter(|(seq, _)| *seq > last)
-                .min();
-            let Some((seq, slot)) = next else { return };
-            last = seq;
-            if let Some(record) =
-                live(slot).and_then(View::record).filter(|_| !displaced(slot, seq))
-            {
-                each(record);
-            }
-        }
-    }
-
     /// Number of slots.
     pub(crate) fn len(&self) -> u16 {
         self.index.len()
@@ -416,8 +295,9 @@ impl<'a, M: Memory> Ring<'a, M> {
         (record.seq > self.consumed && record.seq <= upto).then_some(record)
     }
 
-    /// The bytes of a slot whose storage copy is older, and marks it clean. Free slots are never
-    /// written: the record that displaced them, or the sequence they are consumed by, ends them.
+    /// The bytes of a slot whose storage copy is older, and marks it clean. Free slots are not
+    /// written (but for those that hold what must not come back): the settled number ends what
+    /// storage still has there, and an evicted record that comes back is told instead of counted.
     pub(crate) fn take_dirty(&mut self, slot: u16) -> Option<(usize, &[u8])> {
         if !self.index.is_dirty(slot) {
             return None;
@@ -427,20 +307,28 @@ impl<'a, M: Memory> Ring<'a, M> {
         Some((at, self.memory.bytes().get(at..)?.get(..SLOT)?))
     }
 
-    /// The ledger's bytes if its storage copy is older, and marks it clean.
-    pub(crate) fn take_dirty_ledger(&mut self) -> Option<(usize, &[u8])> {
-        if !core::mem::take(&mut self.ledger_dirty) {
+    /// The cell of storage's ledger that is due in this half, if there are numbers it lacks.
+    pub(crate) fn take_ledger(&mut self, half: u8) -> Option<(usize, [u8; CELL])> {
+        if self.ledger_seq == self.next_seq {
             return None;
         }
-        Some((LEDGER, self.memory.bytes().get(LEDGER..)?.get(..SLOT)?))
+        self.ledger_seq = self.next_seq;
+        let at = LEDGER + PITCH * usize::from(half & 1);
+        Some((at, slot::cell(0, halves_of(self.next_seq - 1))))
     }
 
-    /// Marks one slot as differing from storage, if a record lives there, and the ledger.
-    pub(crate) fn set_dirty(&mut self, slot: u16) {
-        if self.index.is_live(slot) {
+    /// The state block in storage carries this next number; its ledger need not.
+    pub(crate) fn number_kept(&mut self, next_seq: u64) {
+        self.ledger_seq = next_seq;
+    }
+
+    /// Marks one slot as differing from storage, if a record lives there or `free` ones are meant
+    /// too; and the ledger.
+    pub(crate) fn set_dirty(&mut self, slot: u16, free: bool) {
+        if free || self.index.is_live(slot) {
             self.index.set_dirty(slot, true);
         }
-        self.ledger_dirty = true;
+        self.ledger_seq = 0;
     }
 
     pub(crate) fn memory(&self) -> &M {
@@ -451,8 +339,21 @@ impl<'a, M: Memory> Ring<'a, M> {
         &mut self.memory
     }
 
-    pub(crate) fn losses(&self) -> Losses {
-        self.losses
+    /// Events lost so far, given how many of all were settled: told, or handed on.
+    pub(crate) fn lost(&self, settled: u64) -> u64 {
+        [settled, self.waiting, self.flight, self.held]
+            .into_iter()
+            .fold(self.next_seq - 1, u64::saturating_sub)
+    }
+
+    /// Events that wait or are in flight.
+    pub(crate) fn events(&self) -> u64 {
+        self.waiting + self.flight
+    }
+
+    /// Events in flight.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.flight
     }
 
     pub(crate) fn next_seq(&self) -> u64 {
@@ -478,6 +379,15 @@ pub const fn region_len(slots: usize) -> usize {
     OVERHEAD + slots * SLOT
 }
 
+/// Whether `slot`, the bytes of one slot, holds something that is no record.
+pub(crate) fn is_damaged(slot: &[u8]) -> bool {
+    !View(slot).is_free() && !View(slot).is_valid()
+}
+
+fn was_launched(bytes: &[u8], reference: u32) -> bool {
+    slot::read_cell(bytes, LAUNCH, u64::from(reference)).is_some_and(|cell| cell == [1, 0])
+}
+
 fn at(slot: u16) -> usize {
     OVERHEAD + usize::from(slot) * SLOT
 }
@@ -486,12 +396,16 @@ pub(crate) fn view<M: Memory + ?Sized>(memory: &M, slot: u16) -> Option<View<'_>
     memory.bytes().get(at(slot)..)?.get(..SLOT).map(View)
 }
 
-/// The count kept in the ledger; 0 if there is none.
-fn ledger_count(bytes: &[u8]) -> u32 {
-    let ledger = bytes.get(LEDGER..).and_then(|rest| rest.get(..SLOT)).unwrap_or(&[]);
-    let cell = |at: usize| {
-        let count = word(ledger, at);
-        if slot::cell(0, count).get(4..) == ledger.get(at + 4..at + 8) { count } else { 0 }
+fn halves_of(number: u64) -> [u32; 2] {
+    [number as u32, (number >> 32) as u32]
+}
+
+/// The number kept in the ledger, 0 if there is none, and where the next cell goes.
+fn ledger(bytes: &[u8]) -> (u64, usize) {
+    let cell = |at| {
+        let [low, high] = slot::read_cell(bytes, at, 0)?;
+        Some(u64::from(low) | u64::from(high) << 32).filter(|number| *number < SEQ_LIMIT)
     };
-    cell(slot::cell_at(0)).max(cell(slot::cell_at(1)))
+    let (first, second) = (cell(LEDGER).unwrap_or(0), cell(LEDGER + PITCH).unwrap_or(0));
+    if first > second { (first, LEDGER + PITCH) } else { (second, LEDGER) }
 }

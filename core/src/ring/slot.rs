@@ -1,26 +1,25 @@
 //! The bytes of one slot.
 //!
 //! ```text
-//!  0  check           hash of bytes 4..44; 0 marks a free slot
+//!  0  check           hash of bytes 4..36; 0 marks a free slot
 //!  4  level, flags    flags bit 0: the message was cut
 //!  6  lengths         message, target, file: one byte each
 //!  9  version
-//! 10  victim          number of the slot this record displaced, plus one; 0: none
+//! 10  zero
 //! 12  line
 //! 16  key             hash of group, flags, lengths, message and target
 //! 20  group           hash of level, line and file; without a site of level, target and wording
-//! 24  sequence        u64, never reused within a ring
+//! 24  sequence        u64: the number of its first event, never reused within a ring
 //! 32  tick            first reported, 1,024 ms units
-//! 36  evicted         events evicted from this ring so far
-//! 40  evicted_pinned  of batches in flight, likewise
-//! 44  cell 0          count, check
-//! 52  cell 1          count, check
+//! 36  cell 0          count, number of the latest event counted (its low half), check
+//! 48  cell 1          likewise
 //! 60  text            message, target, file name
 //! ```
 //!
 //! All numbers are little-endian. A record is valid if both checks hold; nothing outside the slot
 //! is needed to judge it. The count lives in two cells written in turn, each with a check bound to
-//! the sequence, so a torn update leaves the one before.
+//! the sequence, so a torn update leaves the one before; a new record needs neither, for the cells
+//! of the slot's last record do not check under its sequence.
 
 use crate::event::{Entry, Level, PAYLOAD, Record, Site};
 use crate::hash;
@@ -32,33 +31,23 @@ const VERSION: u8 = 1;
 /// Where the text begins.
 const TEXT: usize = 60;
 /// Where the count cells begin.
-const CELLS: usize = 44;
+const CELLS: usize = 36;
+/// Size of a cell.
+pub(crate) const CELL: usize = 12;
+/// No ring counts as far as this; bytes that say so are not a record.
+pub(crate) const SEQ_LIMIT: u64 = 1 << 62;
 
-const _: () = assert!(TEXT + PAYLOAD == SLOT);
+const _: () = assert!(TEXT + PAYLOAD == SLOT && CELLS + 2 * CELL == TEXT);
 
-/// Everything in a slot's header that is not in the [`Entry`].
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stamp {
-    pub(crate) seq: u64,
-    pub(crate) tick: u32,
-    pub(crate) victim: u16,
-    pub(crate) evicted: u32,
-    pub(crate) evicted_pinned: u32,
-}
-
-/// The first 44 bytes of a slot, check included.
-pub(crate) fn header(entry: &Entry, stamp: &Stamp) -> [u8; CELLS] {
+/// The first 36 bytes of a slot, check included.
+pub(crate) fn header(entry: &Entry, seq: u64, tick: u32) -> [u8; CELLS] {
     let mut bytes = [0; CELLS];
     let [a, b, c, d, e] = entry.meta();
-    let [v0, v1] = stamp.victim.to_le_bytes();
-    let [l0, l1, l2, l3] = entry.line.to_le_bytes();
-    let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     let words = [
-        u64::from_le_bytes([a, b, c, d, e, VERSION, v0, v1]),
-        u64::from_le_bytes([l0, l1, l2, l3, 0, 0, 0, 0]) | pair(0, entry.key),
-        pair(entry.group, stamp.seq as u32),
-        pair((stamp.seq >> 32) as u32, stamp.tick),
-        pair(stamp.evicted, stamp.evicted_pinned),
+        u64::from_le_bytes([a, b, c, d, e, VERSION, 0, 0]),
+        pair(entry.line, entry.key),
+        pair(entry.group, seq as u32),
+        pair((seq >> 32) as u32, tick),
     ];
     let (first, rest) = bytes.split_at_mut(4);
     let (chunks, _) = rest.as_chunks_mut::<8>();
@@ -71,27 +60,52 @@ pub(crate) fn header(entry: &Entry, stamp: &Stamp) -> [u8; CELLS] {
     bytes
 }
 
+/// Two words as one, the first in the lower half.
+const fn pair(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
+}
+
 /// Zero marks a free slot, so a check is never zero.
 const fn nonzero(check: u32) -> u32 {
     if check == 0 { 1 } else { check }
 }
 
-/// A count cell: the count and a check bound to the record.
-pub(crate) fn cell(seq: u64, count: u32) -> [u8; 8] {
-    let [a, b, c, d] = count.to_le_bytes();
-    let [e, f, g, h] = cell_check(seq, count).to_le_bytes();
-    [a, b, c, d, e, f, g, h]
+/// A cell: two words and a check that binds them to a record, or to whatever `seq` stands for.
+pub(crate) fn cell(seq: u64, words: [u32; 2]) -> [u8; CELL] {
+    let [first, second] = words;
+    let check = cell_check(seq, words);
+    let mut bytes = [0; CELL];
+    let (chunks, _) = bytes.as_chunks_mut::<4>();
+    for (chunk, word) in chunks.iter_mut().zip([first, second, check]) {
+        *chunk = word.to_le_bytes();
+    }
+    bytes
 }
 
-fn cell_check(seq: u64, count: u32) -> u32 {
-    // Exact against every other sequence; a torn cell passes once in 2³².
-    let bound = (seq as u32) ^ ((seq >> 32) as u32).rotate_left(16);
-    count.wrapping_mul(0x9E37_79B1) ^ bound
+/// The words of the cell at `at`, if its check holds.
+pub(crate) fn read_cell(bytes: &[u8], at: usize, seq: u64) -> Option<[u32; 2]> {
+    let words = [word(bytes, at), word(bytes, at + 4)];
+    (word(bytes, at + 8) == cell_check(seq, words)).then_some(words)
 }
 
-/// Where in its slot the cell for `count` stands.
-pub(crate) const fn cell_at(count: u32) -> usize {
-    CELLS + 8 * (count & 1) as usize
+fn cell_check(seq: u64, words: [u32; 2]) -> u32 {
+    let [first, second] = words;
+    nonzero(hash::fold(hash::mix(seq, pair(first, second))))
+}
+
+/// How often an event was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) count: u32,
+    /// The number of the latest of them.
+    pub(crate) last: u64,
+    /// Where in its slot the next cell goes: not over the one this was read from.
+    pub(crate) next: usize,
+}
+
+/// Where in its slot the first cell of a new record stands.
+pub(crate) const fn first_cell_at() -> usize {
+    CELLS
 }
 
 /// Where in its slot the text stands.
@@ -120,11 +134,6 @@ impl<'a> View<'a> {
         self.byte(4)
     }
 
-    pub(crate) fn victim(self) -> Option<u16> {
-        let number = u16::from_le_bytes([self.byte(10), self.byte(11)]);
-        number.checked_sub(1)
-    }
-
     pub(crate) fn key(self) -> u32 {
         self.word(16)
     }
@@ -137,22 +146,23 @@ impl<'a> View<'a> {
         u64::from(self.word(24)) | u64::from(self.word(28)) << 32
     }
 
-    pub(crate) fn evicted(self) -> u32 {
-        self.word(36)
-    }
-
-    pub(crate) fn evicted_pinned(self) -> u32 {
-        self.word(40)
-    }
-
-    /// The count: of the cells that check, the greater; 1 if none does.
-    pub(crate) fn count(self) -> u32 {
+    /// Of the cells that check, the greater; a count of 1 if none does.
+    pub(crate) fn tally(self) -> Tally {
         let seq = self.seq();
-        let cell = |at: usize| {
-            let count = self.word(at);
-            if self.word(at + 4) == cell_check(seq, count) { count } else { 0 }
-        };
-        cell(CELLS).max(cell(CELLS + 8)).max(1)
+        let mut tally = Tally { count: 1, last: seq, next: CELLS };
+        for (at, next) in [(CELLS, CELLS + CELL), (CELLS + CELL, CELLS)] {
+            if let Some([count, last]) = read_cell(self.0, at, seq) {
+                let last = seq.wrapping_add(u64::from(last.wrapping_sub(seq as u32)));
+                if (count, last) > (tally.count, tally.last) {
+                    tally = Tally { count, last, next };
+                }
+            }
+        }
+        tally
+    }
+
+    pub(crate) fn count(self) -> u32 {
+        self.tally().count
     }
 
     /// Whether the slot holds the same event as `entry`, to the byte.
@@ -167,11 +177,11 @@ impl<'a> View<'a> {
     pub(crate) fn is_valid(self) -> bool {
         let mut check = 0;
         for at in (4..CELLS).step_by(8) {
-            let word = u64::from(self.word(at)) | u64::from(self.word(at + 4)) << 32;
-            check = hash::mix(check, word);
+            check = hash::mix(check, pair(self.word(at), self.word(at + 4)));
         }
         self.word(0) == nonzero(hash::fold(check))
             && self.byte(9) == VERSION
+            && (1..SEQ_LIMIT).contains(&self.seq())
             && self.identity_of_bytes() == Some((self.group(), self.key()))
             && self.record().is_some()
     }
@@ -225,9 +235,8 @@ mod tests {
     fn slot() -> [u8; SLOT] {
         let event = Event::new(Level::Error, "sensor 12 failed").target("app").at("src/a.rs", 9);
         let entry = Entry::new(&event);
-        let stamp = Stamp { seq: 7, tick: 3, victim: 2, evicted: 5, evicted_pinned: 1 };
         let mut slot = [0xAA; SLOT];
-        slot[..CELLS].copy_from_slice(&header(&entry, &stamp));
+        slot[..CELLS].copy_from_slice(&header(&entry, 7, 3));
         slot[TEXT..TEXT + entry.text().len()].copy_from_slice(entry.text());
         slot
     }
@@ -241,22 +250,44 @@ mod tests {
         assert_eq!((record.seq, record.tick, record.count), (7, 3, 1));
         assert_eq!((record.message, record.target), ("sensor 12 failed", "app"));
         assert_eq!(record.site, Some(Site { file: "src/a.rs", line: 9 }));
-        assert_eq!((view.victim(), view.evicted(), view.evicted_pinned()), (Some(1), 5, 1));
+        assert_eq!(view.tally(), Tally { count: 1, last: 7, next: CELLS });
     }
 
     #[test]
-    fn a_torn_count_loses_at_most_one_increment() {
+    fn a_torn_count_leaves_the_one_before() {
         let mut slot = slot();
         for count in 2..50u32 {
-            let new = cell(7, count);
-            for torn in 0..8 {
+            let before = View(&slot).tally();
+            let new = cell(7, [count, 7 + 3 * count]);
+            for torn in 0..CELL {
                 let mut cut = slot;
-                cut[cell_at(count)..][..torn].copy_from_slice(&new[..torn]);
-                let read = View(&cut).count();
-                assert!(read == count - 1 || read == count, "{count} torn at {torn}: {read}");
+                cut[before.next..][..torn].copy_from_slice(&new[..torn]);
+                let read = View(&cut).tally();
+                let same = (read.count, read.last) == (before.count, before.last);
+                assert!(same || read.count == count, "{count} torn at {torn}: {read:?}");
             }
-            slot[cell_at(count)..][..8].copy_from_slice(&new);
-            assert_eq!(View(&slot).count(), count);
+            slot[before.next..][..CELL].copy_from_slice(&new);
+            let read = View(&slot).tally();
+            assert_eq!((read.count, read.last), (count, u64::from(7 + 3 * count)));
+        }
+    }
+
+    #[test]
+    fn the_number_of_the_latest_event_is_kept_across_the_low_half() {
+        let mut slot = [0; SLOT];
+        let seq = (5_u64 << 32) - 2;
+        slot[24..32].copy_from_slice(&seq.to_le_bytes());
+        slot[CELLS..][..CELL].copy_from_slice(&cell(seq, [9, (seq + 8) as u32]));
+        let read = View(&slot).tally();
+        assert_eq!((read.count, read.last), (9, seq + 8));
+    }
+
+    #[test]
+    fn cells_of_another_record_do_not_count() {
+        let mut slot = slot();
+        for seq in (8..4000_u64).chain([1 << 33, 7 << 40]) {
+            slot[CELLS..][..CELL].copy_from_slice(&cell(seq, [seq as u32, 9]));
+            assert_eq!(View(&slot).count(), 1);
         }
     }
 

@@ -1,0 +1,185 @@
+//! Taking over the slots that an earlier run left, or that another ring holds.
+
+use super::index::{Index, NIL};
+use super::{LEDGER, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
+use crate::event::Record;
+use crate::memory::Memory;
+
+const _: () = assert!(LEDGER.is_multiple_of(super::SLOT));
+
+/// What the state block says about the slots.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    /// Everything up to this number is settled.
+    pub(crate) consumed: u64,
+    /// The number of the next event when the block was written; slots may know of more.
+    pub(crate) next_seq: u64,
+    /// Records whose first number is in here are void: `(from, upto)`.
+    pub(crate) void: Option<(u64, u64)>,
+}
+
+impl Held {
+    fn covers(&self, seq: u64) -> bool {
+        self.void.is_some_and(|(from, upto)| (from..=upto).contains(&seq))
+    }
+}
+
+/// What recovery found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Found {
+    /// Slots that held neither a valid record nor nothing.
+    pub(crate) damaged: u16,
+}
+
+impl<'a, M: Memory> Ring<'a, M> {
+    /// Takes over whatever `memory` holds: every record that checks and is not settled. Any bytes
+    /// at all are accepted.
+    pub(crate) fn recover(memory: M, nodes: &'a mut [Node], held: &Held) -> (Ring<'a, M>, Found) {
+        let usable = nodes.len().min(slots(memory.bytes().len()));
+        let nodes = nodes.split_at_mut_checked(usable).map_or(&mut [][..], |(front, _)| front);
+        let consumed = held.consumed.min(SEQ_LIMIT);
+        let numbered = ledger(memory.bytes()).0.max(consumed);
+        let mut ring = Ring {
+            memory,
+            index: Index::new(nodes),
+            next_seq: held.next_seq.min(SEQ_LIMIT).max(numbered + 1),
+            consumed,
+            pinned: consumed,
+            closed: consumed,
+            waiting: 0,
+            flight: 0,
+            held: 0,
+            ledger_seq: 0,
+            reclaim: NIL,
+        };
+        let found = ring.take_over(held);
+        (ring, found)
+    }
+
+    fn take_over(&mut self, held: &Held) -> Found {
+        let mut found = Found::default();
+        for slot in 0..self.index.len() {
+            let Some(view) = view(&self.memory, slot) else { break };
+            if view.is_free() {
+                continue;
+            }
+            let valid = view.is_valid();
+            let void = valid && held.covers(view.seq());
+            if valid {
+                self.next_seq = self.next_seq.max(view.tally().last.saturating_add(1));
+            } else {
+                found.damaged += 1;
+            }
+            if !valid || void {
+                self.memory.put(at(slot), &[0; 4]);
+                // Storage may hold it too, and must not bring it back.
+                self.index.set_dirty(slot, void);
+            }
+        }
+        // In order of arrival, so that a group's first is its first. Quadratic, once a start; no
+        // memory to sort in.
+        let mut last = self.consumed;
+        while let Some((seq, slot)) = self.next_in_order(last) {
+            last = seq;
+            let Some(view) = view(&self.memory, slot) else { break };
+            let (key, group, level) = (view.key(), view.group(), view.level());
+            self.waiting += u64::from(view.count());
+            self.index.take_exact(slot);
+            let head = self.index.group(&self.memory, group);
+            self.index.insert(slot, key, group, level, head);
+        }
+        // What is left of the unsettled are copies of what was taken over; this ring makes none.
+        for slot in 0..self.index.len() {
+            if !self.index.is_live(slot) && self.unsettled(slot).is_some() {
+                self.memory.put(at(slot), &[0; 4]);
+            }
+        }
+        // The crash came between a record and the end of the one it displaced, or storage still
+        // had that one.
+        while self.index.free_count() == 0 {
+            let Some(victim) = self.index.victim(&self.memory, u8::MAX, NIL) else { break };
+            self.evict(victim);
+        }
+        found
+    }
+
+    /// The sequence of the valid record in `slot`, if it is not settled. For recovery: damaged
+    /// slots have been cleared.
+    fn unsettled(&self, slot: u16) -> Option<u64> {
+        let view = view(&self.memory, slot)?;
+        (!view.is_free() && view.seq() > self.consumed).then_some(view.seq())
+    }
+
+    fn next_in_order(&self, after: u64) -> Option<(u64, u16)> {
+        let mut best: Option<(u64, u16)> = None;
+        for slot in 0..self.index.len() {
+            if let Some(seq) = self.unsettled(slot)
+                && seq > after
+                && best.is_none_or(|(least, _)| seq < least)
+            {
+                best = Some((seq, slot));
+            }
+        }
+        best
+    }
+
+    /// Marks the records up to `upto` as in flight and returns the number that holds: never one
+    /// that is yet to be given. For recovery.
+    pub(crate) fn pin_upto(&mut self, upto: u64) -> u64 {
+        self.unpin();
+        self.pinned = upto.clamp(self.consumed, self.next_seq - 1);
+        self.closed = self.pinned;
+        for slot in 0..self.index.len() {
+            if let Some(record) = self.record(slot, self.pinned) {
+                self.flight += u64::from(record.count);
+            }
+        }
+        self.waiting = self.waiting.saturating_sub(self.flight);
+        self.pinned
+    }
+}
+
+/// What another ring's bytes hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// The number of its last event.
+    pub(crate) last: u64,
+    /// Events that wait there.
+    pub(crate) waiting: u64,
+    /// Whether the attempt asked for was launched, as far as these bytes know.
+    pub(crate) launched: bool,
+}
+
+/// Hands every record that `bytes` of another ring still hold to `each`, in order of arrival.
+pub(crate) fn foreign(
+    bytes: &[u8],
+    held: &Held,
+    reference: u32,
+    mut each: impl FnMut(&Record<'_>),
+) -> Foreign {
+    let slots = slots(bytes.len()).min(usize::from(NIL)) as u16;
+    let valid = |slot: u16| {
+        let view = view(bytes, slot)?;
+        (!view.is_free() && view.is_valid()).then_some(view)
+    };
+    let numbers = (0..slots).filter_map(valid).map(|view| view.tally().last);
+    let counted = ledger(bytes).0.max(held.next_seq.saturating_sub(1));
+    let mut foreign = Foreign {
+        last: numbers.fold(counted, u64::max),
+        waiting: 0,
+        launched: was_launched(bytes, reference),
+    };
+    let mut last = held.consumed;
+    loop {
+        let live = |slot: u16| {
+            let seq = valid(slot)?.seq();
+            (seq > last && !held.covers(seq)).then_some((seq, slot))
+        };
+        let Some((seq, slot)) = (0..slots).filter_map(live).min() else { return foreign };
+        last = seq;
+        if let Some(record) = valid(slot).and_then(super::View::record) {
+            foreign.waiting += u64::from(record.count);
+            each(&record);
+        }
+    }
+}
