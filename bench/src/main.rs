@@ -34,6 +34,17 @@ fn main() -> ExitCode {
             Err(error) => failure(&error),
         };
     }
+    if args == ["latency"] {
+        let place =
+            std::env::temp_dir().join(format!("annunciator-latency-{}", std::process::id()));
+        let done = std::fs::create_dir_all(&place).map_err(|error| error.to_string());
+        let done = done.and_then(|()| measure::latency::run(&place));
+        let _ = std::fs::remove_dir_all(&place);
+        return match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        };
+    }
     let done = options(&args).and_then(|options| {
         if options.counts {
             let counts = report::counts(&options.rows)?;

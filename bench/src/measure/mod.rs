@@ -3,6 +3,7 @@
 
 pub mod allocations;
 pub mod instructions;
+pub mod latency;
 pub mod syscalls;
 pub mod times;
 
