@@ -9,13 +9,15 @@
 //! six octets to its header).
 
 mod alphabet;
+mod fit;
 mod pen;
 mod segments;
 mod table;
 mod transliterate;
 
 pub use alphabet::septets;
-pub use pen::{Fallback, Fitted, fit, text_bytes};
-pub(crate) use pen::{Pen, Script};
+pub(crate) use fit::Script;
+pub use fit::{Fallback, Fitted, fit, text_bytes};
+pub(crate) use pen::Pen;
 pub use segments::{Counter, Encoding};
 pub use transliterate::{Transliterate, transliterate};

@@ -2,98 +2,8 @@
 
 use super::alphabet::is_plain;
 use super::transliterate::{Folded, fold, is_invisible, is_outside};
-use super::{Encoding, septets};
+use super::{Encoding, Fallback, Script, septets};
 use core::str::Chars;
-
-/// What to do with a character that GSM lacks and no transliteration replaces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Fallback {
-    /// The whole text goes as UCS-2, with the original characters: nothing is lost, but less than
-    /// half as much fits.
-    #[default]
-    Unicode,
-    /// Each such character becomes `?`; the text stays in GSM.
-    Replace,
-}
-
-/// Bytes a text buffer needs so that no text of `segments` segments is cut by it.
-///
-/// The dearest text in bytes is one of two-byte GSM characters: 320 bytes for one segment, 304 for
-/// each of several.
-pub const fn text_bytes(segments: u8) -> usize {
-    2 * Encoding::Gsm7.capacity(segments) as usize
-}
-
-/// A text cut by [`fit`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fitted {
-    /// Its length in bytes of UTF-8, from the start of the buffer.
-    pub len: usize,
-    /// The alphabet it needs.
-    pub encoding: Encoding,
-    /// What it costs.
-    pub segments: u16,
-    /// Whether something was cut off and `...` written.
-    pub cut: bool,
-}
-
-/// Writes as much of `text` into `buf` as `segments` segments (1 to 99) carry, transliterated; cut
-/// at the end of a word if one is near, with `...` for the rest.
-///
-/// `buf` of [`text_bytes`] is enough; a shorter one cuts earlier.
-pub fn fit(text: &str, segments: u8, fallback: Fallback, buf: &mut [u8]) -> Fitted {
-    let mut pen = Pen::new(false);
-    let mut script = Script::first(fallback);
-    loop {
-        pen.restart(script, false);
-        pen.limit(script.encoding().capacity(segments.min(99)));
-        let mut rest = text.chars();
-        while !pen.is_full() && pen.take(&mut rest, buf) {}
-        let cut = pen.is_full();
-        if cut {
-            pen.cut(buf);
-        }
-        match pen.better_script(fallback) {
-            Some(better) => script = better,
-            None => {
-                return Fitted {
-                    len: pen.len(),
-                    encoding: script.encoding(),
-                    segments: u16::from(pen.segments()),
-                    cut,
-                };
-            }
-        }
-    }
-}
-
-/// How characters are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Script {
-    /// Transliterated to GSM.
-    Gsm,
-    /// Transliterated to GSM, with `?` for what it lacks.
-    Replaced,
-    /// As they are.
-    Ucs2,
-}
-
-impl Script {
-    /// The one to try first.
-    pub(crate) const fn first(fallback: Fallback) -> Script {
-        match fallback {
-            Fallback::Unicode => Script::Gsm,
-            Fallback::Replace => Script::Replaced,
-        }
-    }
-
-    pub(crate) const fn encoding(self) -> Encoding {
-        match self {
-            Script::Ucs2 => Encoding::Ucs2,
-            _ => Encoding::Gsm7,
-        }
-    }
-}
 
 /// What stands for what was cut off.
 const MARK: u16 = 3;
@@ -270,32 +180,35 @@ impl Pen {
         {
             run += 1;
         }
-        if run == 0 {
-            return 0;
+        if let (1.., Some((plain, _))) = (run, bytes.split_at_checked(usize::from(run))) {
+            self.plain(plain, buf);
+            *rest = words.get(usize::from(run)..).unwrap_or_default().chars();
         }
+        run
+    }
+
+    /// Writes bytes each of which [`is_plain`]; fewer than a part has.
+    fn plain(&mut self, bytes: &[u8], buf: &mut [u8]) {
         self.begin(!self.joins, buf);
+        if self.full {
+            return;
+        }
         self.joins = false;
-        let mut fits = u16::from(run).min(self.wall.saturating_sub(self.at.units));
+        let mut fits = bytes.len().min(usize::from(self.wall.saturating_sub(self.at.units)));
         if !self.dry {
             let cells = buf.get_mut(self.len()..).unwrap_or_default();
-            fits = cells.iter_mut().zip(bytes).take(usize::from(fits)).fold(
-                0,
-                |fits, (cell, byte)| {
-                    *cell = *byte;
-                    fits + 1
-                },
-            );
-        }
-        self.full |= fits < u16::from(run);
-        if self.is_cuttable() || self.full {
-            let last = self.limit.saturating_sub(MARK).checked_sub(self.at.units);
-            if let Some(last) = last.filter(|_| fits > 0) {
-                self.cluster = self.after(last.min(fits - 1));
+            fits = fits.min(cells.len());
+            for (cell, byte) in cells.iter_mut().zip(bytes.iter().take(fits)) {
+                *cell = *byte;
             }
         }
+        let fits = fits as u16;
+        let last = self.limit.saturating_sub(MARK).checked_sub(self.at.units);
+        if let (1.., Some(last)) = (fits, last) {
+            self.cluster = self.after(last.min(fits - 1));
+        }
+        self.full = usize::from(fits) < bytes.len();
         self.at = self.after(fits);
-        *rest = words.get(usize::from(run)..).unwrap_or_default().chars();
-        run
     }
 
     /// The place so many characters of one byte and one unit on; fewer than a part has.
@@ -328,27 +241,24 @@ impl Pen {
 
     /// Writes a number in decimal.
     pub(crate) fn number(&mut self, number: u32, buf: &mut [u8]) {
-        let mut power = 1_000_000_000;
+        let mut digits = [b'0'; 10];
         let mut rest = number;
-        let mut begun = false;
-        while power > 0 {
-            let mut digit = b'0';
+        let mut power = 1_000_000_000;
+        for digit in &mut digits {
             while rest >= power {
                 rest -= power;
-                digit = digit.wrapping_add(1);
-            }
-            begun |= digit != b'0' || power == 1;
-            if begun {
-                self.plain(digit, buf);
+                *digit = digit.wrapping_add(1);
             }
             power /= 10;
         }
+        let zeros = digits.iter().take(9).take_while(|digit| **digit == b'0').count();
+        self.plain(digits.get(zeros..).unwrap_or_default(), buf);
     }
 
     /// Writes a mark that follows the last word without a space.
     pub(crate) fn punctuate(&mut self, mark: u8, buf: &mut [u8]) {
         self.white = false;
-        self.plain(mark, buf);
+        self.plain(&[mark], buf);
     }
 
     /// A space is due before the next word.
@@ -415,13 +325,6 @@ impl Pen {
         self.begin(!self.joins && !extends(c), buf);
         self.joins = c == '\u{200D}';
         self.raw(c, buf);
-    }
-
-    /// The same for a byte that [`is_plain`].
-    fn plain(&mut self, byte: u8, buf: &mut [u8]) {
-        self.begin(!self.joins, buf);
-        self.joins = false;
-        self.bytes(&[byte], 1, buf);
     }
 
     /// Writes white space, or remembers that it is due.
