@@ -11,10 +11,11 @@
 //! slot, one at a time.
 //!
 //! ```text
-//!  begin ──► Walk ──────► order, measure, plan, write ──────────► Done(Composed)
-//!             ▲  │ add() once for each record of the batch,    │
-//!             │  │ in any order, then step(Supply::Nothing)    │ a character stays outside GSM:
-//!             └──┘ asked a second time if the groups ran out   ▼ measured and written as UCS-2
+//!                 add() once for each        ┌──────────────────────────────┐
+//!                 record, in any order       ▼                              │ a character stayed
+//!  begin ──► Walk ──────────────► Order ──► measure ──► name, raise ──► write ──► Done(Composed)
+//!             ▲  │ once more if the                                           outside GSM:
+//!             └──┘ groups ran out                                             all again as UCS-2
 //! ```
 //!
 //! How the caller drives it:

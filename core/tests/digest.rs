@@ -269,6 +269,20 @@ fn a_stray_character_that_is_cut_off_costs_nothing() {
 }
 
 #[test]
+fn a_stray_character_without_room_in_ucs2_does_not_cost_half_the_text() {
+    let mut batch = Batch::new();
+    batch.add(Error, &format!("{LOREM} ☃ and some words after it"));
+    // In GSM the snowman would be told, in UCS-2 there is no room to tell it: so GSM it is.
+    let told = batch.compose(&spec(2));
+    assert_eq!(told.text, format!("{PREFIX}ERROR: {LOREM} ? and some words after it"));
+    assert_eq!((told.encoding, told.segments), (Encoding::Gsm7, 2));
+    // Where UCS-2 tells it, it is told.
+    let told = batch.compose(&spec(3));
+    assert_eq!(told.text, format!("{PREFIX}ERROR: {LOREM} ☃ and some words after it"));
+    assert_eq!((told.encoding, told.segments), (Encoding::Ucs2, 3));
+}
+
+#[test]
 fn scripts_from_the_right_and_combining_marks() {
     let mut batch = Batch::new();
     batch.add(Error, "שגיאה: החיישן \u{202E}לא מגיב");
