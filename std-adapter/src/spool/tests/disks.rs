@@ -79,7 +79,12 @@ pub(super) fn play_read_only_disk(mount: &Path) {
     mount_tmpfs(mount, "size=256k");
     let remount = |mode: &str| {
         let options = format!("remount,{mode}");
-        let status = Command::new("mount").args(["-o", &options]).arg(mount).status().unwrap();
+        // With source and target given, `mount` adds no options of its own.
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "none"])
+            .arg(mount)
+            .status()
+            .unwrap();
         assert!(status.success());
     };
     let directory = mount.join("spool");

@@ -81,7 +81,7 @@ fn a_fifo_does_not_hang_us() {
         rustix::fs::CWD,
         &path,
         rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
         0,
     )
     .unwrap();
