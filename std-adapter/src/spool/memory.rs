@@ -205,16 +205,17 @@ impl MemoryKeeper {
         orphans
     }
 
-    /// To be called once when the region has been filled from what was found, before the first
-    /// event goes into it; and again after [`attach`](super::attach), when what that handed over
-    /// is in the region.
-    ///
-    /// Until then a crash leaves a memory file that does not count, and the spool file does.
-    pub fn ready(&mut self, spool: Option<&Spool>) {
-        if let Some(spool) = spool {
-            self.header.taken = self.header.session;
-            self.header.base = spool.last_note().token().unwrap_or(0);
-        }
+    /// To be called when the [`Inherited::Bytes`](super::Inherited) of this spool are in the region
+    /// and have been committed or can be recovered from it. Without it they are handed over again
+    /// after a crash.
+    pub fn took_over(&mut self, spool: &Spool) {
+        self.header.taken = self.header.session;
+        self.header.base = spool.last_note().token().unwrap_or(0);
+        self.publish();
+    }
+
+    /// The region is filled: from now on it counts.
+    pub(super) fn filled(&mut self) {
         self.header.state = RUNNING;
         self.publish();
     }
@@ -245,12 +246,6 @@ impl MemoryKeeper {
                 cell.store(word.to_le(), Ordering::Release);
             }
         }
-    }
-
-    /// The spool file holds nothing that is not in the region.
-    pub(super) fn take_for_granted(&mut self) {
-        self.header.taken = self.header.session;
-        self.publish();
     }
 
     /// Tells the memory file which slot it mirrors, from now on.

@@ -57,9 +57,6 @@ pub use places::Places;
 pub use slots::Spool;
 
 /// What [`open`] found and made.
-///
-/// In order: fill the region from what was found and inherited, say
-/// [`keeper.ready`](MemoryKeeper::ready), then let events in.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Opened {
@@ -71,7 +68,7 @@ pub struct Opened {
     pub found: MemoryFound,
     /// The slot of the spool directory, or why there is none; then [`attach`] may succeed later.
     pub spool: Result<Spool, SpoolError>,
-    /// What the slot's file holds that the region does not.
+    /// What the slot's file held.
     pub inherited: Inherited,
     /// How the slot's last session ended.
     pub last_end: LastEnd,
@@ -82,10 +79,13 @@ pub struct Opened {
 pub enum Inherited {
     /// There is no file.
     Nothing,
-    /// An older copy of what is in the region.
+    /// An older copy of what survived in the region.
     Older,
-    /// Bytes that are not in the region: to be recovered from if the region is zero, else to be
-    /// taken over into it as from another slot. All the file has, whatever its length.
+    /// The region's content: nothing had survived, so it was filled from the file, as far as both
+    /// reach.
+    Filled,
+    /// Bytes that have nothing to do with those of the region: to be taken over into it as from
+    /// another slot. Say [`MemoryKeeper::took_over`] then.
     Bytes(Vec<u8>),
     /// It could not be read. It is written anew; where possible the old one is kept as `.damaged`.
     Unreadable(SpoolError),
@@ -96,6 +96,7 @@ impl fmt::Debug for Inherited {
         match self {
             Inherited::Nothing => f.write_str("Nothing"),
             Inherited::Older => f.write_str("Older"),
+            Inherited::Filled => f.write_str("Filled"),
             // Never the bytes: they are somebody's error messages.
             Inherited::Bytes(bytes) => write!(f, "Bytes({} of them)", bytes.len()),
             Inherited::Unreadable(error) => f.debug_tuple("Unreadable").field(error).finish(),
@@ -119,7 +120,7 @@ pub fn open(
     let boot = BootId::current();
     let session = clock::nanos_since_boot();
     let mut spool = Spool::open(directory, key, size);
-    let (mut keeper, region, found) = memory::open(memory::Wanted {
+    let (mut keeper, mut region, found) = memory::open(memory::Wanted {
         identity: SpoolIdentity::of(directory, key),
         number: spool.as_ref().ok().map(|spool| spool.slot().number),
         note: spool.as_ref().map(|spool| spool.last_note().clone()).unwrap_or_default(),
@@ -133,10 +134,16 @@ pub fn open(
     if let Ok(spool) = &mut spool {
         last_end = spool.last_end(boot);
         spool.resize(region.len());
-        inherited = inherit(spool, &mut keeper);
-        if let (MemoryFound::Survived { .. }, Inherited::Bytes(_)) = (&found, &inherited) {
+        inherited = inherit(spool, &keeper);
+        match (&found, &inherited) {
             // Offsets of the one mean nothing in the other.
-            spool.start_over();
+            (MemoryFound::Survived { .. }, Inherited::Bytes(_)) => spool.start_over(),
+            (_, Inherited::Bytes(bytes)) => {
+                region.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+                keeper.took_over(spool);
+                inherited = Inherited::Filled;
+            }
+            _ => keeper.took_over(spool),
         }
         let avoid = match &found {
             MemoryFound::Lost { path } => memfile::place_of(path),
@@ -145,13 +152,15 @@ pub fn open(
         // The next start would know less; this one does not mind.
         let _ = spool.begin_session(boot, session, keeper.path(), avoid);
     }
+    // Only now: had we died before, the file would count and the region would not.
+    keeper.filled();
     Ok(Opened { region, keeper, found, spool, inherited, last_end })
 }
 
 /// Opens the spool for memory that has done without so far: the disk has come back.
 ///
 /// Everything is then to be written, as after an error; what the slot held stays on the disk until
-/// that is synced. Say [`MemoryKeeper::ready`] again when what was inherited is in the region.
+/// that is synced.
 ///
 /// # Errors
 /// As [`Spool::open`].
@@ -162,6 +171,9 @@ pub fn attach(
 ) -> Result<(Spool, Inherited), SpoolError> {
     let mut spool = Spool::open(directory, key, keeper.region_len())?;
     let inherited = inherit(&mut spool, keeper);
+    if !matches!(inherited, Inherited::Bytes(_)) {
+        keeper.took_over(&spool);
+    }
     spool.start_over();
     keeper.mirror(spool.slot().number);
     let _ = spool.begin_session(BootId::current(), keeper.session(), keeper.path(), None);
@@ -173,12 +185,11 @@ pub fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkCopies {
     ForkCopies::new(spool.map(Spool::held).into_iter().chain([keeper.held()]).collect())
 }
 
-fn inherit(spool: &mut Spool, keeper: &mut MemoryKeeper) -> Inherited {
+fn inherit(spool: &mut Spool, keeper: &MemoryKeeper) -> Inherited {
     if !spool.holds_data() {
         return Inherited::Nothing;
     }
     if keeper.contains(spool) {
-        keeper.take_for_granted();
         return Inherited::Older;
     }
     match spool.read_all() {

@@ -118,7 +118,7 @@ pub(super) fn play_read_only_disk(mount: &Path) {
     crash(spool);
     let shm = Shm::new();
     let opened = start(&directory, SIZE, &shm.places());
-    assert!(matches!(opened.inherited, Inherited::Bytes(_)), "{:?}", opened.inherited);
+    assert!(matches!(opened.inherited, Inherited::Filled), "{:?}", opened.inherited);
     crash(opened);
     let opened = start(&directory, SIZE, &shm.places());
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });

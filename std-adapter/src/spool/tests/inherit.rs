@@ -60,7 +60,8 @@ fn when_the_memory_is_lost_the_file_is_all_there_is() {
     std::fs::remove_file(path).unwrap();
     let opened = open_again(&home, &shm);
     assert!(matches!(opened.found, MemoryFound::Lost { .. }));
-    assert_eq!(&inherited_bytes(opened.inherited)[..4], b"both");
+    assert!(matches!(opened.inherited, Inherited::Filled), "{:?}", opened.inherited);
+    assert_eq!(&opened.region[..4], b"both");
     assert!(!opened.spool.unwrap().needs_rewrite(), "the same bytes go on in place");
 }
 
@@ -69,16 +70,36 @@ fn a_region_that_was_never_filled_does_not_hide_the_file() {
     let (home, shm) = (Home::new(), Shm::new());
     let path = session(&home, &shm, b"both");
     std::fs::remove_file(path).unwrap();
-    // Dies amid recovery, half of it copied.
+    // Dies within `open`, with half of it copied.
     let mut opened = open_again(&home, &shm);
+    opened.region.fill(0);
     opened.region[..2].copy_from_slice(b"bo");
     crash(opened);
+    let mut bytes = std::fs::read(&shm.files()[0]).unwrap();
+    bytes[36] = 0;
+    std::fs::write(&shm.files()[0], bytes).unwrap();
+
     let opened = open_again(&home, &shm);
     assert_eq!(opened.found, MemoryFound::Fresh, "nothing was lost with it");
     assert_eq!(opened.last_end, LastEnd::Crash);
-    assert_eq!(&inherited_bytes(opened.inherited)[..4], b"both");
-    assert!(opened.region.iter().all(|&byte| byte == 0));
+    assert!(matches!(opened.inherited, Inherited::Filled), "{:?}", opened.inherited);
+    assert_eq!(&opened.region[..4], b"both");
     assert_eq!(shm.files().len(), 1);
+}
+
+#[test]
+fn a_file_of_another_size_fills_the_region_as_far_as_it_reaches() {
+    for size in [SIZE / 2, 2 * SIZE] {
+        let (home, shm) = (Home::new(), Shm::new());
+        let path = session(&home, &shm, b"both");
+        std::fs::remove_file(path).unwrap();
+        let mut opened = open(&home.spool(), key(), size, &shm.places()).unwrap();
+        assert_eq!(opened.region.len(), size);
+        assert_eq!(&opened.region[..4], b"both");
+        assert!(opened.spool.as_ref().unwrap().needs_rewrite());
+        commit(&mut opened);
+        assert_eq!(std::fs::metadata(home.file("k217feda2-0.spool")).unwrap().len(), size as u64);
+    }
 }
 
 #[test]
@@ -163,7 +184,7 @@ fn what_was_handed_over_late_is_handed_over_again_until_it_is_in_the_region() {
     assert_eq!(opened.found, MemoryFound::Survived { clean: false });
     let bytes = inherited_bytes(std::mem::replace(&mut opened.inherited, Inherited::Nothing));
     opened.region[..4].copy_from_slice(&bytes[..4]);
-    opened.keeper.ready(opened.spool.as_ref().ok());
+    opened.keeper.took_over(opened.spool.as_ref().unwrap());
     crash(opened);
     assert!(matches!(open_again(&home, &shm).inherited, Inherited::Older));
 }

@@ -29,11 +29,8 @@ fn crash<T>(victim: T) {
     drop(STARTING.lock().unwrap());
 }
 
-/// Opens memory and spool and says that the region is filled.
 fn start(directory: &Path, size: usize, places: &Places) -> Opened {
-    let mut opened = open(directory, key(), size, places).unwrap();
-    opened.keeper.ready(opened.spool.as_ref().ok());
-    opened
+    open(directory, key(), size, places).unwrap()
 }
 
 fn key() -> RecipientKey {
