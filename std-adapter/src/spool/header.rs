@@ -15,6 +15,12 @@
 //! | 68..72 | 0 |
 //! | 72..80 | the last session that had all of the slot's spool file in the region; 0 if none had |
 //! | 80..88 | token of the spool content last taken into the region; 0 if none was |
+//! | 128..130 | length of the spool directory's path; 0 if it is too long |
+//! | 130.. | that path, for telling a file that nobody will ever claim |
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use super::boot::BootId;
 use super::identity::SpoolIdentity;
@@ -35,6 +41,8 @@ pub(super) const TAKEN_AT: usize = 72;
 /// Where the token of the content taken is, for changing it in place.
 pub(super) const BASE_AT: usize = 80;
 
+const HOME_AT: usize = 128;
+
 /// The region is being filled: nothing in it counts.
 pub(super) const MADE: u32 = 0;
 /// A session is under way or has ended without a word.
@@ -42,7 +50,7 @@ pub(super) const RUNNING: u32 = 1;
 /// The last session ended as it should.
 pub(super) const CLEAN: u32 = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) region_len: u64,
     pub(super) identity: SpoolIdentity,
@@ -56,6 +64,8 @@ pub(super) struct Header {
     pub(super) taken: u64,
     /// Token of the spool content last taken into the region.
     pub(super) base: u64,
+    /// The spool directory.
+    pub(super) home: PathBuf,
 }
 
 /// The slot as it is stored.
@@ -84,6 +94,14 @@ impl Header {
         for (to, from) in bytes.iter_mut().zip(fields.concat()) {
             *to = from;
         }
+        let home = self.home.as_os_str().as_bytes();
+        if let (Ok(len), Some(room)) = (u16::try_from(home.len()), bytes.get_mut(HOME_AT..))
+            && home.len() + 2 <= room.len()
+        {
+            for (to, from) in room.iter_mut().zip(len.to_le_bytes().iter().chain(home)) {
+                *to = *from;
+            }
+        }
         bytes
     }
 
@@ -109,9 +127,17 @@ impl Header {
                 u64::from_le_bytes(take(&mut rest)?)
             },
             base: u64::from_le_bytes(take(&mut rest)?),
+            home: home(bytes).unwrap_or_default(),
         };
         Some(header)
     }
+}
+
+fn home(bytes: &[u8]) -> Option<PathBuf> {
+    let mut rest = bytes.get(HOME_AT..)?;
+    let len = u16::from_le_bytes(take(&mut rest)?);
+    let path = rest.get(..usize::from(len))?;
+    Some(Path::new(OsStr::from_bytes(path)).to_path_buf())
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -124,41 +150,52 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
-    const HEADER: Header = Header {
-        region_len: 65536,
-        identity: SpoolIdentity(0x0123_4567_89ab_cdef),
-        user: 1000,
-        state: RUNNING,
-        boot: BootId::from_bytes(*b"0123456789abcdef"),
-        session: 0x1122_3344_5566_7788,
-        slot: Some(3),
-        taken: 5,
-        base: 0x8877_6655_4433_2211,
-    };
+    fn header() -> Header {
+        Header {
+            region_len: 65536,
+            identity: SpoolIdentity(0x0123_4567_89ab_cdef),
+            user: 1000,
+            state: RUNNING,
+            boot: BootId::from_bytes(*b"0123456789abcdef"),
+            session: 0x1122_3344_5566_7788,
+            slot: Some(3),
+            taken: 5,
+            base: 0x8877_6655_4433_2211,
+            home: "/var/lib/app/spool".into(),
+        }
+    }
 
     #[test]
     fn the_bytes_are_those_of_the_table() {
-        let bytes = HEADER.format();
+        let bytes = header().format();
         assert_eq!(&bytes[..8], b"ANNUNMEM");
         assert_eq!(bytes[STATE_AT], 1);
         assert_eq!(&bytes[40..56], b"0123456789abcdef");
         assert_eq!(&bytes[SESSION_AT..64], 0x1122_3344_5566_7788u64.to_le_bytes());
         assert_eq!(bytes[SLOT_AT..68], [3, 0, 0, 0]);
-        assert_eq!(Header::parse(&bytes), Some(HEADER));
+        assert_eq!(Header::parse(&bytes), Some(header()));
         assert_eq!(bytes[TAKEN_AT], 5);
         assert_eq!(bytes[BASE_AT], 0x11);
-        let none = Header { slot: None, ..HEADER };
+        assert_eq!(bytes[128..130], [18, 0]);
+        assert_eq!(&bytes[130..148], b"/var/lib/app/spool");
+        for len in [0, 3966, 3967, 70_000] {
+            let home = PathBuf::from("x".repeat(len));
+            let read = Header::parse(&Header { home: home.clone(), ..header() }.format());
+            let expected = if len <= 3966 { home } else { PathBuf::new() };
+            assert_eq!(read.unwrap().home, expected);
+        }
+        let none = Header { slot: None, ..header() };
         assert_eq!(Header::parse(&none.format()), Some(none));
     }
 
     #[test]
     fn other_versions_and_other_files_are_not_taken_for_ours() {
         for at in 0..16 {
-            let mut bytes = HEADER.format();
+            let mut bytes = header().format();
             bytes[at] ^= 1;
             assert_eq!(Header::parse(&bytes), None, "byte {at}");
         }
-        assert_eq!(Header::parse(&HEADER.format()[..87]), None);
+        assert_eq!(Header::parse(&header().format()[..87]), None);
         assert_eq!(Header::parse(&[]), None);
     }
 }

@@ -8,7 +8,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, OFlags};
+use rustix::fs::{CWD, Dir, OFlags};
 use rustix::io::Errno;
 
 use super::boot::BootId;
@@ -20,6 +20,10 @@ use super::identity::MAX_SLOTS;
 use super::map::{HEADER_LEN, Mapping};
 use super::places::Places;
 use super::sys::{self, Meta};
+
+/// Files of vanished spool directories that are left alone for a day.
+const MAX_UNCLAIMED: usize = 32;
+const UNCLAIMED_FOR_NANOS: u64 = 24 * 3600 * 1_000_000_000;
 
 const STICKY: u32 = 0o1000;
 const OTHERS_ANY: u32 = 0o077;
@@ -86,6 +90,38 @@ impl MemoryFile {
         Some(bytes)
     }
 
+    /// Removes files in the same directory that nobody will ever claim: nobody holds them, their
+    /// spool directory is gone, and they are a day old or there are many newer ones. Test runs and
+    /// programs that were tried once leave such files, and memory is all they take up.
+    pub(super) fn sweep(&self, ours: &Header) {
+        let Ok(entries) = Dir::read_from(&self.dir) else { return };
+        let Some(directory) = self.path.parent() else { return };
+        let mut unclaimed = Vec::new();
+        for entry in entries.flatten() {
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name == self.name || !name.ends_with(".ring") {
+                continue;
+            }
+            let path = directory.join(name);
+            let Some(header) = peek(&path) else { continue };
+            let known = !header.home.as_os_str().is_empty();
+            let gone = known && sys::meta_path(&header.home) == Err(Errno::NOENT);
+            if header.identity != ours.identity && header.boot == ours.boot && gone {
+                unclaimed.push((header.session, path));
+            }
+        }
+        unclaimed.sort_unstable();
+        let many = unclaimed.len().saturating_sub(MAX_UNCLAIMED);
+        for (index, (session, path)) in unclaimed.into_iter().enumerate() {
+            let old = ours.session.saturating_sub(session) > UNCLAIMED_FOR_NANOS;
+            if (old || index < many)
+                && let Look::Ours(file, _) = look(&path)
+            {
+                file.remove();
+            }
+        }
+    }
+
     pub(super) fn held(&self) -> HeldFd {
         self.fd.clone()
     }
@@ -132,6 +168,14 @@ pub(super) enum Look {
     Held,
     /// Nobody holds it; now we do.
     Ours(MemoryFile, Header),
+}
+
+/// The header of a file that somebody may hold.
+pub(super) fn peek(path: &Path) -> Option<Header> {
+    let fd = sys::open_at(CWD, path, OFlags::RDONLY).ok()?;
+    let mut bytes = [0; HEADER_LEN];
+    let len = sys::read_at(&fd, &mut bytes, 0).ok()?;
+    Header::parse(bytes.get(..len)?)
 }
 
 /// Opens, checks and locks the file at a path, if it is one of ours.
@@ -246,13 +290,13 @@ fn make_in(place: &Path, header: &Header, number: u8) -> Result<MemoryFile, Stri
     Err(failed("name a file in", Errno::EXIST))
 }
 
-/// Whether a file may have to be inherited by somebody: it is held, cannot be opened, or is a
-/// complete one of this boot. Anything else under such a name is out of date or none of ours.
+/// Whether a file may have to be inherited by somebody: a complete one of this boot, or one that is
+/// held. Anything else under such a name is out of date or none of ours.
 fn is_wanted(path: &Path, ours: &Header) -> bool {
-    match look(path) {
-        Look::Held => true,
-        Look::Ours(_, header) => header.identity == ours.identity && header.boot == ours.boot,
-        Look::Nothing => false,
+    // Looked at before it is locked: a slot's own process may be starting.
+    match peek(path) {
+        Some(header) if header.identity == ours.identity && header.boot == ours.boot => true,
+        _ => matches!(look(path), Look::Held),
     }
 }
 

@@ -18,7 +18,7 @@ use super::header::{
 use super::held::HeldFd;
 use super::identity::{MAX_SLOTS, SpoolIdentity, token};
 use super::map::{Mapping, Region};
-use super::memfile::{Look, MemoryFile, look, make, our_directory, place_of};
+use super::memfile::{Look, MemoryFile, look, make, our_directory, peek, place_of};
 use super::note::{Note, State};
 use super::places::Places;
 use super::slots::Spool;
@@ -64,6 +64,8 @@ pub enum Survival {
 /// What is asked of [`open`].
 pub(super) struct Wanted<'a> {
     pub(super) identity: SpoolIdentity,
+    /// The spool directory.
+    pub(super) home: PathBuf,
     /// The spool slot, or `None` without a spool: then the lowest that is free.
     pub(super) number: Option<u8>,
     /// What that slot's last session left.
@@ -192,12 +194,11 @@ impl MemoryKeeper {
             let name = self.header.identity.memory_file(number);
             for place in self.places.in_order(None) {
                 let path = place.join(our_directory()).join(&name);
-                let Look::Ours(file, header) = look(&path) else { continue };
-                if header.identity != self.header.identity {
-                    continue;
-                }
-                let filled = header.state != MADE && header.slot.is_none();
-                if header.boot == self.header.boot && filled {
+                // Not locked before it is known to be one: a slot's own process may be starting.
+                if peek(&path).is_some_and(|header| self.is_orphan(&header))
+                    && let Look::Ours(file, header) = look(&path)
+                    && self.is_orphan(&header)
+                {
                     orphans.push(MemoryOrphan { file, header });
                 }
             }
@@ -245,6 +246,20 @@ impl MemoryKeeper {
             if let Some(cell) = self.mapping.header_u32(at) {
                 cell.store(word.to_le(), Ordering::Release);
             }
+        }
+    }
+
+    fn is_orphan(&self, header: &Header) -> bool {
+        header.identity == self.header.identity
+            && header.boot == self.header.boot
+            && header.state != MADE
+            && header.slot.is_none()
+    }
+
+    #[cfg(test)]
+    pub(super) fn sweep_as_of(&self, now: u64) {
+        if let Backing::File(file) = &self.backing {
+            file.sweep(&Header { session: now, ..self.header.clone() });
         }
     }
 
@@ -300,6 +315,7 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
         slot: wanted.number,
         taken: 0,
         base: 0,
+        home: wanted.home.clone(),
     };
     let mut survivor = survivors(&wanted, number);
     while wanted.number.is_none() && survivor.held && number + 1 < MAX_SLOTS {
@@ -348,6 +364,9 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
     // From here on the file is this session's; the note follows. In this order: a file newer than
     // the note is taken, an older one is not.
     keeper.publish();
+    if let Backing::File(file) = &keeper.backing {
+        file.sweep(&keeper.header);
+    }
     Ok((keeper, region, found))
 }
 

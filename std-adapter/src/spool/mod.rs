@@ -122,6 +122,7 @@ pub fn open(
     let mut spool = Spool::open(directory, key, size);
     let (mut keeper, mut region, found) = memory::open(memory::Wanted {
         identity: SpoolIdentity::of(directory, key),
+        home: std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()),
         number: spool.as_ref().ok().map(|spool| spool.slot().number),
         note: spool.as_ref().map(|spool| spool.last_note().clone()).unwrap_or_default(),
         size,

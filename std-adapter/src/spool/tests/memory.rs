@@ -219,6 +219,42 @@ fn a_file_removed_while_we_look_does_not_count() {
 }
 
 #[test]
+fn files_that_nobody_will_ever_claim_do_not_pile_up() {
+    let shm = Shm::new();
+    let kept = Home::new();
+    crash(open_at(&kept, &shm));
+    let held = Home::new();
+    let opened = open_at(&held, &shm);
+    crash(std::fs::remove_dir_all(held.spool()));
+    for _ in 0..50 {
+        // Its directory goes with it.
+        crash(open_at(&Home::new(), &shm));
+    }
+    // The last one is not swept by itself.
+    assert_eq!(shm.files().len(), 2 + 33);
+    assert!(opened.keeper.still_linked());
+    let again = open_at(&kept, &shm);
+    assert_eq!(again.found, MemoryFound::Survived { clean: false });
+
+    // A day later they go, whatever their number; held and claimable ones stay.
+    let day = 24 * 3600 * 1_000_000_000;
+    let many = shm.files().len();
+    again.keeper.sweep_as_of(clock::nanos_since_boot() + day / 2);
+    assert_eq!(shm.files().len(), many, "not yet");
+    let other = Home::new();
+    let claimable = open_at(&other, &shm).keeper.path().unwrap().to_path_buf();
+    crash(());
+    again.keeper.sweep_as_of(clock::nanos_since_boot() + 2 * day);
+    let mut left = shm.files();
+    left.sort();
+    let mut expected =
+        [&opened, &again].map(|opened| opened.keeper.path().unwrap().to_path_buf()).to_vec();
+    expected.push(claimable);
+    expected.sort();
+    assert_eq!(left, expected);
+}
+
+#[test]
 fn it_keeps_its_size_as_long_as_it_survives() {
     let (home, shm) = (Home::new(), Shm::new());
     crash(open_at(&home, &shm));
