@@ -99,6 +99,11 @@ impl Commit {
         self.round != Round::Rest
     }
 
+    /// Whether storage has failed and is left alone at this time.
+    pub(super) fn is_failing(&self, now: Instant) -> bool {
+        self.failures > 0 && self.blocked > now
+    }
+
     pub(super) fn failures(&self) -> u8 {
         self.failures
     }

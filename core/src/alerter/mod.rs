@@ -317,10 +317,13 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     /// Whether nothing is under way and nothing will be before `until`: what a flush waits for.
-    /// Events may still wait, for their interval, the budget or the service.
+    /// Events may still wait, for their interval, the budget or the service; storage that has
+    /// failed is tried again at its own pace, and nobody waits for that.
     pub fn is_settled(&self, until: Instant) -> bool {
         let rests = matches!(self.phase, Phase::Idle) && !self.ring.reclaims();
-        rests && !self.commit.is_pending() && self.poll_at() > until
+        let committed =
+            self.commit.is_failing(self.state.clock.last) || self.given(self.commit_at()) > until;
+        rests && committed && !self.commit.is_pending() && self.given(self.send_at()) > until
     }
 
     fn idle(&self) -> Step {
