@@ -176,12 +176,18 @@ impl fmt::Debug for Service {
 }
 
 /// What identifies the account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) key: String,
     pub(crate) secret: Secret,
     /// In the form body, not in an `Authorization` header.
     pub(crate) in_body: bool,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("in_body", &self.in_body).finish_non_exhaustive()
+    }
 }
 
 impl Credentials {
