@@ -16,7 +16,9 @@
 //! it would hide a bug and cost every call. One that logs is heard one level deep; deeper it is
 //! counted, so that one which logs itself cannot recurse without end.
 //!
-//! Muted for the SMS, and for the SMS only, are this crate's own targets and its worker threads.
+//! Muted for the SMS are this crate's own targets and its worker threads. The inner logger gets
+//! these too, but for what the workers' HTTP client says at TRACE: there it dumps every byte of a
+//! request, credentials included.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -146,7 +148,7 @@ impl<L: Log> Log for Logger<L> {
         if record.level() <= self.level {
             self.tell(record);
         }
-        if self.inner.enabled(record.metadata()) {
+        if self.inner.enabled(record.metadata()) && !is_dump(record) {
             self.inner.log(record);
         }
     }
@@ -266,6 +268,13 @@ impl Drop for Formatting {
         let state = THREAD.get();
         THREAD.set(ThreadState { formatting: state.formatting.saturating_sub(1), ..state });
     }
+}
+
+/// Whether a record may hold the bytes of our own request: the client's dumps, made on a thread of
+/// ours.
+#[inline]
+fn is_dump(record: &Record<'_>) -> bool {
+    record.level() == log::Level::Trace && this_thread_is_muted()
 }
 
 /// Whether `target` is this crate or its core, which never tell about themselves.

@@ -134,11 +134,16 @@ fn a_muted_thread_is_kept_from_the_sms_only() {
         scope.spawn(|| {
             mute_this_thread();
             say(&logger, log::Level::Error, "rustls", format_args!("from the worker"));
+            say(&logger, log::Level::Debug, "ureq", format_args!("from its client"));
+            say(&logger, log::Level::Trace, "ureq", format_args!("the bytes of a request"));
         });
     });
     say(&logger, log::Level::Error, "rustls", format_args!("from the program"));
+    say(&logger, log::Level::Trace, "ureq", format_args!("the program's own bytes"));
     assert_eq!(ear.heard(), ["ERROR [rustls] from the program"]);
-    assert_eq!(pad.lines().len(), 2);
+    let lines = pad.lines();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("the bytes of a request")), "{lines:?}");
 }
 
 #[test]
