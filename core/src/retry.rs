@@ -25,6 +25,9 @@ pub(crate) struct Retry {
     random: u32,
 }
 
+/// A service that asks for no wait at all shall not be asked in a circle.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
 #[derive(Debug, Clone, Copy)]
 struct Latch {
     refusal: Refusal,
@@ -76,7 +79,8 @@ impl Retry {
     ) -> bool {
         match cause {
             RetryCause::Throttled => {
-                let wait = after.unwrap_or(Duration::from_secs(1)).min(policy.wait_max);
+                let asked = after.unwrap_or(Duration::from_secs(1));
+                let wait = asked.max(SHORTEST_WAIT).min(policy.wait_max);
                 self.until = now + wait;
                 return false;
             }
@@ -174,6 +178,8 @@ mod tests {
         retry.failed(&policy, Instant::from_secs(1), RetryCause::Throttled, wait);
         assert_eq!(retry.until(), Instant::from_millis(1702));
         assert_eq!(retry.failures(), 0);
+        retry.failed(&policy, Instant::ZERO, RetryCause::Throttled, Some(Duration::ZERO));
+        assert_eq!(retry.until(), Instant::ZERO + SHORTEST_WAIT);
         let day = Some(Duration::from_hours(24));
         retry.failed(&policy, Instant::ZERO, RetryCause::Throttled, day);
         assert_eq!(retry.until(), Instant::ZERO + Duration::from_hours(1));
