@@ -117,5 +117,5 @@ impl DirectWriter {
 fn timed<R>(write: impl FnOnce() -> R) -> (R, bool) {
     let start = Instant::now();
     let result = write();
-    (result, start.elapsed() > TOO_SLOW || sys::pretends_to_be_slow())
+    (result, sys::is_longer(start.elapsed(), TOO_SLOW))
 }

@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
@@ -191,9 +192,10 @@ pub(super) fn file_size_limit_below(len: usize) -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current.filter(|&limit| limit < len as u64)
 }
 
-/// Always false but in unit tests.
-pub(super) fn pretends_to_be_slow() -> bool {
-    faults::check(faults::Op::Slow).is_err()
+/// Whether something took longer than it may. In unit tests, whether it is planned to seem so: how
+/// fast a machine is proves nothing.
+pub(super) fn is_longer(elapsed: Duration, limit: Duration) -> bool {
+    if cfg!(test) { faults::check(faults::Op::Slow).is_err() } else { elapsed > limit }
 }
 
 pub(super) use platform::{LOOK_ONLY, is_memory_backed, link_nameless, open_nameless};
