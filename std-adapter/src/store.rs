@@ -31,7 +31,7 @@ pub(crate) struct Store {
     disk: Disk,
     keeper: MemoryKeeper,
     lost_memory: Option<PathBuf>,
-    /// Bytes of an earlier run that a late spool brought, to be taken over.
+    /// Bytes of an earlier run that the spool brought beside what is in memory, to be taken over.
     inherited: Option<Vec<u8>>,
 }
 
@@ -72,22 +72,25 @@ pub(crate) fn open(
     };
     let size = region_len(annunciator_core::ring::slots(size));
     let opened = spool::open(directory, key, size, &places)?;
-    let mut region = opened.region;
+    let (mut region, mut keeper) = (opened.region, opened.keeper);
     let mut origin = Origin::Memory;
-    let mut inherits = matches!(opened.found, MemoryFound::Survived { .. });
+    let survived = matches!(opened.found, MemoryFound::Survived { .. });
+    let mut inherited = None;
+    let mut inherits = survived;
+    if let Inherited::Bytes(bytes) = opened.inherited {
+        inherits = true;
+        if !survived && bytes.len() == region.len() {
+            origin = Origin::Storage;
+            region.copy_from_slice(&bytes);
+        } else {
+            // Beside what the memory has, or of another size: the worker takes it over.
+            inherited = Some(bytes);
+        }
+    }
+    keeper.ready(opened.spool.as_ref().ok().filter(|_| inherited.is_none()));
     let disk = match (place, opened.spool) {
         (Place::Nowhere(why), _) => Disk::None { why: why.clone() },
-        (Place::Directory(_), Ok(spool)) => {
-            if !inherits && spool.holds_data() {
-                inherits = true;
-                origin = Origin::Storage;
-                match spool.read_all() {
-                    Ok(bytes) => fill(&mut region, &bytes),
-                    Err(_) => origin = Origin::Memory,
-                }
-            }
-            Disk::Ready(spool)
-        }
+        (Place::Directory(_), Ok(spool)) => Disk::Ready(spool),
         (Place::Directory(directory), Err(error)) => {
             let error = error.to_string();
             Disk::Missing { directory: directory.clone(), key, error, again: None }
@@ -97,13 +100,8 @@ pub(crate) fn open(
         MemoryFound::Lost { path } => Some(path),
         _ => None,
     };
-    let store = Store { disk, keeper: opened.keeper, lost_memory, inherited: None };
+    let store = Store { disk, keeper, lost_memory, inherited };
     Ok((store, Found { memory: region.leak(), origin, inherits }))
-}
-
-fn fill(region: &mut [u8], bytes: &[u8]) {
-    let len = region.len().min(bytes.len());
-    region[..len].copy_from_slice(&bytes[..len]);
 }
 
 /// Identifies the running boot; 0 is no boot in particular.
@@ -157,9 +155,18 @@ impl Store {
         }
     }
 
-    /// What a late spool brought of an earlier run.
+    /// What the spool brought of an earlier run beside what is in memory.
     pub(crate) fn take_inherited(&mut self) -> Option<Vec<u8>> {
         self.inherited.take()
+    }
+
+    /// Notes that all the spool brought is in memory now.
+    pub(crate) fn inherited_is_in_memory(&mut self) {
+        let spool = match &self.disk {
+            Disk::Ready(spool) => Some(spool),
+            _ => None,
+        };
+        self.keeper.ready(spool);
     }
 
     /// Whether the memory file is where a next start finds it.

@@ -129,16 +129,24 @@ fn stored(channel: &Channel, store: &mut Store, token: Token, result: Result<(),
     }
     let now = spool::now();
     if let Some(bytes) = inherited {
-        // Offered once: the file it came from is being written over.
-        let token = now.as_millis().max(1);
-        let estate = Estate { bytes: &bytes, origin: Origin::Storage, token };
+        // The file it came from is being written over; should a crash come before that is done,
+        // the next start offers the same under the same token.
+        let estate = Estate { bytes: &bytes, origin: Origin::Storage, token: token_of(&bytes) };
         let _ = inner.alerter.adopt(now, &estate);
+        store.inherited_is_in_memory();
     }
     inner.alerter.done(now, token, done);
     inner.keeps = store.keeps();
     inner.store_trouble = result.err();
     inner.spool_health = store.health(inner.store_trouble.as_deref());
     report(channel, inner);
+}
+
+/// Identifies a ring's content. Never 0.
+fn token_of(bytes: &[u8]) -> u64 {
+    // FNV-1a.
+    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash).max(1)
 }
 
 /// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
