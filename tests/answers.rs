@@ -1,13 +1,13 @@
 //! What becomes of an alert for each answer of the service: told, told again, given up, or kept
 //! until somebody mends the account.
 
-use std::thread;
 use std::time::Duration;
 
 use annunciator::{Level, State};
 use annunciator_simulator::{Answer, Outcome, Simulator};
 use annunciator_tests::{
-    PATIENCE, PHONE_DIGITS, Stage, error, health, tell_all, text, wait_for, wait_for_latch,
+    PATIENCE, PHONE_DIGITS, Stage, error, health, side_by_side, tell_all, text, wait_for,
+    wait_for_latch,
 };
 
 /// What the program's owner observes if this answer meets an alert and all later ones are good.
@@ -101,14 +101,8 @@ fn every_answer_of_the_service_has_the_consequence_its_meaning_asks_for() {
         let known = STORIES.iter().any(|(story, _)| bare(story) == bare(name));
         assert!(known, "no story for the answer {name}");
     }
-    // Most of each story is waiting.
-    for some in STORIES.chunks(8) {
-        thread::scope(|scope| {
-            for (name, story) in some {
-                let thread = thread::Builder::new().name(format!("story {name}"));
-                thread.spawn_scoped(scope, || play(name, *story)).expect("a thread");
-            }
-        });
+    for some in STORIES.chunks(14) {
+        side_by_side(some, |(name, story)| play(name, *story));
     }
 }
 
@@ -198,25 +192,24 @@ fn an_alert_is_one_correct_text_to_the_number_from_a_sender_made_of_the_name() {
 
 #[test]
 fn a_wait_that_the_service_asks_for_is_obeyed_and_costs_no_attempt() {
-    for (answer, least) in [
-        (Answer::throttled(Duration::from_millis(702)), 702),
-        (
-            Answer::throttled_in_interval(Duration::from_millis(1000), Duration::from_millis(529)),
-            471,
-        ),
-        (Answer::too_many_requests(Duration::from_secs(1)), 1000),
+    let millis = Duration::from_millis;
+    let answers = [
+        (Answer::throttled(millis(702)), 702),
+        (Answer::throttled_in_interval(millis(1000), millis(529)), 471),
+        (Answer::too_many_requests(millis(1000)), 1000),
         (Answer::http(503).header("Retry-After", "2"), 2000),
-    ] {
+    ];
+    side_by_side(&answers, |(answer, least)| {
         let stage = Stage::new();
-        stage.sim.script([answer]);
+        stage.sim.script([answer.clone()]);
         let alerts = stage.start();
         error(&alerts, "no pressure");
         tell_all(&alerts);
         let requests = stage.wait_for_requests(2);
         let pause = requests[1].at - requests[0].at;
-        assert!(pause >= Duration::from_millis(least), "{pause:?} instead of {least} ms");
+        assert!(pause >= millis(*least), "{pause:?} instead of {least} ms");
         assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
-    }
+    });
 }
 
 #[test]
@@ -302,9 +295,9 @@ fn what_happens_while_an_attempt_is_unknown_is_not_mixed_into_its_repeat() {
 
 #[test]
 fn a_redirect_takes_no_credentials_anywhere() {
-    for status in [301, 302, 303, 307, 308] {
+    side_by_side(&[301, 302, 303, 307, 308], |status| {
         let stage = Stage::new();
-        stage.sim.script([Answer::redirect(status)]);
+        stage.sim.script([Answer::redirect(*status)]);
         let alerts = stage.start();
         error(&alerts, "no pressure");
         let words = wait_for_latch(&alerts);
@@ -314,7 +307,7 @@ fn a_redirect_takes_no_credentials_anywhere() {
         assert_eq!(requests.len(), 1, "{requests:?}");
         assert!(!requests[0].followed_redirect());
         assert_eq!(stage.sim.counts().connections, 1);
-    }
+    });
 }
 
 #[test]

@@ -3,4 +3,16 @@
 //! Each module tells the stories of one topic.
 
 mod answers;
+mod destinations;
+mod disk;
+mod front;
+mod guard;
+mod kill;
+mod panics;
+mod restart;
+mod secrets;
+mod setup;
 mod tls;
+
+/// The program under test, where it has to be a process of its own.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_annunciator-tests-child");

@@ -5,17 +5,20 @@
 //! phone, the service and the program's health report show afterwards. Nothing here asserts how
 //! long anything took; waits have one generous limit, [`PATIENCE`].
 
+mod console;
 mod tunnel;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, process, thread};
+use std::{fs, thread};
 
 use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level, State};
 use annunciator_simulator::{Received, Simulator};
 
+pub use console::Console;
 pub use tunnel::{Door, Proxy};
 
 /// The longest wait for what should happen soon.
@@ -54,11 +57,14 @@ impl Stage {
     /// money enough.
     pub fn builder(&self) -> Builder {
         impatient("pump")
+            .environment(|_| None)
             .credentials(Simulator::KEY, Simulator::SECRET)
             .to(PHONE)
             .url(self.sim.url())
             .ca_file(self.sim.ca_file())
             .spool(&self.spool)
+            // A start that follows a drop finds the spool free, however slow the disk is.
+            .drop_timeout(PATIENCE)
     }
 
     /// Starts that program.
@@ -89,6 +95,17 @@ impl Stage {
         self.sim.messages().into_iter().map(|message| message.text).collect()
     }
 
+    /// A program of its own that does what `story` says, see `bin/child.rs`. It is set up by its
+    /// environment, and holds nothing back either.
+    pub fn program(&self, executable: &str, story: &str) -> Command {
+        let mut command = bare_program(executable, story);
+        command
+            .envs(self.sim.env())
+            .env("ALERT_PHONE_NUMBER", PHONE)
+            .env("ALERT_SPOOL", &self.spool);
+        command
+    }
+
     /// The memory files that the spool's notes point to.
     pub fn memory_files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
@@ -117,14 +134,74 @@ impl Drop for Stage {
     }
 }
 
-/// A builder without surroundings that holds nothing back: no hold, no interval, no shortage.
+/// A builder that holds nothing back: no hold, no interval, no shortage.
 pub fn impatient(name: &str) -> Builder {
     Annunciator::builder(name)
-        .environment(|_| None)
         .hold(Duration::ZERO, Duration::ZERO)
         .interval(Duration::ZERO, Duration::ZERO)
         .budget(10_000, 10_000)
         .spool_size(16 * 1024)
+}
+
+/// A program of its own, in surroundings that say nothing.
+pub fn bare_program(executable: &str, story: &str) -> Command {
+    let mut command = Command::new(executable);
+    command
+        .arg(story)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What a program said, as text.
+#[derive(Debug)]
+pub struct Said {
+    /// How it ended.
+    pub status: process::ExitStatus,
+    /// On its standard output.
+    pub stdout: String,
+    /// On its standard error.
+    pub stderr: String,
+}
+
+/// Runs a program to its end. One that outlives [`PATIENCE`] is killed, and the test fails.
+#[track_caller]
+pub fn run(command: &mut Command) -> Said {
+    let child = command.spawn().expect("a program that can start");
+    ends(child)
+}
+
+/// Waits for a program's end. One that outlives [`PATIENCE`] is killed, and the test fails.
+#[track_caller]
+pub fn ends(child: Child) -> Said {
+    let id = child.id();
+    let waiting = thread::spawn(move || child.wait_with_output());
+    let deadline = Instant::now() + PATIENCE;
+    while !waiting.is_finished() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let ended = waiting.is_finished();
+    if !ended {
+        let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+    }
+    let output = waiting.join().expect("no panic").expect("its output");
+    let Output { status, stdout, stderr } = output;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let said = Said { status, stdout: text(stdout), stderr: text(stderr) };
+    assert!(ended, "did not end by itself: {said:?}");
+    said
+}
+
+/// Tells several stories side by side: most of each is waiting.
+pub fn side_by_side<T: Sync>(stories: &[T], tell: impl Fn(&T) + Sync) {
+    let tell = &tell;
+    thread::scope(|scope| {
+        for story in stories {
+            scope.spawn(move || tell(story));
+        }
+    });
 }
 
 /// An error of the program, as a log call would tell it.
@@ -157,7 +234,7 @@ pub fn health(alerts: &Handle) -> DestinationHealth {
 pub fn wait_for_latch(alerts: &Handle) -> String {
     let mut why = None;
     wait_for("a refusal", || match health(alerts).state {
-        State::Latched { refusal, .. } => why.insert(refusal).len() > 0,
+        State::Latched { refusal, .. } => !why.insert(refusal).is_empty(),
         _ => false,
     });
     why.unwrap_or_default()

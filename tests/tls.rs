@@ -6,7 +6,7 @@ use std::time::Duration;
 use annunciator::{Annunciator, Builder};
 use annunciator_simulator::{Answer, Certificate, Simulator, Tls};
 use annunciator_tests::{
-    Door, Proxy, Stage, error, health, holds, scratch, tell_all, text, wait_for,
+    Door, Proxy, Stage, error, health, holds, scratch, side_by_side, tell_all, text, wait_for,
 };
 
 /// `Authorization: Basic` of the simulator's account, its value.
@@ -40,20 +40,21 @@ fn attempts_fail(alerts: &Annunciator) -> String {
 
 #[test]
 fn a_certificate_that_proves_nothing_gets_nothing() {
-    for (certificate, word) in [
+    let certificates = [
         (Certificate::Expired, "expired"),
         (Certificate::NotYetValid, "not valid yet"),
         (Certificate::WrongHost, "not valid for name"),
         (Certificate::OtherAuthority, "BadSignature"),
-    ] {
-        let stage = Stage::with(Simulator::builder().certificate(certificate).start().unwrap());
+    ];
+    side_by_side(&certificates, |(certificate, word)| {
+        let stage = Stage::with(Simulator::builder().certificate(*certificate).start().unwrap());
         let trouble = kept_until_mended(&stage, stage.builder(), || {
             stage.sim.set_certificate(Certificate::Good);
         });
         assert!(trouble.starts_with("no secure connection: the certificate"), "{trouble}");
         assert!(trouble.contains(word), "{certificate:?}: {trouble}");
         assert!(stage.sim.counts().failed_handshakes >= 2);
-    }
+    });
 }
 
 #[test]
@@ -74,24 +75,24 @@ fn the_built_in_roots_do_not_know_a_private_authority_and_no_setting_turns_that_
 
 #[test]
 fn a_service_too_old_for_safe_tls_gets_nothing() {
-    for old in [Tls::Old, Tls::OldAlert] {
-        let stage = Stage::with(Simulator::builder().tls(old).start().unwrap());
+    side_by_side(&[Tls::Old, Tls::OldAlert], |old| {
+        let stage = Stage::with(Simulator::builder().tls(*old).start().unwrap());
         let trouble = kept_until_mended(&stage, stage.builder(), || {
             stage.sim.set_tls(Tls::Modern);
         });
         assert!(trouble.contains("no secure connection"), "{old:?}: {trouble}");
-    }
+    });
 }
 
 #[test]
 fn both_safe_versions_of_tls_serve() {
-    for tls in [Tls::Only12, Tls::Only13] {
-        let stage = Stage::with(Simulator::builder().tls(tls).start().unwrap());
+    side_by_side(&[Tls::Only12, Tls::Only13], |tls| {
+        let stage = Stage::with(Simulator::builder().tls(*tls).start().unwrap());
         let alerts = stage.start();
         error(&alerts, "no pressure");
         tell_all(&alerts);
         assert_eq!(stage.texts(), [text("ERROR: no pressure")], "{tls:?}");
-    }
+    });
 }
 
 #[test]
@@ -115,16 +116,17 @@ fn a_service_that_is_away_is_told_when_it_is_back() {
 
 #[test]
 fn a_handshake_that_hangs_or_breaks_sends_nothing() {
-    for (bad, word) in [
+    let answers = [
         (Answer::hang_in_handshake(), "did not respond in time; nothing was sent"),
         (Answer::close_in_handshake(), "before anything was sent"),
-    ] {
+    ];
+    side_by_side(&answers, |(bad, word)| {
         let stage = Stage::new();
-        stage.sim.script(vec![bad; 2]);
+        stage.sim.script(vec![bad.clone(); 2]);
         let builder = stage.builder().connect_timeout(Duration::from_secs(1));
         let trouble = kept_until_mended(&stage, builder, || {});
         assert!(trouble.contains(word), "{trouble}");
-    }
+    });
 }
 
 #[test]
@@ -138,9 +140,10 @@ fn a_black_hole_sends_nothing() {
 
 #[test]
 fn a_connection_that_dies_after_the_request_is_repeated_once_and_says_so() {
-    for bad in [Answer::close(), Answer::reset_after_request(), Answer::hang()] {
+    let answers = [Answer::close(), Answer::reset_after_request(), Answer::hang()];
+    side_by_side(&answers, |bad| {
         let stage = Stage::new();
-        stage.sim.script([bad.taken()]);
+        stage.sim.script([bad.clone().taken()]);
         let alerts = stage.builder().request_timeout(Duration::from_secs(3)).start().unwrap();
         error(&alerts, "no pressure");
         tell_all(&alerts);
@@ -152,7 +155,7 @@ fn a_connection_that_dies_after_the_request_is_repeated_once_and_says_so() {
         assert_eq!((health.counters.unknown, health.counters.retries), (1, 0), "{health}");
         let trouble = health.last_trouble.unwrap_or_default();
         assert!(trouble.contains("the text may have been sent"), "{trouble}");
-    }
+    });
 }
 
 #[test]
@@ -191,7 +194,8 @@ fn a_proxy_sees_where_the_tunnel_leads_and_nothing_else() {
 
 #[test]
 fn a_proxy_that_opens_no_tunnel_sends_nothing_and_is_named() {
-    for status in ["407 Proxy Authentication Required", "502 Bad Gateway", "403 Forbidden"] {
+    let answers = ["407 Proxy Authentication Required", "502 Bad Gateway", "403 Forbidden"];
+    side_by_side(&answers, |status| {
         let stage = Stage::new();
         let proxy = Proxy::start();
         proxy.refuse_next(status);
@@ -199,7 +203,7 @@ fn a_proxy_that_opens_no_tunnel_sends_nothing_and_is_named() {
         let trouble = kept_until_mended(&stage, stage.builder().proxy(proxy.url()), || {});
         assert!(trouble.contains("check HTTPS_PROXY"), "{status}: {trouble}");
         assert!(!holds(&proxy.bytes(), BASIC));
-    }
+    });
 }
 
 #[test]

@@ -1,0 +1,272 @@
+//! The program under test, where it has to be a process of its own: for the end of a process, for
+//! its output, and for the logger and the panic hook, of which a process has one.
+//!
+//! The first argument names a story, the others are what it logs. It is set up by its environment
+//! alone, except that nothing is held back. It says on stdout what it observes.
+
+use std::io::Write as _;
+use std::process::{abort, exit};
+use std::time::Duration;
+use std::{env, panic, thread};
+
+use annunciator::{Annunciator, Builder, Level, Logger, Secret, Setup, chain};
+
+use annunciator_tests::{Console, PATIENCE, impatient};
+use log::{LevelFilter, Record, debug, error, warn};
+
+fn main() {
+    let mut arguments = env::args().skip(1);
+    let story = arguments.next().unwrap_or_default();
+    let words: Vec<String> = arguments.collect();
+    match story.as_str() {
+        "log" => log_and_end(&words),
+        "log and flush" => log_and_flush(&words),
+        "log and exit" => log_and(&words, || exit(0)),
+        "log and abort" => log_and(&words, || abort()),
+        "log and wait" => log_and(&words, wait_for_ever),
+        "log nothing" => log_nothing(),
+        "log nothing and wait" => log_and(&[], wait_for_ever),
+        "log in bursts" => log_in_bursts(&words),
+        "panic in a thread" => panic_in_a_thread(),
+        "panic in main" => panic_in_main(),
+        "panic and abort" => panic_and_abort(),
+        "be nobody" => be_nobody(),
+        "console" => console(),
+        "everything" => everything(),
+        "install twice" => install_twice(),
+        "talk" => talk(),
+        other => panic!("no such story: {other}"),
+    }
+}
+
+fn builder() -> Builder {
+    impatient("pump")
+}
+
+fn start() -> Annunciator {
+    match builder().drop_timeout(PATIENCE).start() {
+        Ok(alerts) => alerts,
+        Err(error) => {
+            eprintln!("{error}");
+            exit(2);
+        }
+    }
+}
+
+/// Says something to the test.
+fn say(words: &str) {
+    let mut stdout = std::io::stdout().lock();
+    // The test may have gone.
+    let _ = writeln!(stdout, "{words}");
+    let _ = stdout.flush();
+}
+
+fn wait_for_ever() {
+    loop {
+        thread::sleep(Duration::from_secs(60));
+    }
+}
+
+/// Logs, says so, and does `then` while the guard lives.
+fn log_and(words: &[String], then: impl FnOnce()) {
+    let alerts = start();
+    alerts.logger().install().expect("the only logger");
+    for word in words {
+        error!("{word}");
+    }
+    say("logged");
+    then();
+}
+
+/// Logs, and leaves the rest to the guard, which has little time.
+fn log_and_end(words: &[String]) {
+    let alerts = builder().drop_timeout(Duration::from_millis(300)).start().expect("a start");
+    alerts.logger().install().expect("the only logger");
+    for word in words {
+        error!("{word}");
+    }
+    drop(alerts);
+    say("ended");
+}
+
+fn log_and_flush(words: &[String]) {
+    let alerts = start();
+    alerts.logger().install().expect("the only logger");
+    for word in words {
+        error!("{word}");
+    }
+    say(&alerts.flush(PATIENCE).to_string());
+}
+
+/// Starts, and gives what an earlier run left the time it needs.
+fn log_nothing() {
+    let alerts = start();
+    say(&alerts.flush(PATIENCE).to_string());
+}
+
+/// Logs each word, says it when the call has returned, and goes on for ever in between.
+fn log_in_bursts(words: &[String]) {
+    let alerts = start();
+    alerts.logger().install().expect("the only logger");
+    for (n, word) in words.iter().enumerate() {
+        // Each from a place of its own, so that a text names each.
+        let mut record = Record::builder();
+        record.level(log::Level::Error).target("pump").file(Some(word)).line(Some(1));
+        log::logger().log(&record.args(format_args!("{word}")).build());
+        say(word);
+        if n % 2 == 1 {
+            thread::sleep(Duration::from_millis(3));
+        }
+    }
+    wait_for_ever();
+}
+
+fn panic_in_a_thread() {
+    let alerts = start();
+    let handle = alerts.handle();
+    panic::set_hook(Box::new(move |info| {
+        let stored = handle.health().destinations[0].counters.stored;
+        say(&format!("previous hook: {info}; recorded so far: {stored}"));
+    }));
+    alerts.install_panic_hook();
+    let thread = thread::Builder::new().name("inlet".to_owned());
+    let ended = thread.spawn(|| panic!("valve {} burst", 7)).expect("a thread").join();
+    say(&format!("went on: {}", ended.is_err()));
+    say(&alerts.flush(PATIENCE).to_string());
+}
+
+fn panic_in_main() {
+    let alerts = start();
+    alerts.install_panic_hook();
+    let valves: Vec<u32> = Vec::new();
+    let first = valves.iter().max().expect("a valve");
+    say(&first.to_string());
+}
+
+/// What a program built with `panic = "abort"` goes through: the hooks, and then the end.
+fn panic_and_abort() {
+    let alerts = start();
+    alerts.install_panic_hook();
+    let hooks = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        hooks(info);
+        abort();
+    }));
+    panic!("no way on");
+}
+
+/// The environment says nothing: the program runs all the same.
+fn be_nobody() {
+    let alerts = match Annunciator::builder("pump").start() {
+        Ok(alerts) => alerts,
+        Err(error) => {
+            eprintln!("{error}");
+            exit(2);
+        }
+    };
+    alerts.logger().install().expect("the only logger");
+    alerts.install_panic_hook();
+    error!("nobody hears this");
+    let report = alerts.flush(PATIENCE);
+    log::logger().flush();
+    say(&format!("{report}; {}; {}", alerts.is_enabled(), alerts.health()));
+    drop(alerts.detach());
+}
+
+/// A console beside the SMS, and records of every kind.
+fn console() {
+    let alerts = start();
+    let console = Console(LevelFilter::Debug);
+    alerts.wrap(console).inner_level(LevelFilter::Debug).install().expect("the only logger");
+    debug!("for the console");
+    warn!("warm");
+    let error = std::io::Error::other(Outer);
+    error!(cause:% = chain(&error), valve = 7; "no pressure");
+    error!(target: "annunciator::worker", "of the alerter itself");
+    error!(target: "annunciator_core::ring", "of its core");
+    error!(target: "annunciator_like", "of a namesake");
+    say(&alerts.flush(PATIENCE).to_string());
+}
+
+#[derive(Debug)]
+struct Outer;
+
+impl std::fmt::Display for Outer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the meter is silent")
+    }
+}
+
+impl std::error::Error for Outer {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&std::fmt::Error)
+    }
+}
+
+/// Tells even what is traced: what the worker's client logs must not come round again.
+fn everything() {
+    let alerts = builder().level(Level::Trace).drop_timeout(PATIENCE).start().expect("a start");
+    alerts.wrap(Console(LevelFilter::Trace)).install().expect("the only logger");
+    error!(target: "ureq::run", "the program's own request failed");
+    say(&alerts.flush(PATIENCE).to_string());
+    debug!(target: "rustls::conn", "the program's own connection failed");
+    say(&alerts.flush(PATIENCE).to_string());
+}
+
+fn install_twice() {
+    let alerts = start();
+    log::set_boxed_logger(Box::new(Console(LevelFilter::Error))).expect("the only logger");
+    log::set_max_level(LevelFilter::Error);
+    let console = Console(LevelFilter::Trace);
+    let refused = alerts.wrap(console).inner_level(LevelFilter::Trace).install();
+    say(&format!("refused: {}; maximum level: {}", refused.is_err(), log::max_level()));
+    warn!("above the maximum");
+    error!("to the first logger");
+    say(&alerts.flush(PATIENCE).to_string());
+}
+
+/// Shows all there is to be shown, at the most talkative level.
+fn talk() {
+    let lookup = |name: &str| env::var_os(name);
+    let builder = || {
+        let builder = builder().on_error(|trouble| say(&format!("{trouble} {trouble:?}")));
+        match env::var_os("IN_BODY") {
+            Some(_) => builder.credentials_in_body(),
+            None => builder,
+        }
+    };
+    let secret = env::var("VONAGE_API_SECRET").unwrap_or_default();
+    say(&format!("{:?} {:?}", builder(), Secret::from(secret.as_str())));
+    for wrong in ["not a number", "+44 7700 90000 12345 12345"] {
+        let error = builder().to(wrong).build();
+        say(&format!("{error:?}"));
+    }
+    let half = builder().environment(move |name| match name {
+        "VONAGE_API_KEY" => None,
+        _ => lookup(name),
+    });
+    if let Err(error) = half.build() {
+        say(&format!("{error} {error:?}"));
+    }
+    let sender = builder().to("+1 202 555 0123").sender("pump").build();
+    say(&format!("{sender:?}"));
+    match builder().build() {
+        Ok(Setup::Enabled(config)) => say(&format!("{config:?} {:?}", config.destinations())),
+        other => say(&format!("{other:?}")),
+    }
+    let alerts = match builder().start() {
+        Ok(alerts) => alerts,
+        Err(error) => {
+            eprintln!("{error} {error:?}");
+            exit(2);
+        }
+    };
+    let logger: Logger<Console> = alerts.wrap(Console(LevelFilter::Trace));
+    say(&format!("{alerts:?} {:?} {logger:?}", alerts.handle()));
+    logger.install().expect("the only logger");
+    error!("no pressure");
+    // Time for one attempt and a second one, whatever becomes of them.
+    let report = alerts.flush(Duration::from_millis(2500));
+    say(&format!("{report} {report:?}\n{}\n{:?}", alerts.health(), alerts.health()));
+    log::logger().flush();
+}

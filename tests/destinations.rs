@@ -1,0 +1,92 @@
+//! Several people to text, several programs on one machine: none holds another up.
+
+use annunciator::State;
+use annunciator_simulator::{Answer, Simulator};
+use annunciator_tests::{OTHER_PHONE, PATIENCE, PHONE_DIGITS, Stage, ends, error, text, wait_for};
+
+use crate::PROGRAM;
+
+/// The texts that one number got.
+fn texts_to(sim: &Simulator, digits: &str) -> Vec<String> {
+    sim.messages().into_iter().filter(|m| m.to == digits).map(|m| m.text).collect()
+}
+
+#[test]
+fn a_barred_number_does_not_hold_up_the_other() {
+    let stage = Stage::new();
+    stage.sim.when(|request| (request.to != PHONE_DIGITS).then(|| Answer::status(7)));
+    let alerts = stage.builder().to(OTHER_PHONE).start().expect("a start");
+    error(&alerts, "no pressure");
+    let report = alerts.flush(PATIENCE);
+    assert_eq!((report.sent, report.kept, report.lost), (1, 1, 0), "{}", alerts.health());
+    error(&alerts, "no flow");
+    alerts.flush(PATIENCE);
+
+    let told = [text("ERROR: no pressure"), text("ERROR: no flow")];
+    assert_eq!(texts_to(&stage.sim, PHONE_DIGITS), told);
+    assert_eq!(stage.sim.requests().len(), 3, "one probe of the barred number is enough");
+    let health = alerts.health();
+    let [good, barred] = health.destinations.as_slice() else { panic!("{health}") };
+    assert_eq!((&good.state, good.waiting), (&State::Idle, 0), "{health}");
+    assert!(matches!(&barred.state, State::Latched { refusal, .. } if refusal.contains("barred")));
+    assert_eq!(barred.waiting, 2, "{health}");
+    assert!(!health.is_good());
+    assert_ne!(good.label, barred.label);
+}
+
+#[test]
+fn a_number_given_twice_is_texted_once() {
+    let stage = Stage::new();
+    let alerts = stage.builder().to("+44-7700-900000").start().expect("a start");
+    error(&alerts, "no pressure");
+    assert!(alerts.flush(PATIENCE).is_complete());
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+}
+
+#[test]
+fn a_slow_answer_for_one_does_not_hold_up_the_other() {
+    let stage = Stage::new();
+    stage.sim.when(|request| (request.to != PHONE_DIGITS).then(Answer::hang));
+    let alerts = stage.builder().to(OTHER_PHONE).start().expect("a start");
+    error(&alerts, "no pressure");
+    wait_for("the first", || texts_to(&stage.sim, PHONE_DIGITS).len() == 1);
+    error(&alerts, "no flow");
+    wait_for("the second", || texts_to(&stage.sim, PHONE_DIGITS).len() == 2);
+}
+
+#[test]
+fn two_programs_on_one_directory_lose_and_double_nothing() {
+    let stage = Stage::new();
+    let start = |words: &[&str]| {
+        stage.program(PROGRAM, "log and flush").args(words).spawn().expect("a program")
+    };
+    let pair = [start(&["a valve", "a pump"]), start(&["the clock", "one lamp"])];
+    for child in pair {
+        let said = ends(child);
+        assert_eq!(said.stdout, "2 sent, 0 kept, 0 lost\n", "{said:?}");
+    }
+    let told = stage.texts().join(" ");
+    for word in ["a valve", "a pump", "the clock", "one lamp"] {
+        assert_eq!(told.matches(word).count(), 1, "{word}: {told}");
+    }
+    stage.sim.assert_clean();
+}
+
+#[test]
+fn two_programs_that_died_during_an_outage_are_told_by_their_next_starts() {
+    let stage = Stage::new();
+    stage.sim.stop();
+    let start = |story: &str, words: &[&str]| {
+        stage.program(PROGRAM, story).args(words).spawn().expect("a program")
+    };
+    let pair = [start("log", &["a valve"]), start("log", &["the clock"])];
+    pair.into_iter().map(ends).for_each(drop);
+    stage.sim.restart().unwrap();
+    let pair = [start("log nothing", &[]), start("log nothing", &[])];
+    pair.into_iter().map(ends).for_each(drop);
+    // Whether they shared a slot by turns or had one each: both starts again, one after the other.
+    let told = stage.wait_for_texts(1).join(" ");
+    for word in ["a valve", "the clock"] {
+        assert_eq!(told.matches(word).count(), 1, "{word}: {told}");
+    }
+}

@@ -1,0 +1,84 @@
+//! A spool directory that cannot be had, or goes away: the alert goes out all the same, and the
+//! health report says what is wrong.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use annunciator_tests::{Stage, error, health, scratch, tell_all, text, wait_for};
+
+#[track_caller]
+fn told_without(stage: &Stage, directory: PathBuf, words: &str) {
+    let alerts = stage.builder().spool(directory).start().expect("a start all the same");
+    error(&alerts, "no pressure");
+    // It does not wait for a disk that fails again and again.
+    let handle = alerts.handle();
+    let flush = std::thread::spawn(move || handle.flush(Duration::from_secs(3600)));
+    wait_for("the end of the flush", || flush.is_finished());
+    assert!(flush.join().unwrap().is_complete(), "{}", alerts.health());
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    let spool = health(&alerts).spool;
+    let trouble = spool.trouble.unwrap_or_default();
+    assert!(trouble.contains(words), "{trouble}");
+    assert!(!spool.survives_power_cut);
+    assert!(!alerts.health().is_good());
+}
+
+#[test]
+fn a_file_in_the_place_of_the_directory() {
+    let stage = Stage::new();
+    let file = scratch("file");
+    fs::write(&file, "").unwrap();
+    told_without(&stage, file.clone(), "is not a directory");
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_place_where_nobody_may_make_a_directory() {
+    // Not even root.
+    told_without(&Stage::new(), "/proc/annunciator".into(), "/proc/annunciator");
+}
+
+#[test]
+fn a_place_beside_everybody_elses() {
+    let stage = Stage::new();
+    let open = scratch("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    told_without(&stage, open.join("spool"), "may be written by everybody");
+    fs::remove_dir_all(open).unwrap();
+}
+
+#[test]
+fn a_directory_that_is_missing_is_made_for_us_alone() {
+    let stage = Stage::new();
+    let deep = stage.spool().join("deep").join("down");
+    let alerts = stage.builder().spool(&deep).start().expect("a start");
+    error(&alerts, "no pressure");
+    tell_all(&alerts);
+    assert!(alerts.health().is_good(), "{}", alerts.health());
+    assert_eq!(fs::metadata(&deep).unwrap().permissions().mode() & 0o777, 0o700);
+    let files: Vec<PathBuf> = fs::read_dir(&deep).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_deleted_under_the_program() {
+    let stage = Stage::new();
+    let alerts = stage.start();
+    error(&alerts, "no pressure");
+    tell_all(&alerts);
+    fs::remove_dir_all(stage.spool()).unwrap();
+    error(&alerts, "no flow");
+    tell_all(&alerts);
+    assert_eq!(stage.texts()[1], text("ERROR: no flow"));
+    // And it is taken up again.
+    error(&alerts, "no pump");
+    tell_all(&alerts);
+    wait_for("a new directory", || stage.spool().exists());
+    assert_eq!(stage.texts().len(), 3);
+}

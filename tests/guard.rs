@@ -1,0 +1,135 @@
+//! The guard: it flushes at the end, for so long and no longer, and says what it achieved.
+
+use std::time::Duration;
+
+use annunciator::{Annunciator, State};
+use annunciator_simulator::Answer;
+use annunciator_tests::{
+    PATIENCE, Stage, error, health, impatient, run, side_by_side, tell_all, text, wait_for,
+};
+
+use crate::PROGRAM;
+
+/// Longer than any test may take: a drop that waits for it is killed, and its test fails.
+const AGES: Duration = Duration::from_secs(600);
+
+#[test]
+fn the_drop_tells_what_was_still_held() {
+    let stage = Stage::new();
+    let alerts = stage.builder().hold(AGES, AGES).start().expect("a start");
+    error(&alerts, "no pressure");
+    assert_eq!(stage.sim.counts().connections, 0);
+    drop(alerts);
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+}
+
+#[test]
+fn the_drop_ends_though_the_service_never_answers() {
+    // Accepts the connection, reads the request, says nothing; and not even a handshake.
+    let hang: fn(&Stage) = |stage| stage.sim.script([Answer::hang()]);
+    let black_hole: fn(&Stage) = |stage| stage.sim.pause_accepting();
+    side_by_side(&[hang, black_hole], |break_it| {
+        let stage = Stage::new();
+        break_it(&stage);
+        let patient = || stage.builder().connect_timeout(AGES).request_timeout(AGES);
+        let alerts = patient().drop_timeout(Duration::from_millis(500)).start().expect("a start");
+        error(&alerts, "no pressure");
+        let sending = || health(&alerts).state == State::Sending;
+        wait_for("an attempt", sending);
+        let dropped = std::thread::spawn(move || drop(alerts));
+        wait_for("the end of the drop", || dropped.is_finished());
+        assert!(stage.texts().is_empty());
+    });
+}
+
+#[test]
+fn a_program_ends_though_the_service_never_answers_and_its_next_run_tells() {
+    let stage = Stage::new();
+    stage.sim.script([Answer::hang()]);
+    // The request's own deadline is 20 s, the guard's 300 ms: `run` would bear either, so the next
+    // line is the proof that the guard did not wait for the request to fail.
+    let said = run(stage.program(PROGRAM, "log").arg("no pressure"));
+    assert_eq!(said.stdout, "ended\n");
+    assert_eq!(stage.sim.requests().len(), 1, "no second attempt: it ended during the first");
+    let said = run(&mut stage.program(PROGRAM, "log nothing"));
+    assert_eq!(said.stdout, "1 sent, 0 kept, 0 lost\n");
+    let texts = stage.texts();
+    assert!(texts.len() == 1 && texts[0].contains("(repeat "), "{texts:?}");
+}
+
+#[test]
+fn a_flush_says_what_was_sent_and_what_is_kept() {
+    let stage = Stage::new();
+    let alerts = stage.start();
+    let report = alerts.flush(PATIENCE);
+    assert!(report.is_complete());
+    assert_eq!(report.to_string(), "0 sent, 0 kept, 0 lost");
+
+    stage.sim.otherwise(Answer::status(8));
+    error(&alerts, "no pressure");
+    error(&alerts, "no flow");
+    let report = alerts.flush(PATIENCE);
+    assert_eq!((report.sent, report.kept, report.lost), (0, 2, 0), "{}", alerts.health());
+    assert!(!report.is_complete());
+    drop(alerts);
+
+    stage.sim.otherwise(Answer::accepted());
+    let alerts = stage.start();
+    let report = alerts.flush(PATIENCE);
+    assert_eq!((report.sent, report.kept, report.lost), (2, 0, 0), "{}", alerts.health());
+    assert_eq!(stage.texts(), [text("ERROR: no pressure, ERROR: no flow")]);
+}
+
+#[test]
+fn a_flush_ends_the_hold_but_not_the_interval() {
+    let stage = Stage::new();
+    let alerts = stage.builder().hold(AGES, AGES).interval(AGES, AGES).start().expect("a start");
+    error(&alerts, "no pressure");
+    assert_eq!(alerts.flush(PATIENCE).to_string(), "1 sent, 0 kept, 0 lost");
+    // The same again: its time has not come.
+    error(&alerts, "no pressure");
+    assert_eq!(alerts.flush(PATIENCE).to_string(), "0 sent, 0 kept, 0 lost".replace("0 k", "1 k"));
+    assert!(matches!(health(&alerts).state, State::Waiting { .. }), "{}", alerts.health());
+    assert_eq!(stage.texts().len(), 1);
+}
+
+#[test]
+fn a_detached_handle_goes_on_without_a_guard() {
+    let stage = Stage::new();
+    let handle = stage.start().detach();
+    error(&handle, "no pressure");
+    assert_eq!(stage.wait_for_texts(1), [text("ERROR: no pressure")]);
+    // The clones are one.
+    let clone = handle.clone();
+    drop(handle);
+    error(&clone, "no flow");
+    assert_eq!(stage.wait_for_texts(2)[1], text("ERROR: no flow"));
+    tell_all(&clone);
+}
+
+#[test]
+fn a_handle_that_outlives_the_guard_still_tells() {
+    let stage = Stage::new();
+    let alerts = stage.start();
+    let handle = alerts.handle();
+    error(&alerts, "no pressure");
+    drop(alerts);
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    error(&handle, "no flow");
+    tell_all(&handle);
+    assert_eq!(stage.texts()[1], text("ERROR: no flow"));
+}
+
+#[test]
+fn a_program_without_credentials_gets_a_handle_that_does_nothing() {
+    let builder: fn() -> annunciator::Builder = || impatient("pump").environment(|_| None);
+    let alerts: Annunciator = builder().start().expect("no error");
+    assert!(!alerts.is_enabled());
+    error(&alerts, "nobody hears this");
+    assert_eq!(alerts.flush(PATIENCE).to_string(), "0 sent, 0 kept, 0 lost");
+    assert!(!alerts.health().is_good());
+    let why = alerts.health().to_string();
+    for variable in ["VONAGE_API_KEY", "VONAGE_API_SECRET", "ALERT_PHONE_NUMBER"] {
+        assert!(why.contains(variable), "{why}");
+    }
+}

@@ -1,0 +1,154 @@
+//! SIGKILL at any moment: whatever a log call had taken when it returned is told, once, and a
+//! second time only if the first may have got lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::time::Duration;
+use std::{env, thread};
+
+use annunciator_simulator::{Answer, Received};
+use annunciator_tests::{Stage, ends, run};
+
+use crate::PROGRAM;
+
+/// Runs that are killed; `E2E_KILLS` asks for more.
+const KILLS: usize = 25;
+/// What each of them logs.
+const EVENTS: usize = 5;
+
+#[test]
+fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
+    let kills = env::var("E2E_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
+    let stage = Stage::new();
+    let mut dice = Dice::new();
+    let mut logged: Vec<String> = Vec::new();
+    let mut in_flight = 0;
+    for round in 0..kills {
+        if dice.below(4) == 0 {
+            // Answers that take their time meet more kills.
+            let slow = Answer::accepted().after(Duration::from_millis(dice.below(30)));
+            stage.sim.script([slow]);
+        }
+        let words: Vec<String> = (0..EVENTS).map(|n| word(round * EVENTS + n)).collect();
+        let mut child = stage.program(PROGRAM, "log in bursts").args(&words).spawn().unwrap();
+        let stdout = child.stdout.take().expect("its output");
+        let listener = thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines();
+            lines.map_while(Result::ok).collect::<Vec<String>>()
+        });
+        thread::sleep(Duration::from_millis(dice.below(120)));
+        let before = stage.sim.counts();
+        child.kill().unwrap();
+        let said = ends(child);
+        assert_eq!(said.stderr, "", "round {round}");
+        in_flight += usize::from(before.connections > before.requests);
+        logged.extend(listener.join().expect("no panic"));
+        if round % 5 == 4 {
+            // So few that each is named: a text tells some thirty kinds apart.
+            settle(&stage);
+        }
+    }
+    settle(&stage);
+
+    let messages = stage.sim.messages();
+    let story = judge(&messages, &logged);
+    println!(
+        "{kills} kills, {} events logged, {} texts, {} repeats, {} unconfirmed, about {in_flight} \
+         kills during an attempt",
+        logged.len(),
+        messages.len(),
+        story.repeats,
+        story.unconfirmed
+    );
+    stage.sim.assert_clean();
+}
+
+#[track_caller]
+fn settle(stage: &Stage) {
+    let said = run(&mut stage.program(PROGRAM, "log nothing"));
+    assert!(said.stdout.contains(" 0 kept, 0 lost"), "{said:?}");
+}
+
+struct Verdict {
+    repeats: usize,
+    unconfirmed: usize,
+}
+
+/// Holds the texts against what was logged.
+fn judge(messages: &[Received], logged: &[String]) -> Verdict {
+    let all = || messages.iter().map(|message| &message.text).collect::<Vec<_>>();
+    let mut told: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
+    for message in messages {
+        for word in words_of(&message.text) {
+            told.entry(word).or_default().push(message);
+        }
+    }
+    let mut repeats = BTreeSet::new();
+    for (word, messages) in &told {
+        let [first, again @ ..] = messages.as_slice() else { continue };
+        match again {
+            [] => {}
+            [again] => {
+                let (one, two) = (&first.client_ref, &again.client_ref);
+                assert_eq!(one, two, "{word} was told by two texts: {:#?}", all());
+                assert!(again.text.contains("(repeat "), "{word} was told twice: {:#?}", all());
+                repeats.insert(two);
+            }
+            _ => panic!("{word} was told more than twice: {:#?}", all()),
+        }
+    }
+    // Two attempts that were both cut off before they arrived end in a line that counts.
+    let arrived: BTreeSet<_> = messages.iter().filter_map(|m| m.client_ref.as_deref()).collect();
+    let mut unconfirmed = BTreeMap::new();
+    for message in messages {
+        for line in message.text.split("unconfirmed ").skip(1) {
+            let Some((reference, rest)) = line.split_once(": ") else { continue };
+            let count = rest.split(' ').next().and_then(|count| count.parse::<usize>().ok());
+            if !arrived.contains(reference) {
+                unconfirmed.insert(reference, count.unwrap_or(0));
+            }
+        }
+    }
+    let counted: usize = unconfirmed.values().sum();
+    let untold: Vec<_> = logged.iter().filter(|word| !told.contains_key(word.as_str())).collect();
+    assert!(
+        untold.len() <= counted,
+        "never told: {untold:?}, of which {counted} are counted: {:#?}",
+        all()
+    );
+    Verdict { repeats: repeats.len(), unconfirmed: unconfirmed.len() }
+}
+
+/// The words of [`word`] in a text.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    let body = text.split_once("] ").map_or(text, |(_, body)| body);
+    body.split([' ', ',']).filter(|word| word.len() == 7 && word.starts_with("ev"))
+}
+
+/// A word for a number, in letters.
+fn word(number: usize) -> String {
+    let mut rest = number;
+    let mut word = "ev".to_owned();
+    for _ in 0..5 {
+        word.extend(char::from_u32(u32::from(b'a') + (rest % 20) as u32));
+        rest /= 20;
+    }
+    word
+}
+
+/// Moments to kill at.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Dice {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Dice(now.map_or(1, |now| now.as_nanos() as u64) | 1)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
