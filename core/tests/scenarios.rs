@@ -200,3 +200,19 @@ fn nothing_is_due_for_an_idle_device() {
     device.run(Duration::from_hours(1000));
     assert_eq!(device.storage.operations(), operations, "an idle device writes nothing");
 }
+
+#[test]
+fn a_fault_that_never_ends_costs_in_a_month_what_the_readme_says() {
+    let mut device = Device::new(32);
+    let start = device.clock.now();
+    for _ in 0..31 * 24 * 60 {
+        device.record(&error("pump 1: no pressure"));
+        device.run(Duration::from_mins(1));
+    }
+    let segments = |from: u64, to: u64| {
+        let days = start + Duration::from_hours(24 * from)..start + Duration::from_hours(24 * to);
+        let sent = device.transport.sent.iter().filter(|sent| days.contains(&sent.at));
+        sent.map(|sent| u32::from(sent.segments)).sum::<u32>()
+    };
+    assert_eq!((segments(0, 1), segments(1, 2), segments(0, 31)), (11, 3, 101));
+}
