@@ -72,22 +72,14 @@ pub(crate) fn open(
     };
     let size = region_len(annunciator_core::ring::slots(size));
     let opened = spool::open(directory, key, size, &places)?;
-    let (mut region, mut keeper) = (opened.region, opened.keeper);
-    let mut origin = Origin::Memory;
     let survived = matches!(opened.found, MemoryFound::Survived { .. });
-    let mut inherited = None;
-    let mut inherits = survived;
-    if let Inherited::Bytes(bytes) = opened.inherited {
-        inherits = true;
-        if !survived && bytes.len() == region.len() {
-            origin = Origin::Storage;
-            region.copy_from_slice(&bytes);
-        } else {
-            // Beside what the memory has, or of another size: the worker takes it over.
-            inherited = Some(bytes);
-        }
-    }
-    keeper.ready(opened.spool.as_ref().ok().filter(|_| inherited.is_none()));
+    let (origin, inherited) = match opened.inherited {
+        Inherited::Filled => (Origin::Storage, None),
+        // Beside what the memory has: the worker takes it over.
+        Inherited::Bytes(bytes) => (Origin::Memory, Some(bytes)),
+        _ => (Origin::Memory, None),
+    };
+    let inherits = survived || origin == Origin::Storage || inherited.is_some();
     let disk = match (place, opened.spool) {
         (Place::Nowhere(why), _) => Disk::None { why: why.clone() },
         (Place::Directory(_), Ok(spool)) => Disk::Ready(spool),
@@ -100,8 +92,8 @@ pub(crate) fn open(
         MemoryFound::Lost { path } => Some(path),
         _ => None,
     };
-    let store = Store { disk, keeper, lost_memory, inherited };
-    Ok((store, Found { memory: region.leak(), origin, inherits }))
+    let store = Store { disk, keeper: opened.keeper, lost_memory, inherited };
+    Ok((store, Found { memory: opened.region.leak(), origin, inherits }))
 }
 
 /// Identifies the running boot; 0 is no boot in particular.
@@ -162,11 +154,9 @@ impl Store {
 
     /// Notes that all the spool brought is in memory now.
     pub(crate) fn inherited_is_in_memory(&mut self) {
-        let spool = match &self.disk {
-            Disk::Ready(spool) => Some(spool),
-            _ => None,
-        };
-        self.keeper.ready(spool);
+        if let Disk::Ready(spool) = &self.disk {
+            self.keeper.took_over(spool);
+        }
     }
 
     /// Whether the memory file is where a next start finds it.
