@@ -14,6 +14,7 @@ source .ci/lib/install.sh
 source .ci/lib/bare-metal.sh
 
 export CARGO_TARGET_DIR=$PWD/target/no-panic
+mkdir -p "$CARGO_TARGET_DIR"
 # Each is a set of features of the crate `no-panic` and selects what is called.
 PROGRAMS=(firmware request signed answer shared firmware,request,answer)
 

@@ -289,7 +289,8 @@ impl fmt::Display for DestinationHealth {
             )?;
         }
         let Counters { texts, segments, unknown, retries, refused, restarts, .. } = self.counters;
-        write!(f, "\n  texts: {texts} accepted, {segments} segments")?;
+        let plural = if segments == 1 { "" } else { "s" };
+        write!(f, "\n  texts: {texts} accepted, {segments} segment{plural}")?;
         for (count, what) in [
             (unknown, "unconfirmed"),
             (retries, "retries"),
