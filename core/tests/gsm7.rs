@@ -87,6 +87,7 @@ fn replacements_in_context() {
         ("z\u{307}o\u{301}\u{328}w c\u{327}a", "zow ca"),
         ("C\u{327}a e\u{323}\u{301}", "Ça é"),
         ("Łódź, Šiauliai, Æther, Ünal", "Lodz, Siauliai, Æther, Ünal"),
+        ("a\u{345}b o\u{361}o", "ab oo"),
         ("zero\u{200B}width\u{FEFF} ✓ ½", "zerowidth OK 1/2"),
         ("\u{301}alone \u{301}", "\u{301}alone \u{301}"),
         ("ж\u{306}", "ж\u{306}"),
