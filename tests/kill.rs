@@ -22,7 +22,6 @@ fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
     let stage = Stage::new();
     let mut dice = Dice::new();
     let mut logged: Vec<String> = Vec::new();
-    let mut in_flight = 0;
     for round in 0..kills {
         if dice.below(4) == 0 {
             // Answers that take their time meet more kills.
@@ -36,12 +35,10 @@ fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
             let lines = BufReader::new(stdout).lines();
             lines.map_while(Result::ok).collect::<Vec<String>>()
         });
-        thread::sleep(Duration::from_millis(dice.below(120)));
-        let before = stage.sim.counts();
+        thread::sleep(Duration::from_millis(dice.below(60)));
         child.kill().unwrap();
         let said = ends(child);
         assert_eq!(said.stderr, "", "round {round}");
-        in_flight += usize::from(before.connections > before.requests);
         logged.extend(listener.join().expect("no panic"));
         if round % 5 == 4 {
             // So few that each is named: a text tells some thirty kinds apart.
@@ -53,14 +50,16 @@ fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
     let messages = stage.sim.messages();
     let story = judge(&messages, &logged);
     println!(
-        "{kills} kills, {} events logged, {} texts, {} repeats, {} unconfirmed, about {in_flight} \
-         kills during an attempt",
+        "{kills} kills, {} events logged, {} texts, {} repeats, {} unconfirmed",
         logged.len(),
         messages.len(),
         story.repeats,
         story.unconfirmed
     );
-    stage.sim.assert_clean();
+    // A kill may cut a request short; all that were taken were whole and correct.
+    for message in &messages {
+        assert!(message.violations.is_empty(), "{message:?}");
+    }
 }
 
 #[track_caller]

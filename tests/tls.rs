@@ -62,7 +62,8 @@ fn the_built_in_roots_do_not_know_a_private_authority_and_no_setting_turns_that_
     let stage = Stage::new();
     let other = Simulator::start().unwrap();
     // Roots are taken from the other's file, and then, in the next run, from the right one.
-    let alerts = stage.builder().ca_file(other.ca_file()).start().unwrap();
+    let builder = stage.builder().ca_file(other.ca_file()).drop_timeout(Duration::from_secs(3));
+    let alerts = builder.start().unwrap();
     error(&alerts, "no pressure");
     let trouble = attempts_fail(&alerts);
     assert!(trouble.contains("ALERT_CA_FILE"), "{trouble}");

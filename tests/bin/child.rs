@@ -40,7 +40,8 @@ fn main() {
 }
 
 fn builder() -> Builder {
-    impatient("pump")
+    // Room to name everything.
+    impatient("pump").segments_per_text(6)
 }
 
 fn start() -> Annunciator {
