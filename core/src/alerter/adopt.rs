@@ -34,7 +34,9 @@ pub struct Estate<'b> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Adoption {
-    /// Not yet, or not yet durable: keep the bytes and offer them again after the next steps.
+    /// Another is being taken over: offer it again after the next steps.
+    Busy,
+    /// Taken over, but not yet durable: keep the bytes and offer them again after the next steps.
     Pending,
     /// Everything of it is durable here; its bytes may be removed.
     Durable,
@@ -48,20 +50,30 @@ impl<M: Memory> Alerter<'_, M> {
     /// To be offered again, at leisure, until the answer is [`Adoption::Durable`]; nothing is taken
     /// twice. Only one ring is taken over at a time. Walks both rings: not for an interrupt.
     pub fn adopt(&mut self, now: Instant, estate: &Estate<'_>) -> Adoption {
+        self.take_over(now, estate, true)
+    }
+
+    /// As [`adopt`](Alerter::adopt), but nobody is told of its records: they are counted as too
+    /// old. For a ring whose owner will not come back.
+    pub fn write_off(&mut self, now: Instant, estate: &Estate<'_>) -> Adoption {
+        self.take_over(now, estate, false)
+    }
+
+    fn take_over(&mut self, now: Instant, estate: &Estate<'_>, tell: bool) -> Adoption {
         if self.state.adopted.contains(&estate.token) {
             let rests =
                 !self.commit.enabled || !(self.commit.is_pending() || self.commit.state_dirty);
             return if rests { Adoption::Durable } else { Adoption::Pending };
         }
         if self.state.adoption.is_some() {
-            return Adoption::Pending;
+            return Adoption::Busy;
         }
         let from = self.ring.next_seq();
         let adoption = state::Adoption { token: estate.token, from, upto: u64::MAX, void: false };
         self.state.adoption = Some(adoption);
         self.save();
         self.ring.merge_from(from);
-        let doubt = self.copy(now, estate);
+        let doubt = self.copy(now, estate, tell);
         self.ring.merge_from(0);
         self.state.doubt = self.state.doubt.max(doubt);
         self.state.adoption = Some(state::Adoption { upto: self.ring.next_seq() - 1, ..adoption });
@@ -76,7 +88,7 @@ impl<M: Memory> Alerter<'_, M> {
     }
 
     /// Copies the records; returns up to which number of this ring they may have been told.
-    fn copy(&mut self, now: Instant, estate: &Estate<'_>) -> u64 {
+    fn copy(&mut self, now: Instant, estate: &Estate<'_>, tell: bool) -> u64 {
         let bytes = estate.bytes;
         let place = state::find(bytes);
         let mut other = place.map_or_else(State::default, |place| State::read(bytes, place));
@@ -98,6 +110,12 @@ impl<M: Memory> Alerter<'_, M> {
         }
         if place.is_none() {
             (doubtful, lost) = (u64::MAX, 0);
+        }
+        if !tell {
+            let events = u32::try_from(lost.saturating_add(found.waiting)).unwrap_or(u32::MAX);
+            self.state.tally.expired = self.state.tally.expired.saturating_add(events);
+            self.ring.turn_away(events);
+            return 0;
         }
         let mut doubt = 0;
         let skipped = if tries > 1 { attempt.upto } else { 0 };

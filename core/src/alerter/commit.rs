@@ -242,6 +242,17 @@ impl<M: Memory> Alerter<'_, M> {
         }
     }
 
+    /// Storage has lost what it held, or has never had it: everything is written again, and
+    /// nothing counts as kept before that is done. Whoever keeps storage may call it at any time;
+    /// a piece in hand is given up.
+    pub fn rewrite(&mut self, now: Instant) {
+        let now = self.kept(now);
+        self.commit.waiting = None;
+        self.doubt_storage();
+        self.commit.failures = self.commit.failures.max(1);
+        self.commit.due = now;
+    }
+
     /// What became of a piece. Answers to pieces of an earlier round are ignored.
     pub(super) fn piece_done(&mut self, now: Instant, token: Token, result: Done) {
         if self.commit.waiting != Some(token) {
@@ -254,19 +265,32 @@ impl<M: Memory> Alerter<'_, M> {
             }
             return;
         }
-        // Nothing is durable for certain now: everything is written again, after a pause that
-        // grows to a minute.
+        // A pause that grows to a minute.
+        self.doubt_storage();
+        let pause = Duration::from_millis(1000 << self.commit.failures.min(6));
+        self.commit.failures = self.commit.failures.saturating_add(1);
+        self.commit.blocked = now + pause.min(Duration::from_mins(1));
+        self.commit.due = now;
+        self.counters.storage_failures = self.counters.storage_failures.saturating_add(1);
+    }
+
+    /// Nothing is durable for certain.
+    fn doubt_storage(&mut self) {
         let void = self.state.adoption.is_some_and(|adoption| adoption.void);
         for slot in 0..self.ring.len() {
             self.ring.set_dirty(slot, void);
         }
-        let pause = Duration::from_millis(1000 << self.commit.failures.min(6));
-        self.commit.failures = self.commit.failures.saturating_add(1);
-        self.commit.blocked = now + pause.min(Duration::from_mins(1));
         self.commit.state_dirty = true;
-        self.commit.due = now;
         self.commit.round = Round::Rest;
-        self.counters.storage_failures = self.counters.storage_failures.saturating_add(1);
+    }
+
+    /// Where the record of the event admitted last stands in storage, and what is to stand there:
+    /// for whoever cannot wait for the commit. To be written as it is, or not at all. `None` if it
+    /// has no record, or if a record that storage does not know to be settled would be written
+    /// over. The commit writes it once more.
+    pub fn last_slot(&self) -> Option<(usize, &[u8])> {
+        let orderly = !self.commit.barrier || self.ring.consumed() == 0;
+        if self.commit.enabled && orderly { self.ring.touched() } else { None }
     }
 
     fn synced(&mut self, now: Instant, barrier: bool) {

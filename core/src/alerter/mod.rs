@@ -28,7 +28,7 @@ mod stats;
 
 pub use adopt::{Adoption, Estate};
 pub use policy::Policy;
-pub use recover::{Origin, Setup};
+pub use recover::{Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
 use crate::digest::{Digest, Group};

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::event::{Level, head};
 use crate::memory::Memory;
 use crate::retry::Retry;
-use crate::ring::Ring;
+use crate::ring::{self, Ring};
 use crate::state::{self, Attempt, State};
 use crate::time::Instant;
 use heapless::String;
@@ -19,6 +19,13 @@ pub enum Origin {
     Memory,
     /// They were read from storage: they may be older than what happened last.
     Storage,
+}
+
+/// Whether something in these bytes of a ring was destroyed: worth a copy before they are handed to
+/// [`Alerter::new`] or [`Alerter::adopt`], which keep what can be trusted and clear the rest.
+pub fn is_damaged(bytes: &[u8]) -> bool {
+    let (used, damaged) = ring::condition(bytes);
+    damaged || (used && state::find(bytes).is_none())
 }
 
 /// What an alerter is told when it is made.

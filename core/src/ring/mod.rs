@@ -90,6 +90,8 @@ pub(crate) struct Ring<'a, M> {
     ledger_seq: u64,
     /// Slots from here on may still hold dead records to reclaim; NIL: none.
     reclaim: u16,
+    /// The slot that the last event went to; NIL: none.
+    touched: u16,
 }
 
 impl<M: Memory> Ring<'_, M> {
@@ -115,6 +117,7 @@ impl<M: Memory> Ring<'_, M> {
         let last = self.take_numbers(more);
         self.memory.put(at(slot) + old.next, &slot::cell(seq, [count, last as u32]));
         self.index.set_dirty(slot, true);
+        self.touched = slot;
         self.waiting += u64::from(count - old.count);
         Admission::Merged
     }
@@ -143,6 +146,7 @@ impl<M: Memory> Ring<'_, M> {
             self.memory.put(at + slot::first_cell_at(), &slot::cell(seq, [count, last as u32]));
         }
         self.memory.put(at, check);
+        self.touched = slot;
         self.waiting += u64::from(count);
         let head = match displaced {
             Some(victim) => {
@@ -180,6 +184,7 @@ impl<M: Memory> Ring<'_, M> {
         let last = self.take_numbers(events);
         let next = ledger(self.memory.bytes()).1;
         self.memory.put(next, &slot::cell(0, halves_of(last)));
+        self.touched = NIL;
         Admission::Lost
     }
 
@@ -307,6 +312,16 @@ impl<M: Memory> Ring<'_, M> {
         Some((at, self.memory.bytes().get(at..)?.get(..SLOT)?))
     }
 
+    /// The slot that the last event went to, its offset and its bytes; `None` if it was turned
+    /// away or settled since.
+    pub(crate) fn touched(&self) -> Option<(usize, &[u8])> {
+        if !self.index.is_live(self.touched) {
+            return None;
+        }
+        let at = at(self.touched);
+        Some((at, self.memory.bytes().get(at..)?.get(..SLOT)?))
+    }
+
     /// The cell of storage's ledger that is due in this half, if there are numbers it lacks.
     pub(crate) fn take_ledger(&mut self, half: u8) -> Option<(usize, [u8; CELL])> {
         if self.ledger_seq == self.next_seq {
@@ -379,9 +394,11 @@ pub const fn region_len(slots: usize) -> usize {
     OVERHEAD + slots * SLOT
 }
 
-/// Whether `slot`, the bytes of one slot, holds something that is no record.
-pub(crate) fn is_damaged(slot: &[u8]) -> bool {
-    !View(slot).is_free() && !View(slot).is_valid()
+/// Whether a region holds anything, and whether anything in it is no record.
+pub(crate) fn condition(bytes: &[u8]) -> (bool, bool) {
+    let slots = (0..slots(bytes.len()).min(usize::from(NIL)) as u16).filter_map(|n| view(bytes, n));
+    let used = |view: &View<'_>| !view.is_free();
+    slots.filter(used).fold((false, false), |(_, damaged), view| (true, damaged | !view.is_valid()))
 }
 
 fn was_launched(bytes: &[u8], reference: u32) -> bool {

@@ -51,6 +51,7 @@ impl<'a, M: Memory> Ring<'a, M> {
             held: 0,
             ledger_seq: 0,
             reclaim: NIL,
+            touched: NIL,
         };
         let found = ring.take_over(held);
         (ring, found)
@@ -171,11 +172,16 @@ pub(crate) fn foreign(
     };
     let mut last = held.consumed;
     loop {
-        let live = |slot: u16| {
-            let seq = valid(slot)?.seq();
-            (seq > last && !held.covers(seq)).then_some((seq, slot))
-        };
-        let Some((seq, slot)) = (0..slots).filter_map(live).min() else { return foreign };
+        let mut next = None;
+        for slot in 0..slots {
+            let Some(seq) = view(bytes, slot).map(super::View::seq) else { break };
+            let earlier = next.is_none_or(|(least, _)| seq < least);
+            // Whether it is a record is asked last: that reads all of it.
+            if seq > last && earlier && !held.covers(seq) && valid(slot).is_some() {
+                next = Some((seq, slot));
+            }
+        }
+        let Some((seq, slot)) = next else { return foreign };
         last = seq;
         if let Some(record) = valid(slot).and_then(super::View::record) {
             foreign.waiting += u64::from(record.count);
