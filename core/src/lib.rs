@@ -16,6 +16,7 @@ pub mod event;
 pub mod gsm7;
 mod hash;
 pub mod memory;
+mod policy;
 mod retry;
 pub mod ring;
 #[cfg(feature = "shared")]

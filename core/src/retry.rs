@@ -10,7 +10,7 @@
 //!    └──────────────► latched: probes after 1, 5, 30 min, then hourly ──────► open, n = 0
 //! ```
 
-use crate::alerter::Policy;
+use crate::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::transport::{Refusal, RetryCause};
 

@@ -5,8 +5,8 @@
 //! of one destination keep a gap; a new kind of ERROR may break it a few times an hour, a PANIC
 //! always.
 
-use crate::alerter::Policy;
 use crate::event::Level;
+use crate::policy::Policy;
 use crate::time::{Duration, Instant};
 
 /// Groups remembered. The one not seen for longest makes room for a new one.

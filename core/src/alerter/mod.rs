@@ -21,13 +21,12 @@
 mod adopt;
 mod commit;
 mod done;
-mod policy;
 mod recover;
 mod send;
 mod stats;
 
+pub use crate::policy::Policy;
 pub use adopt::{Adoption, Estate};
-pub use policy::Policy;
 pub use recover::{Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
