@@ -128,7 +128,8 @@ impl<'a, M: Memory> Ring<'a, M> {
     /// that is yet to be given. For recovery.
     pub(crate) fn pin_upto(&mut self, upto: u64) -> u64 {
         self.unpin();
-        self.pinned = upto.clamp(self.consumed, self.next_seq - 1);
+        // Not `clamp`, which panics where the bounds are crossed.
+        self.pinned = upto.min(self.next_seq - 1).max(self.consumed);
         self.closed = self.pinned;
         for slot in 0..self.index.len() {
             if let Some(record) = self.record(slot, self.pinned) {

@@ -11,7 +11,7 @@ pub struct CuttingMemory {
     seen: Vec<u8>,
     left: Vec<u8>,
     stored: u64,
-    puts: u64,
+    puts: Vec<(u64, usize)>,
     cut_at: u64,
 }
 
@@ -23,7 +23,13 @@ impl CuttingMemory {
 
     /// A region with this content.
     pub fn with_bytes(bytes: Vec<u8>) -> CuttingMemory {
-        CuttingMemory { left: bytes.clone(), seen: bytes, stored: 0, puts: 0, cut_at: u64::MAX }
+        CuttingMemory {
+            left: bytes.clone(),
+            seen: bytes,
+            stored: 0,
+            puts: Vec::new(),
+            cut_at: u64::MAX,
+        }
     }
 
     /// Stops the world when `bytes` bytes, counted from the beginning, have been stored.
@@ -36,9 +42,9 @@ impl CuttingMemory {
         self.stored
     }
 
-    /// Stores so far.
-    pub fn puts(&self) -> u64 {
-        self.puts
+    /// The stores so far: how many bytes had been stored before each, and where it went.
+    pub fn puts(&self) -> &[(u64, usize)] {
+        &self.puts
     }
 
     /// Whether the world has stopped.
@@ -58,7 +64,7 @@ impl Memory for CuttingMemory {
     }
 
     fn put(&mut self, at: usize, bytes: &[u8]) {
-        self.puts += 1;
+        self.puts.push((self.stored, at));
         if at + bytes.len() > self.seen.len() {
             return;
         }

@@ -64,6 +64,11 @@ impl CutStorage {
         self.operations
     }
 
+    /// Whether power has gone.
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
     /// Number of writes that no sync has made durable yet.
     pub fn unsynced(&self) -> usize {
         self.cache.len()

@@ -1,0 +1,144 @@
+//! Cuts over the ring's memory: the program is killed inside a store.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use annunciator_core::alerter::Origin;
+use annunciator_core::ring::region_len;
+use annunciator_core::storage::NoStorage;
+use annunciator_core::testing::CuttingMemory;
+
+use crate::life::{Progress, Remains, Script, Start, live};
+use crate::scripts;
+use crate::world::World;
+
+const START: Start = Start { origin: Origin::Memory, boot: 1, whole: true };
+
+/// A case of this file: where each life is cut, and whether unheard texts arrived.
+#[derive(Debug, Clone)]
+struct Case {
+    cuts: Vec<u64>,
+    arrives: bool,
+}
+
+impl Case {
+    fn name(&self, script: &Script) -> String {
+        let cuts: Vec<String> = self.cuts.iter().map(u64::to_string).collect();
+        let arrives = if self.arrives { "arrives" } else { "vanishes" };
+        format!("memory/{}/{}/{arrives}", script.name, cuts.join(","))
+    }
+
+    /// Runs it; returns where the last life can be cut.
+    fn run(&self, script: &Script) -> (Vec<u64>, World, Result<(), String>) {
+        let mut world =
+            World { arrives: self.arrives, grouped: script.grouped, ..World::default() };
+        let mut progress = Progress { now: 10_000_000, ..Progress::default() };
+        let mut bytes = vec![0; region_len(script.slots)];
+        let mut points = Vec::new();
+        for cut in self.cuts.iter().copied().chain([u64::MAX]) {
+            let mut memory = CuttingMemory::with_bytes(bytes);
+            memory.cut_at(cut);
+            let remains: Remains =
+                live(script, memory, START, &mut NoStorage, &mut world, &mut progress);
+            world.log.push(format!("stopped {}, op {}", remains.stopped, progress.op));
+            bytes = remains.memory.survives();
+            points = cut_points(&remains.memory);
+            if !remains.stopped {
+                let first = world.check(&remains.stats, true);
+                return (points, world.clone(), first.and_then(|()| again(script, bytes, world)));
+            }
+        }
+        (points, world, Err("the last life was cut".into()))
+    }
+
+    fn outcome(&self, script: &Script) -> Vec<u64> {
+        match catch_unwind(AssertUnwindSafe(|| self.run(script))) {
+            Ok((points, _, Ok(()))) => points,
+            Ok((_, world, Err(error))) => {
+                panic!(
+                    "{error}\n{}\nANNUNCIATOR_REPLAY='{}'",
+                    world.log.join("\n"),
+                    self.name(script)
+                )
+            }
+            Err(_) => panic!("panicked\nANNUNCIATOR_REPLAY='{}'", self.name(script)),
+        }
+    }
+}
+
+/// Where to cut a life: inside every store at every byte, but inside the sections of a state block,
+/// which stand or fall together, only between the stores; with `ANNUNCIATOR_LONG` there too.
+fn cut_points(memory: &CuttingMemory) -> Vec<u64> {
+    let ends = memory.puts().iter().skip(1).map(|(end, _)| *end).chain([memory.stored()]);
+    let mut points = Vec::new();
+    for ((start, at), end) in memory.puts().iter().copied().zip(ends) {
+        let section = at < 2 * 1024 && at % 1024 >= 16;
+        points.extend(if section && !long() { start..start + 1 } else { start..end });
+    }
+    points
+}
+
+/// A second recovery finds the same, and nothing is told again.
+fn again(script: &Script, bytes: Vec<u8>, mut world: World) -> Result<(), String> {
+    let over = Script { ops: Vec::new(), estates: Vec::new(), ..script.clone() };
+    let texts = world.texts.len();
+    let mut progress = Progress { now: 1 << 40, ..Progress::default() };
+    let memory = CuttingMemory::with_bytes(bytes);
+    let start = Start { whole: false, ..START };
+    let remains = live(&over, memory, start, &mut NoStorage, &mut world, &mut progress);
+    world.check(&remains.stats, true)?;
+    if world.texts.len() != texts {
+        return Err("told again after a second recovery".into());
+    }
+    Ok(())
+}
+
+fn long() -> bool {
+    std::env::var_os("ANNUNCIATOR_LONG").is_some()
+}
+
+fn replayed(kind: &str) -> Option<(String, Vec<u64>, bool)> {
+    let replay = std::env::var("ANNUNCIATOR_REPLAY").ok()?;
+    let mut parts = replay.split('/');
+    let (of, name, cuts, arrives) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let cuts = cuts.split(',').filter_map(|cut| cut.parse().ok()).collect();
+    (of == kind).then(|| (name.to_owned(), cuts, arrives == "arrives"))
+}
+
+#[test]
+fn every_cut_of_memory_loses_nothing_and_invents_nothing() {
+    if let Some((name, cuts, arrives)) = replayed("memory") {
+        let scripts = scripts::all();
+        let script = scripts.iter().find(|script| script.name == name).expect("a script");
+        let (_, world, result) = Case { cuts, arrives }.run(script);
+        panic!("{}\n{result:?}", world.log.join("\n"));
+    }
+    let mut cases = 0_u64;
+    for script in scripts::all() {
+        let whole = Case { cuts: Vec::new(), arrives: true }.outcome(&script);
+        for cut in whole {
+            for arrives in [false, true] {
+                Case { cuts: vec![cut], arrives }.outcome(&script);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} single cuts of memory");
+}
+
+#[test]
+fn every_pair_of_cuts_of_memory_loses_nothing_and_invents_nothing() {
+    let (first, second) = if long() { (7, 7) } else { (211, 61) };
+    let mut cases = 0_u64;
+    for (number, script) in scripts::all().into_iter().enumerate() {
+        let whole = Case { cuts: Vec::new(), arrives: true }.outcome(&script);
+        for one in whole.into_iter().skip(number % first).step_by(first) {
+            let arrives = one % 2 == 0;
+            let rest = Case { cuts: vec![one], arrives }.outcome(&script);
+            for two in rest.into_iter().skip(one as usize % second).step_by(second) {
+                Case { cuts: vec![one, two], arrives }.outcome(&script);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} pairs of cuts of memory");
+}

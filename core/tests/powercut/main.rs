@@ -1,0 +1,15 @@
+//! Power cut, or the program killed, at every byte: over the ring's memory and over storage.
+//!
+//! A script is a short life of a device. It is run once whole; then once for every byte that was
+//! stored, with the world stopped at that byte; then for pairs of cuts, the script going on after
+//! the first. After each the device starts from the bytes that are left, goes on, and what was told
+//! is held against what was recorded.
+//!
+//! A failure names its case. `ANNUNCIATOR_REPLAY=<case>` runs just that one and prints the texts;
+//! `ANNUNCIATOR_LONG=1` runs the large sets.
+
+mod cuts;
+mod disk;
+mod life;
+mod scripts;
+mod world;

@@ -1,0 +1,236 @@
+//! What happened outside the device: what was recorded, which texts left, which arrived.
+
+use std::collections::BTreeMap;
+
+use annunciator_core::alerter::Stats;
+use annunciator_core::transport::{Message, Outcome};
+
+/// Begins every text.
+pub(crate) const PREFIX: &str = "[t] ";
+
+/// How a text ended, as the device was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Accepted,
+    NotSent,
+    Refused,
+    Unknown,
+    /// The device never heard: it was cut before.
+    Unheard,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) reference: String,
+    pub(crate) repeat: bool,
+    pub(crate) text: String,
+    pub(crate) answer: Answer,
+    pub(crate) arrived: bool,
+    /// Events that the device counted as delivered by it.
+    pub(crate) delivered: u64,
+}
+
+/// Everything that counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    /// Events by name whose call returned `Stored` or `Merged`, and those lost at the door.
+    pub(crate) recorded: BTreeMap<String, u64>,
+    pub(crate) anonymous: u64,
+    /// The name whose call was cut, and how many events without a name at most.
+    pub(crate) in_flight: Vec<String>,
+    pub(crate) in_flight_anonymous: u64,
+    pub(crate) texts: Vec<Text>,
+    /// Whether a text whose answer nobody heard arrived.
+    pub(crate) arrives: bool,
+    /// Texts do not name each event.
+    pub(crate) grouped: bool,
+    /// What was durable by a commit, and what is part of the one under way.
+    pub(crate) committed: BTreeMap<String, u64>,
+    pub(crate) committed_anonymous: u64,
+    /// Names by line, for texts that name places.
+    pub(crate) places: BTreeMap<u32, String>,
+    pub(crate) log: Vec<String>,
+}
+
+/// A text taken apart.
+#[derive(Debug, Default)]
+struct Parsed {
+    items: Vec<(String, u64)>,
+    lost: u64,
+    unconfirmed: Vec<(String, u64)>,
+}
+
+/// `grouped`: the items name several events each, and are left out.
+fn parse(text: &str, grouped: bool) -> Parsed {
+    let mut parsed = Parsed::default();
+    let rest = text.strip_prefix(PREFIX).expect("the prefix");
+    let rest = match rest.strip_prefix("(repeat ") {
+        Some(rest) => rest.split_once(") ").map_or("", |(_, rest)| rest),
+        None => rest,
+    };
+    for item in rest.split(", ").filter(|item| !item.is_empty()) {
+        if let Some(lost) = item.strip_suffix(" lost") {
+            parsed.lost = lost.parse().expect("a count of lost events");
+        } else if let Some(rest) = item.strip_prefix("unconfirmed ") {
+            let (reference, rest) = rest.split_once(": ").expect("a reference");
+            let (count, _) = rest.split_once(' ').expect("a count");
+            parsed.unconfirmed.push((reference.into(), count.parse().unwrap()));
+        } else if !grouped {
+            let (_, item) = item.split_once(": ").unwrap_or_else(|| panic!("{text}"));
+            let (name, count) = match item.split_once(" (x") {
+                Some((name, count)) => (name, count.trim_end_matches(')').parse().unwrap()),
+                None => (item, 1),
+            };
+            parsed.items.push((name.into(), count));
+        }
+    }
+    parsed
+}
+
+impl World {
+    pub(crate) fn left(&mut self, message: &Message<'_>) {
+        self.log.push(format!("sent {} {}", message.reference, message.text));
+        self.texts.push(Text {
+            reference: message.reference.to_string(),
+            repeat: message.repeat,
+            text: message.text.into(),
+            answer: Answer::Unheard,
+            arrived: self.arrives,
+            delivered: 0,
+        });
+    }
+
+    /// The outcome exists; the device may be about to hear it.
+    pub(crate) fn answered(&mut self, outcome: Outcome) {
+        let arrives = self.arrives;
+        if let Some(text) = self.texts.last_mut() {
+            text.arrived = match outcome {
+                Outcome::Accepted(_) => true,
+                Outcome::Unknown(_) => arrives,
+                _ => false,
+            };
+        }
+    }
+
+    /// The device has heard it.
+    pub(crate) fn heard(&mut self, outcome: Outcome, delivered: u64) {
+        self.log.push(format!("answer {outcome:?}"));
+        if let Some(text) = self.texts.last_mut() {
+            text.delivered = delivered;
+            text.answer = match outcome {
+                Outcome::Accepted(_) => Answer::Accepted,
+                Outcome::Unknown(_) => Answer::Unknown,
+                Outcome::Retry(_) => Answer::NotSent,
+                _ => Answer::Refused,
+            };
+        }
+    }
+
+    fn parsed(&self, text: &str) -> Parsed {
+        let mut parsed = parse(text, self.grouped);
+        for (name, _) in &mut parsed.items {
+            let line = name.strip_prefix("a.rs:").and_then(|line| line.parse().ok());
+            if let Some(place) = line.and_then(|line| self.places.get(&line)) {
+                *name = place.clone();
+            }
+        }
+        parsed
+    }
+
+    fn total(&self) -> u64 {
+        self.recorded.values().sum::<u64>() + self.anonymous
+    }
+
+    /// Holds the end of the story against its beginning. `strict`: nothing that was recorded may
+    /// have vanished; else that holds for what was committed.
+    pub(crate) fn check(&self, stats: &Stats, strict: bool) -> Result<(), String> {
+        let mut references: BTreeMap<&str, Vec<&Text>> = BTreeMap::new();
+        for text in &self.texts {
+            references.entry(&text.reference).or_default().push(text);
+        }
+        let mut told: BTreeMap<String, u64> = BTreeMap::new();
+        let (mut accounted, mut lost_told) = (0, 0);
+        let mut unconfirmed: BTreeMap<String, u64> = BTreeMap::new();
+        for text in &self.texts {
+            for (reference, events) in self.parsed(&text.text).unconfirmed {
+                unconfirmed.insert(reference, events);
+            }
+        }
+        for (reference, texts) in &references {
+            self.check_batch(reference, texts)?;
+            let last = texts.last().expect("at least one");
+            if let Some(events) = unconfirmed.get(*reference) {
+                accounted += events;
+            } else if last.answer == Answer::Accepted {
+                accounted += last.delivered;
+                lost_told += self.parsed(&last.text).lost;
+            }
+            let mut batch: BTreeMap<String, u64> = BTreeMap::new();
+            for text in texts.iter().filter(|text| text.arrived) {
+                for (name, count) in self.parsed(&text.text).items {
+                    let most = batch.entry(name).or_default();
+                    *most = count.max(*most);
+                }
+            }
+            for (name, count) in batch {
+                *told.entry(name).or_default() += count;
+            }
+        }
+        for (name, count) in &told {
+            let begun = self.in_flight.iter().filter(|flying| *flying == name).count() as u64;
+            let most = self.recorded.get(name).copied().unwrap_or(0) + begun;
+            if *count > most {
+                return Err(format!("{name} was told {count} times of {most}"));
+            }
+        }
+        if stats.waiting != 0 {
+            return Err(format!("{} events never told", stats.waiting));
+        }
+        if lost_told != u64::from(stats.lost - stats.lost_untold) {
+            return Err(format!("texts told {lost_told} lost, {stats:?}"));
+        }
+        let sum = accounted + u64::from(stats.lost);
+        let most = self.total() + self.in_flight.len() as u64 + self.in_flight_anonymous;
+        let least = match strict {
+            true => self.total(),
+            false => self.committed.values().sum::<u64>() + self.committed_anonymous,
+        };
+        if sum < least || sum > most {
+            return Err(format!(
+                "{accounted} delivered and {} lost of {least} to {most} recorded",
+                stats.lost
+            ));
+        }
+        Ok(())
+    }
+
+    /// The tellings of one batch.
+    fn check_batch(&self, reference: &str, texts: &[&Text]) -> Result<(), String> {
+        let mut doubtful = false;
+        let mut first: Option<Parsed> = None;
+        let mut arrived = 0;
+        for text in texts {
+            if doubtful != text.repeat {
+                return Err(format!("{reference}: repeat is {}, not {doubtful}", text.repeat));
+            }
+            doubtful |= matches!(text.answer, Answer::Unknown | Answer::Unheard);
+            arrived += u32::from(text.arrived);
+            let parsed = self.parsed(&text.text);
+            match &first {
+                None => first = Some(parsed),
+                Some(first) => {
+                    for (name, count) in &parsed.items {
+                        if !first.items.iter().any(|(n, c)| n == name && c >= count) && text.repeat
+                        {
+                            return Err(format!("{reference}: the repeat has {name} anew"));
+                        }
+                    }
+                }
+            }
+        }
+        if arrived > 2 {
+            return Err(format!("{reference} was told {arrived} times"));
+        }
+        Ok(())
+    }
+}
