@@ -29,7 +29,7 @@ fn bytes(state: u64, bytes: &[u8]) -> u64 {
 }
 
 fn cell(n: u64, a: u64, b: u64) -> u64 {
-    u64::from(fold(mix(n, a | b << 32)).max(1))
+    u64::from(fold(mix(n, a | b << 32)) | 1 << 31)
 }
 
 /// Fields of a structure by offset.
