@@ -1,0 +1,6 @@
+# No event is lost whose call had returned when the program was killed.
+set -euo pipefail
+source .ci/lib/say.sh
+
+run cargo run --quiet --release --locked --manifest-path proofs/sigkill/Cargo.toml -- \
+    "${SIGKILL_TRIALS:-1000}"
