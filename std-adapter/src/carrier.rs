@@ -40,20 +40,30 @@ impl Carrier for VonageClient {
     }
 }
 
-/// What an outcome says about the channel, in words; `None` if it is well.
-pub(crate) fn trouble(outcome: &Outcome, carrier: &dyn Carrier) -> Option<String> {
-    match outcome {
-        Outcome::Accepted(receipt) if receipt.refused_parts > 0 => Some(format!(
-            "{} of a text's parts were refused: {}",
-            receipt.refused_parts,
-            carrier.words(receipt.code)
-        )),
-        Outcome::Accepted(_) => None,
-        Outcome::Retry(retry) => Some(carrier.words(retry.code)),
-        Outcome::Unknown(code) => {
-            Some(format!("it is unknown whether a text was sent: {}", carrier.words(*code)))
+/// What is wrong with the way to the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WayTrouble {
+    /// The same for every attempt that fails alike, whatever else the words say: the service gives
+    /// each request an id of its own.
+    pub(crate) code: Code,
+    pub(crate) words: String,
+}
+
+/// What an outcome says about the channel; `None` if it is well.
+pub(crate) fn trouble(outcome: &Outcome, carrier: &dyn Carrier) -> Option<WayTrouble> {
+    let (code, words) = match outcome {
+        Outcome::Accepted(receipt) if receipt.refused_parts > 0 => {
+            let (parts, words) = (receipt.refused_parts, carrier.words(receipt.code));
+            (receipt.code, format!("{parts} of a text's parts were refused: {words}"))
         }
-        Outcome::Refused(refusal) => Some(carrier.words(refusal.code)),
-        _ => Some("an outcome of a newer core".to_owned()),
-    }
+        Outcome::Accepted(_) => return None,
+        Outcome::Retry(retry) => (retry.code, carrier.words(retry.code)),
+        Outcome::Unknown(code) => {
+            let words = carrier.words(*code);
+            (*code, format!("it is unknown whether a text was sent: {words}"))
+        }
+        Outcome::Refused(refusal) => (refusal.code, carrier.words(refusal.code)),
+        _ => (Code::NONE, "an outcome of a newer core".to_owned()),
+    };
+    Some(WayTrouble { code, words })
 }

@@ -9,7 +9,7 @@ use annunciator_core::alerter::Alerter;
 use annunciator_core::event::Entry;
 use annunciator_core::time::Instant;
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, WayTrouble};
 use crate::health::{FlushReport, Reporter, SpoolHealth};
 use crate::spool::{self, ForkGuard};
 use crate::store::{RingMemory, Store};
@@ -94,7 +94,7 @@ pub(crate) struct Inner {
     /// How the store was doing when the worker used it last.
     pub(crate) spool_health: SpoolHealth,
     /// What is wrong with the way to the service, and with the store, in words.
-    pub(crate) way_trouble: Option<String>,
+    pub(crate) way_trouble: Option<WayTrouble>,
     pub(crate) store_trouble: Option<String>,
     /// The last trouble of either, also if it is over.
     pub(crate) last_trouble: Option<String>,

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use annunciator_core::transport::Decimal;
+use annunciator_core::transport::{Code, Decimal};
 
 /// A snapshot of the alerter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -227,7 +227,14 @@ pub(crate) type OnError = Arc<dyn Fn(&Trouble<'_>) + Send + Sync>;
 pub(crate) struct Reporter {
     destination: String,
     callback: Option<OnError>,
-    current: Mutex<Option<String>>,
+    current: Mutex<Option<Kind>>,
+}
+
+/// What tells one trouble from another.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Code(Code),
+    Words(String),
 }
 
 impl Reporter {
@@ -235,16 +242,21 @@ impl Reporter {
         Reporter { destination: destination.into(), callback, current: Mutex::new(None) }
     }
 
-    /// Takes the present trouble, `None` if all is well, and calls back if that is news.
+    /// Takes the present trouble, `None` if all is well, and calls back if that is news: if its
+    /// code is another, or without a code, if its words are.
     ///
     /// The callback runs on this thread and under no lock; its panic ends here.
-    pub(crate) fn report(&self, what: Option<&str>) {
+    pub(crate) fn report(&self, code: Option<Code>, what: Option<&str>) {
+        let kind = what.map(|words| match code {
+            Some(code) => Kind::Code(code),
+            None => Kind::Words(words.to_owned()),
+        });
         {
             let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-            if current.as_deref() == what {
+            if *current == kind {
                 return;
             }
-            *current = what.map(str::to_owned);
+            *current = kind;
         }
         if let Some(callback) = &self.callback {
             let trouble = Trouble { destination: &self.destination, what };
@@ -465,7 +477,7 @@ mod tests {
         let reporter = Reporter::new("+44..00", Some(callback));
         for what in [None, Some("no route"), Some("no route"), Some("401"), None, None, Some("401")]
         {
-            reporter.report(what);
+            reporter.report(None, what);
         }
         assert_eq!(
             *heard.lock().unwrap(),
@@ -477,11 +489,29 @@ mod tests {
             ]
         );
         heard.clear_poison();
-        reporter.report(Some("bang"));
+        reporter.report(None, Some("bang"));
         heard.clear_poison();
-        reporter.report(None);
+        reporter.report(None, None);
         assert_eq!(heard.lock().unwrap().len(), 6, "it is called after its panic as before");
-        Reporter::new("x", None).report(Some("nobody listens"));
+        Reporter::new("x", None).report(None, Some("nobody listens"));
+    }
+
+    #[test]
+    fn the_callback_hears_once_of_attempts_that_fail_alike() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&heard);
+        let callback: OnError = Arc::new(move |t| notes.lock().unwrap().push(t.to_string()));
+        let reporter = Reporter::new("x", Some(callback));
+        for (code, what) in [
+            (Code(5), "server error; trace 1"),
+            (Code(5), "server error; trace 2"),
+            (Code(1503), "server error; trace 3"),
+        ] {
+            reporter.report(Some(code), Some(what));
+        }
+        let heard = heard.lock().unwrap();
+        let said = ["server error; trace 1", "server error; trace 3"];
+        assert_eq!(*heard, said.map(|words| format!("annunciator: x: {words}")));
     }
 
     #[test]

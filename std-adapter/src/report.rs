@@ -21,7 +21,7 @@ impl Channel {
         let inner = self.lock();
         let stats = inner.alerter.stats();
         let limits = inner.alerter.policy().limits;
-        let way = inner.way_trouble.clone();
+        let way = inner.way_trouble.as_ref().map(|way| way.words.clone());
         health.last_trouble.clone_from(&inner.last_trouble);
         health.spool = inner.spool_health.clone();
         drop(inner);

@@ -151,12 +151,14 @@ fn token_of(bytes: &[u8]) -> u64 {
 
 /// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
 fn report(channel: &Channel, mut inner: std::sync::MutexGuard<'_, Inner>) {
-    let trouble = inner.way_trouble.clone().or_else(|| inner.store_trouble.clone());
+    let way = inner.way_trouble.as_ref().map(|way| (Some(way.code), way.words.clone()));
+    let store = || inner.store_trouble.clone().map(|words| (None, words));
+    let (code, trouble) = way.or_else(store).unzip();
     if trouble.is_some() {
         inner.last_trouble.clone_from(&trouble);
     }
     drop(inner);
-    channel.reporter.report(trouble.as_deref());
+    channel.reporter.report(code.flatten(), trouble.as_deref());
 }
 
 /// Hands the text to a thread of its own; if there is none to be had, sends it from this one.
