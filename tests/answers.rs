@@ -1,14 +1,16 @@
 //! What becomes of an alert for each answer of the service: told, told again, given up, or kept
 //! until somebody mends the account.
 
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use annunciator::{Level, State};
+use annunciator::{Level, Logger, State};
 use annunciator_simulator::{Answer, Outcome, Simulator};
 use annunciator_tests::{
     PATIENCE, PHONE_DIGITS, Stage, error, health, side_by_side, tell_all, text, wait_for,
     wait_for_latch,
 };
+use log::Log as _;
 
 /// What the program's owner observes if this answer meets an alert and all later ones are good.
 #[derive(Debug, Clone, Copy)]
@@ -210,6 +212,76 @@ fn a_wait_that_the_service_asks_for_is_obeyed_and_costs_no_attempt() {
         assert!(pause >= millis(*least), "{pause:?} instead of {least} ms");
         assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
     });
+}
+
+#[test]
+fn events_of_one_moment_are_one_text() {
+    let stage = Stage::new();
+    let second = Duration::from_secs(1);
+    let alerts = stage.builder().hold(second, second).start().expect("a start");
+    for word in ["no pressure", "no flow", "no pump", "no flow"] {
+        error(&alerts, word);
+    }
+    // Nobody flushes: the hold ends by itself.
+    let texts = stage.wait_for_texts(1);
+    assert_eq!(texts, [text("ERROR: no pressure, ERROR: no flow (x2), ERROR: no pump")]);
+    wait_for("the rest", || health(&alerts).state == State::Idle);
+    assert_eq!(stage.sim.requests().len(), 1);
+}
+
+#[test]
+fn the_same_again_waits_for_its_interval() {
+    let stage = Stage::new();
+    let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+    let alerts = stage.builder().interval(second, hour).start().expect("a start");
+    error(&alerts, "no pressure");
+    stage.wait_for_texts(1);
+    wait_for("the answer", || health(&alerts).counters.texts == 1);
+    error(&alerts, "no pressure");
+    error(&alerts, "no pressure");
+    let texts = stage.wait_for_texts(2);
+    assert!(texts[1].contains("no pressure (x2"), "{texts:?}");
+    let messages = stage.sim.messages();
+    let pause = messages[1].at - messages[0].at;
+    assert!(pause >= second, "{pause:?}");
+}
+
+#[test]
+fn trouble_is_reported_once_and_so_is_its_end_and_neither_is_told() {
+    let stage = Stage::new();
+    stage.sim.script([Answer::http(503), Answer::http(503), Answer::status(5)]);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let front: Arc<OnceLock<Logger>> = Arc::default();
+    let (notes, logger) = (Arc::clone(&heard), Arc::clone(&front));
+    let builder = stage.builder().on_error(move |trouble| {
+        notes.lock().unwrap().push(trouble.to_string());
+        // A program may log what it hears; that must not become a text about texts.
+        let words = trouble.to_string();
+        let logger = logger.get().expect("it was set before");
+        let mut record = log::Record::builder();
+        record.level(log::Level::Error).target("pump");
+        logger.log(&record.args(format_args!("{words}")).build());
+    });
+    let alerts = builder.start().expect("a start");
+    assert!(front.set(alerts.logger()).is_ok());
+    error(&alerts, "no pressure");
+    tell_all(&alerts);
+    wait_for("the end", || heard.lock().unwrap().len() >= 3);
+    // The id of the request in the service's logs differs from attempt to attempt.
+    let heard: Vec<String> = heard.lock().unwrap().clone();
+    let heard: Vec<&str> =
+        heard.iter().map(|words| words.split("; trace").next().unwrap_or(words)).collect();
+    let service = "annunciator: +44..00: an error inside the service; sent again later";
+    assert_eq!(
+        heard,
+        [
+            &*format!("{service} (HTTP 503"),
+            &*format!("{service} (status 5: Server Error"),
+            "annunciator: +44..00: well again",
+        ]
+    );
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    assert_eq!(stage.sim.requests().len(), 4);
 }
 
 #[test]

@@ -55,6 +55,11 @@ fn a_slow_answer_for_one_does_not_hold_up_the_other() {
     wait_for("the first", || texts_to(&stage.sim, PHONE_DIGITS).len() == 1);
     error(&alerts, "no flow");
     wait_for("the second", || texts_to(&stage.sim, PHONE_DIGITS).len() == 2);
+    // Lets go of what hangs, so that the spool can be removed.
+    stage.sim.stop();
+    wait_for("the end of the attempt", || {
+        alerts.health().destinations.iter().all(|one| one.state != State::Sending)
+    });
 }
 
 #[test]

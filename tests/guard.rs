@@ -5,7 +5,7 @@ use std::time::Duration;
 use annunciator::{Annunciator, State};
 use annunciator_simulator::Answer;
 use annunciator_tests::{
-    PATIENCE, Stage, error, health, impatient, run, side_by_side, tell_all, text, wait_for,
+    PATIENCE, Stage, ends, error, health, impatient, run, side_by_side, tell_all, text, wait_for,
 };
 
 use crate::PROGRAM;
@@ -36,9 +36,14 @@ fn the_drop_ends_though_the_service_never_answers() {
         error(&alerts, "no pressure");
         let sending = || health(&alerts).state == State::Sending;
         wait_for("an attempt", sending);
+        let handle = alerts.handle();
         let dropped = std::thread::spawn(move || drop(alerts));
         wait_for("the end of the drop", || dropped.is_finished());
+        assert_eq!(health(&handle).state, State::Sending, "{}", handle.health());
         assert!(stage.texts().is_empty());
+        // Lets go of what hangs, so that the spool can be removed.
+        stage.sim.stop();
+        wait_for("the end of the attempt", || health(&handle).state != State::Sending);
     });
 }
 
@@ -46,9 +51,12 @@ fn the_drop_ends_though_the_service_never_answers() {
 fn a_program_ends_though_the_service_never_answers_and_its_next_run_tells() {
     let stage = Stage::new();
     stage.sim.script([Answer::hang()]);
-    // The request's own deadline is 20 s, the guard's 300 ms: `run` would bear either, so the next
-    // line is the proof that the guard did not wait for the request to fail.
-    let said = run(stage.program(PROGRAM, "log").arg("no pressure"));
+    let mut child =
+        stage.program(PROGRAM, "log and end when told").arg("no pressure").spawn().unwrap();
+    stage.wait_for_requests(1);
+    drop(child.stdin.take());
+    // The request's own deadline is 20 s, the guard's 300 ms.
+    let said = ends(child);
     assert_eq!(said.stdout, "ended\n");
     assert_eq!(stage.sim.requests().len(), 1, "no second attempt: it ended during the first");
     let said = run(&mut stage.program(PROGRAM, "log nothing"));

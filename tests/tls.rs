@@ -108,6 +108,18 @@ fn a_port_that_speaks_no_tls_gets_nothing() {
 }
 
 #[test]
+fn without_tls_only_this_very_machine_is_spoken_to() {
+    let stage = Stage::with(Simulator::builder().plain().start().unwrap());
+    let alerts = stage.start();
+    error(&alerts, "no pressure");
+    tell_all(&alerts);
+    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    // A name could lead anywhere.
+    let error = stage.builder().url(stage.sim.named_url()).start().expect_err("a name");
+    assert!(error.to_string().contains("use https"), "{error}");
+}
+
+#[test]
 fn a_service_that_is_away_is_told_when_it_is_back() {
     let stage = Stage::new();
     stage.sim.stop();

@@ -19,7 +19,8 @@ fn main() {
     let story = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.collect();
     match story.as_str() {
-        "log" => log_and_end(&words),
+        "log" => log_and_end(&words, || ()),
+        "log and end when told" => log_and_end(&words, wait_for_the_test),
         "log and flush" => log_and_flush(&words),
         "log and exit" => log_and(&words, || exit(0)),
         "log and abort" => log_and(&words, || abort()),
@@ -62,6 +63,11 @@ fn say(words: &str) {
     let _ = stdout.flush();
 }
 
+/// Until it closes our standard input.
+fn wait_for_the_test() {
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+}
+
 fn wait_for_ever() {
     loop {
         thread::sleep(Duration::from_secs(60));
@@ -80,12 +86,13 @@ fn log_and(words: &[String], then: impl FnOnce()) {
 }
 
 /// Logs, and leaves the rest to the guard, which has little time.
-fn log_and_end(words: &[String]) {
+fn log_and_end(words: &[String], wait: impl FnOnce()) {
     let alerts = builder().drop_timeout(Duration::from_millis(300)).start().expect("a start");
     alerts.logger().install().expect("the only logger");
     for word in words {
         error!("{word}");
     }
+    wait();
     drop(alerts);
     say("ended");
 }
