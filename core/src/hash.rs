@@ -41,19 +41,20 @@ pub(crate) const fn fold(state: u64) -> u32 {
 
 /// Identity of an event's group and of the event itself, in one pass.
 ///
-/// `meta` is level, flags and the lengths of message, target and file; `said` is message and target,
-/// one behind the other. Each identity covers what the one before covers: the key is also the check
+/// `meta` is level, flags and the lengths of message, target and file, a byte each from the lowest;
+/// `said` is message and target, one behind the other. Each identity covers what the one before covers: the key is also the check
 /// of all the text.
 #[inline]
-pub(crate) fn identity(meta: [u8; 5], line: u32, said: &[u8], file: &[u8]) -> (u32, u32) {
-    let [level, flags, message, target, file_len] = meta;
+pub(crate) fn identity(meta: u64, line: u32, said: &[u8], file: &[u8]) -> (u32, u32) {
+    let level = meta & 0xFF;
     let group = if line != 0 || !file.is_empty() {
-        bytes(u64::from(line) << 8 | u64::from(level), file)
+        bytes(u64::from(line) << 8 | level, file)
     } else {
+        let message = (meta >> 16) as u8;
         let (message, target) = said.split_at_checked(usize::from(message)).unwrap_or((said, &[]));
-        wording(u64::from(level), target, message)
+        wording(level, target, message)
     };
-    let shape = mix(group, u64::from(u32::from_le_bytes([flags, message, target, file_len])));
+    let shape = mix(group, (meta >> 8) & 0xFFFF_FFFF);
     (fold(group), fold(bytes(shape, said)))
 }
 

@@ -27,7 +27,8 @@ impl Memory for [u8] {
     #[inline(always)]
     fn put(&mut self, at: usize, bytes: &[u8]) {
         compiler_fence(Ordering::SeqCst);
-        if let Some(into) = self.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len())) {
+        // An end that has wrapped lies before `at`, which is no range.
+        if let Some(into) = self.get_mut(at..at.wrapping_add(bytes.len())) {
             into.copy_from_slice(bytes);
         }
         compiler_fence(Ordering::SeqCst);

@@ -2,8 +2,8 @@
 
 mod entry;
 
-pub(crate) use entry::head;
 pub use entry::{Draft, Entry, FILE_MAX, PAYLOAD, TARGET_MAX};
+pub(crate) use entry::{head, lengths};
 
 /// How grave an event is. Ordered: [`Level::Panic`] is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

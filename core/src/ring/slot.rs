@@ -21,13 +21,15 @@
 //! the sequence, so a torn update leaves the one before; a new record needs neither, for the cells
 //! of the slot's last record do not check under its sequence.
 
-use crate::event::{Entry, Level, PAYLOAD, Record, Site};
+use crate::event::{Entry, Level, PAYLOAD, Record, Site, lengths};
 use crate::hash;
 
 /// Size of a slot in bytes. Two fill a 512-byte sector exactly, so none straddles one.
 pub const SLOT: usize = 256;
 /// Format of a slot; a record of another version does not check.
 const VERSION: u8 = 1;
+/// The version in its place of the first word behind the check, whose rest is an [`Entry::meta`].
+const VERSION_AT_9: u64 = (VERSION as u64) << 40;
 /// Where the text begins.
 const TEXT: usize = 60;
 /// Where the count cells begin.
@@ -40,11 +42,11 @@ pub(crate) const SEQ_LIMIT: u64 = 1 << 62;
 const _: () = assert!(TEXT + PAYLOAD == SLOT && CELLS + 2 * CELL == TEXT);
 
 /// The first 36 bytes of a slot, check included.
+#[inline]
 pub(crate) fn header(entry: &Entry, seq: u64, tick: u32) -> [u8; CELLS] {
     let mut bytes = [0; CELLS];
-    let [a, b, c, d, e] = entry.meta();
     let words = [
-        u64::from_le_bytes([a, b, c, d, e, VERSION, 0, 0]),
+        entry.meta | VERSION_AT_9,
         pair(entry.line, entry.key),
         pair(entry.group, seq as u32),
         pair((seq >> 32) as u32, tick),
@@ -71,6 +73,7 @@ const fn nonzero(check: u32) -> u32 {
 }
 
 /// A cell: two words and a check that binds them to a record, or to whatever `seq` stands for.
+#[inline]
 pub(crate) fn cell(seq: u64, words: [u32; 2]) -> [u8; CELL] {
     let [first, second] = words;
     let check = cell_check(seq, words);
@@ -83,11 +86,13 @@ pub(crate) fn cell(seq: u64, words: [u32; 2]) -> [u8; CELL] {
 }
 
 /// The words of the cell at `at`, if its check holds.
+#[inline]
 pub(crate) fn read_cell(bytes: &[u8], at: usize, seq: u64) -> Option<[u32; 2]> {
     let words = [word(bytes, at), word(bytes, at + 4)];
     (word(bytes, at + 8) == cell_check(seq, words)).then_some(words)
 }
 
+#[inline]
 fn cell_check(seq: u64, words: [u32; 2]) -> u32 {
     let [first, second] = words;
     // The last byte is never zero: a cell that begins where zeros were counts with its last byte,
@@ -120,8 +125,15 @@ pub(crate) const fn text_at() -> usize {
 pub(crate) struct View<'a>(pub(crate) &'a [u8]);
 
 impl<'a> View<'a> {
+    #[inline]
     fn word(self, at: usize) -> u32 {
         word(self.0, at)
+    }
+
+    /// Two words as one.
+    #[inline]
+    fn pair(self, at: usize) -> u64 {
+        pair(self.word(at), self.word(at + 4))
     }
 
     fn byte(self, at: usize) -> u8 {
@@ -136,31 +148,44 @@ impl<'a> View<'a> {
         self.byte(4)
     }
 
+    #[inline]
     pub(crate) fn key(self) -> u32 {
         self.word(16)
     }
 
+    #[inline]
     pub(crate) fn group(self) -> u32 {
         self.word(20)
     }
 
+    #[inline]
     pub(crate) fn seq(self) -> u64 {
         u64::from(self.word(24)) | u64::from(self.word(28)) << 32
     }
 
     /// Of the cells that check, the greater; a count of 1 if none does.
+    #[inline]
     pub(crate) fn tally(self) -> Tally {
         let seq = self.seq();
-        let mut tally = Tally { count: 1, last: seq, next: CELLS };
-        for (at, next) in [(CELLS, CELLS + CELL), (CELLS + CELL, CELLS)] {
-            if let Some([count, last]) = read_cell(self.0, at, seq) {
+        // What a cell would say: its count, and how far its last number is from the first.
+        let said = |at| {
+            let distance = self.word(at + 4).wrapping_sub(seq as u32);
+            u64::from(self.word(at)) << 32 | u64::from(distance)
+        };
+        // The greater one is looked at first, and mostly it is all.
+        let mut cells = [(CELLS, CELLS + CELL), (CELLS + CELL, CELLS)];
+        if said(CELLS) < said(CELLS + CELL) {
+            cells.reverse();
+        }
+        for (at, next) in cells {
+            if let Some([count, last]) = read_cell(self.0, at, seq)
+                && said(at) > 1 << 32
+            {
                 let last = seq.wrapping_add(u64::from(last.wrapping_sub(seq as u32)));
-                if (count, last) > (tally.count, tally.last) {
-                    tally = Tally { count, last, next };
-                }
+                return Tally { count, last, next };
             }
         }
-        tally
+        Tally { count: 1, last: seq, next: CELLS }
     }
 
     pub(crate) fn count(self) -> u32 {
@@ -168,9 +193,10 @@ impl<'a> View<'a> {
     }
 
     /// Whether the slot holds the same event as `entry`, to the byte.
+    #[inline]
     pub(crate) fn holds(self, entry: &Entry) -> bool {
-        let (meta, text) = (entry.meta(), entry.text());
-        self.0.get(4..9) == Some(meta.as_slice())
+        let text = entry.text();
+        self.pair(4) == entry.meta | VERSION_AT_9
             && self.word(12) == entry.line
             && self.0.get(TEXT..).and_then(|rest| rest.get(..text.len())) == Some(text)
     }
@@ -179,7 +205,7 @@ impl<'a> View<'a> {
     pub(crate) fn is_valid(self) -> bool {
         let mut check = 0;
         for at in (4..CELLS).step_by(8) {
-            check = hash::mix(check, pair(self.word(at), self.word(at + 4)));
+            check = hash::mix(check, self.pair(at));
         }
         self.word(0) == nonzero(hash::fold(check))
             && self.byte(9) == VERSION
@@ -190,19 +216,15 @@ impl<'a> View<'a> {
 
     /// Group and key as they follow from the text.
     fn identity_of_bytes(self) -> Option<(u32, u32)> {
-        let (message, target, file) = self.lengths();
+        let meta = self.pair(4);
+        let (message, target, file) = lengths(meta);
         let (said, rest) = self.0.get(TEXT..)?.split_at_checked(message + target)?;
-        let meta = *self.0.get(4..)?.first_chunk::<5>()?;
         Some(hash::identity(meta, self.word(12), said, rest.get(..file)?))
-    }
-
-    fn lengths(self) -> (usize, usize, usize) {
-        (usize::from(self.byte(6)), usize::from(self.byte(7)), usize::from(self.byte(8)))
     }
 
     /// The record, if its level and texts are well-formed.
     pub(crate) fn record(self) -> Option<Record<'a>> {
-        let (message, target, file) = self.lengths();
+        let (message, target, file) = lengths(self.pair(4));
         let text = self.0.get(TEXT..)?;
         let (message, rest) = text.split_at_checked(message)?;
         let (target, rest) = rest.split_at_checked(target)?;
@@ -224,6 +246,7 @@ impl<'a> View<'a> {
 }
 
 /// The little-endian word at `at`; 0 beyond the end.
+#[inline]
 pub(crate) fn word(bytes: &[u8], at: usize) -> u32 {
     let chunk = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>());
     chunk.map_or(0, |chunk| u32::from_le_bytes(*chunk))
