@@ -75,6 +75,7 @@ impl<'a> Index<'a> {
         self.nodes.len() as u16
     }
 
+    #[inline]
     pub(crate) fn free_count(&self) -> u16 {
         self.free_count
     }
@@ -87,6 +88,7 @@ impl<'a> Index<'a> {
         self.node(slot).marks & DIRTY != 0
     }
 
+    #[inline]
     pub(crate) fn set_dirty(&mut self, slot: u16, dirty: bool) {
         self.edit(slot, |node| match dirty {
             true => node.marks |= DIRTY,
@@ -94,6 +96,7 @@ impl<'a> Index<'a> {
         });
     }
 
+    #[inline]
     fn node(&self, slot: u16) -> Node {
         self.nodes.get(usize::from(slot)).copied().unwrap_or(Node::EMPTY)
     }
@@ -106,19 +109,21 @@ impl<'a> Index<'a> {
     }
 
     /// The bucket of a hash: scaled, not divided.
-    fn bucket(&self, hash: u32) -> u16 {
+    #[inline]
+    pub(crate) fn bucket(&self, hash: u32) -> u16 {
         ((u64::from(hash) * self.nodes.len() as u64) >> 32) as u16
     }
 
-    /// The newest live slot with this key that `wanted` takes.
+    /// The newest live slot with this key, whose bucket is `bucket`, that `wanted` takes.
     #[inline]
     pub(crate) fn find<M: Memory + ?Sized>(
         &self,
         memory: &M,
+        bucket: u16,
         key: u32,
         wanted: impl Fn(View<'_>) -> bool,
     ) -> Option<u16> {
-        let mut slot = self.node(self.bucket(key)).key_bucket;
+        let mut slot = self.node(bucket).key_bucket;
         for _ in 0..self.len() {
             let view = super::view(memory, slot)?;
             if view.key() == key && wanted(view) {
@@ -130,6 +135,7 @@ impl<'a> Index<'a> {
     }
 
     /// The head of a group.
+    #[inline]
     pub(crate) fn group<M: Memory + ?Sized>(&self, memory: &M, group: u32) -> u16 {
         let mut slot = self.node(self.bucket(group)).group_bucket;
         for _ in 0..self.len() {
@@ -143,6 +149,7 @@ impl<'a> Index<'a> {
     }
 
     /// Takes a free slot off the list.
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<u16> {
         let slot = self.free;
         let node = *self.nodes.get(usize::from(slot))?;
@@ -183,39 +190,29 @@ impl<'a> Index<'a> {
         self.free_count += 1;
     }
 
-    /// Enters a record at the end of its group, whose head is `head` or [`NIL`].
-    pub(crate) fn insert(&mut self, slot: u16, key: u32, group: u32, level: u8, head: u16) {
-        let bucket = self.bucket(key);
-        let key_next = self.node(bucket).key_bucket;
-        self.edit(bucket, |node| node.key_bucket = slot);
-
-        let size = if head == NIL {
-            let bucket = self.bucket(group);
-            let group_next = self.node(bucket).group_bucket;
-            self.edit(bucket, |node| node.group_bucket = slot);
-            self.edit(slot, |node| {
-                node.prev = slot;
-                node.next = slot;
-                node.group_next = group_next;
-                node.size = 1;
-            });
-            1
+    /// Enters a record into the key chain of `bucket` and at the end of its group, whose head is
+    /// `head` or [`NIL`].
+    #[inline]
+    pub(crate) fn insert(&mut self, slot: u16, bucket: u16, group: u32, level: u8, head: u16) {
+        let mut key_next = NIL;
+        self.edit(bucket, |node| key_next = core::mem::replace(&mut node.key_bucket, slot));
+        let (mut prev, mut next, mut size, mut own_size) = (slot, slot, 1, 1);
+        let mut group_next = NIL;
+        if let Some(first) = self.nodes.get_mut(usize::from(head)) {
+            prev = core::mem::replace(&mut first.prev, slot);
+            next = head;
+            first.size += 1;
+            (size, own_size) = (first.size, 0);
+            self.edit(prev, |node| node.next = slot);
         } else {
-            let first = self.node(head);
-            self.edit(first.prev, |node| node.next = slot);
-            self.edit(head, |node| {
-                node.prev = slot;
-                node.size += 1;
-            });
-            self.edit(slot, |node| {
-                node.prev = first.prev;
-                node.next = head;
-                node.size = 0;
-            });
-            first.size + 1
-        };
+            group_next = self.head_group(slot, group);
+        }
         self.edit(slot, |node| {
             node.key_next = key_next;
+            node.group_next = group_next;
+            node.prev = prev;
+            node.next = next;
+            node.size = own_size;
             node.level = level & 7;
             node.marks = LIVE | DIRTY;
         });
@@ -224,6 +221,14 @@ impl<'a> Index<'a> {
             *live += 1;
             *widest = size.max(*widest);
         }
+    }
+
+    /// Puts `slot` first among the group heads of its bucket; the one that was first.
+    fn head_group(&mut self, slot: u16, group: u32) -> u16 {
+        let mut after = NIL;
+        let bucket = self.bucket(group);
+        self.edit(bucket, |node| after = core::mem::replace(&mut node.group_bucket, slot));
+        after
     }
 
     /// Takes a live record out of everything and puts its slot on the free list.

@@ -100,15 +100,17 @@ impl<M: Memory> Ring<'_, M> {
     #[inline]
     pub(crate) fn admit(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
         let closed = self.closed;
+        let bucket = self.index.bucket(entry.key);
         let equal = self
             .index
-            .find(&self.memory, entry.key, |view| view.seq() > closed && view.holds(entry));
+            .find(&self.memory, bucket, entry.key, |view| view.seq() > closed && view.holds(entry));
         match equal {
             Some(slot) => self.merge(slot, count),
-            None => self.store(entry, tick, count),
+            None => self.store(bucket, entry, tick, count),
         }
     }
 
+    #[inline]
     fn merge(&mut self, slot: u16, more: u32) -> Admission {
         let Some(view) = view(&self.memory, slot) else { return self.turn_away(more) };
         let (seq, old) = (view.seq(), view.tally());
@@ -122,14 +124,14 @@ impl<M: Memory> Ring<'_, M> {
         Admission::Merged
     }
 
-    fn store(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
+    /// `bucket` is the key's.
+    #[inline]
+    fn store(&mut self, bucket: u16, entry: &Entry, tick: u32, count: u32) -> Admission {
         // One slot stays free, so that the newcomer is whole before the displaced one goes.
-        while self.index.free_count() < 2 && self.reclaim_one() {}
-        let head = self.index.group(&self.memory, entry.group);
-        let mut displaced = None;
+        let mut displaced = NIL;
         if self.index.free_count() < 2 {
-            match self.index.victim(&self.memory, entry.level as u8, head) {
-                Some(victim) => displaced = Some(victim),
+            match self.displaced_by(entry) {
+                Some(victim) => displaced = victim,
                 None => return self.turn_away(count),
             }
         }
@@ -148,19 +150,30 @@ impl<M: Memory> Ring<'_, M> {
         self.memory.put(at, check);
         self.touched = slot;
         self.waiting += u64::from(count);
-        let head = match displaced {
-            Some(victim) => {
-                self.evict(victim);
-                // The displaced record may have been the head.
-                if victim == head { self.index.group(&self.memory, entry.group) } else { head }
-            }
-            None => head,
-        };
-        self.index.insert(slot, entry.key, entry.group, entry.level as u8, head);
+        if displaced != NIL {
+            self.evict(displaced);
+        }
+        // Not before now: the displaced record may have been the head.
+        let head = self.index.group(&self.memory, entry.group);
+        self.index.insert(slot, bucket, entry.group, entry.level as u8, head);
         Admission::Stored
     }
 
+    /// The record that `entry` displaces: [`NIL`] if dead ones make room, `None` if it is itself
+    /// the one to turn away.
+    #[cold]
+    fn displaced_by(&mut self, entry: &Entry) -> Option<u16> {
+        while self.index.free_count() < 2 {
+            if !self.reclaim_one() {
+                let head = self.index.group(&self.memory, entry.group);
+                return self.index.victim(&self.memory, entry.level as u8, head);
+            }
+        }
+        Some(NIL)
+    }
+
     /// Gives out numbers and returns the last of them.
+    #[inline]
     fn take_numbers(&mut self, events: u32) -> u64 {
         self.next_seq += u64::from(events);
         self.next_seq - 1
@@ -180,6 +193,7 @@ impl<M: Memory> Ring<'_, M> {
     }
 
     /// Gives numbers to events that could not be taken: they are lost.
+    #[cold]
     pub(crate) fn turn_away(&mut self, events: u32) -> Admission {
         let last = self.take_numbers(events);
         let next = ledger(self.memory.bytes()).1;
@@ -405,12 +419,14 @@ fn was_launched(bytes: &[u8], reference: u32) -> bool {
     slot::read_cell(bytes, LAUNCH, u64::from(reference)).is_some_and(|cell| cell == [1, 0])
 }
 
+#[inline]
 fn at(slot: u16) -> usize {
     OVERHEAD + usize::from(slot) * SLOT
 }
 
+#[inline]
 pub(crate) fn view<M: Memory + ?Sized>(memory: &M, slot: u16) -> Option<View<'_>> {
-    memory.bytes().get(at(slot)..)?.get(..SLOT).map(View)
+    memory.bytes().get(at(slot)..at(slot) + SLOT).map(View)
 }
 
 fn halves_of(number: u64) -> [u32; 2] {

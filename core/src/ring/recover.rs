@@ -87,7 +87,7 @@ impl<'a, M: Memory> Ring<'a, M> {
             self.waiting += u64::from(view.count());
             self.index.take_exact(slot);
             let head = self.index.group(&self.memory, group);
-            self.index.insert(slot, key, group, level, head);
+            self.index.insert(slot, self.index.bucket(key), group, level, head);
         }
         // What is left of the unsettled are copies of what was taken over; this ring makes none.
         for slot in 0..self.index.len() {
