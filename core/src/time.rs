@@ -45,6 +45,7 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at [`Instant::FAR_FUTURE`].
+    #[inline]
     fn add(self, rhs: Duration) -> Instant {
         Instant(self.0.saturating_add(rhs.0))
     }

@@ -110,10 +110,15 @@ impl Commit {
 }
 
 impl<M: Memory> Alerter<'_, M> {
+    #[inline]
     pub(super) fn schedule_commit(&mut self, now: Instant, level: Level) {
         let wait =
             if level >= Level::Error { self.policy.commit_error } else { self.policy.commit_other };
-        self.commit.due = self.commit.due.min(now + wait);
+        let due = now + wait;
+        if due < self.commit.due {
+            self.commit.due = due;
+            self.moved = true;
+        }
     }
 
     /// When the next round has something to do.

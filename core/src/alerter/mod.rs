@@ -80,6 +80,8 @@ pub struct Alerter<'a, M> {
     broke_until: Instant,
     /// Group and tick of the event that was looked at last.
     stirred: Option<(u32, u32)>,
+    /// Events may have moved what is due since [`clear_moved`](Alerter::clear_moved).
+    moved: bool,
     token: u32,
     counters: Counters,
 }
@@ -186,6 +188,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     /// Admits one event made ready beforehand, outside any lock.
+    #[inline]
     pub fn admit(&mut self, now: Instant, entry: &Entry) -> Admission {
         if entry.level < self.policy.level {
             return self.suppress();
@@ -195,6 +198,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         self.admitted(now, entry, admission)
     }
 
+    #[inline]
     fn admitted(&mut self, now: Instant, entry: &Entry, admission: Admission) -> Admission {
         self.counters.admitted(admission);
         self.schedule_commit(now, entry.level);
@@ -202,17 +206,20 @@ impl<'a, M: Memory> Alerter<'a, M> {
             return admission;
         }
         // Within one tick a second event of a group moves nothing that the first has not moved.
-        let stirred = (entry.group, tick(now));
-        if self.stirred != Some(stirred) {
-            self.stirred = Some(stirred);
+        let stirred = Some((entry.group, tick(now)));
+        let stirs = self.stirred != stirred;
+        if stirs {
+            self.stirred = stirred;
             self.stir(now, entry);
         }
-        self.gather(now);
+        self.gather(now, stirs);
         admission
     }
 
     /// Moves the due time to what an event of this group asks for.
+    #[cold]
     fn stir(&mut self, now: Instant, entry: &Entry) {
+        self.moved = true;
         let due = self.state.told.due(&self.policy, now, entry.group, entry.level);
         self.expect(due);
         if entry.level > self.gravest {
@@ -222,6 +229,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
     }
 
+    #[cold]
     fn suppress(&mut self) -> Admission {
         self.count_suppressed(1);
         Admission::Suppressed
@@ -244,15 +252,24 @@ impl<'a, M: Memory> Alerter<'a, M> {
         self.schedule_commit(now, Level::Warn);
     }
 
-    /// So many events end the hold of what waits.
-    fn gather(&mut self, now: Instant) {
+    /// So many events end the hold of what waits. More of them change nothing, unless one `stirs`.
+    #[inline]
+    fn gather(&mut self, now: Instant, stirs: bool) {
         if self.gathered == 0 {
             self.gathering = now;
         }
         self.gathered = self.gathered.saturating_add(1);
+        if stirs || self.gathered == self.policy.batch {
+            self.end_hold();
+        }
+    }
+
+    #[cold]
+    fn end_hold(&mut self) {
         if self.gathered >= self.policy.batch {
             let full = self.gathering + self.policy.hold_error;
             self.due.held = self.due.held.min(full.max(self.due.earliest));
+            self.moved = true;
         }
     }
 
@@ -315,6 +332,19 @@ impl<'a, M: Memory> Alerter<'a, M> {
         self.given(send.min(self.commit_at()))
     }
 
+    /// Whether events may have made [`poll_at`](Alerter::poll_at) earlier since
+    /// [`clear_moved`](Alerter::clear_moved); cheaper to ask after each event than the time itself.
+    /// Every other call that can is to be followed by a look at the time.
+    #[inline]
+    pub fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    /// The caller knows [`poll_at`](Alerter::poll_at) as it is now.
+    pub fn clear_moved(&mut self) {
+        self.moved = false;
+    }
+
     /// Whether nothing is under way and nothing will be before `until`: what a flush waits for.
     /// Events may still wait, for their interval, the budget or the service; storage that has
     /// failed is tried again at its own pace, and nobody waits for that.
@@ -345,6 +375,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     /// Time as it is kept: goes on across boots.
+    #[inline]
     fn kept(&self, now: Instant) -> Instant {
         Instant::from_millis(now.as_millis().wrapping_add(self.state.clock.offset))
     }

@@ -98,6 +98,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             gravest: Level::Trace,
             broke_until: Instant::ZERO,
             stirred: None,
+            moved: false,
             token: setup.seed,
             counters: Default::default(),
         };

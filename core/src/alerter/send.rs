@@ -42,6 +42,8 @@ impl<M: Memory> Alerter<'_, M> {
         self.expect(due);
         self.gravest = self.gravest.max(level);
         self.gathered = self.gathered.saturating_add(1);
+        // The next event looks whether there are enough to end the hold.
+        self.stirred = None;
         Step::Again
     }
 

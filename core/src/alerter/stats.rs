@@ -25,6 +25,7 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    #[inline]
     pub(super) fn admitted(&mut self, admission: Admission) {
         let count = match admission {
             Admission::Stored => &mut self.stored,
