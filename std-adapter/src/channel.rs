@@ -143,7 +143,9 @@ impl Channel {
         }
         let mut inner = self.lock();
         inner.alerter.admit(now, entry);
-        self.ring_if_needed(inner);
+        if inner.alerter.has_moved() {
+            self.ring_if_needed(&mut inner);
+        }
     }
 
     /// Records one event without ever waiting: if the lock is held, perhaps by this very thread,
@@ -159,7 +161,7 @@ impl Channel {
         };
         if let Some(mut inner) = inner {
             inner.alerter.admit(now, entry);
-            return self.ring_if_needed(inner);
+            return self.ring_if_needed(&mut inner);
         }
         match self.side.try_lock() {
             Ok(mut side) if side.is_none() => *side = Some(entry.clone()),
@@ -192,13 +194,17 @@ impl Channel {
         } else {
             inner.alerter.commit(now);
         }
-        self.ring_if_needed(inner);
+        self.ring_if_needed(&mut inner);
     }
 
-    #[inline]
-    fn ring_if_needed(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>) {
+    #[cold]
+    fn ring_if_needed(self: &Arc<Self>, inner: &mut Inner) {
         if inner.alerter.poll_at() < inner.sleeping_until {
-            self.ring(&mut inner);
+            self.ring(inner);
+        }
+        // While there is no thread to be had, each event looks again.
+        if inner.sleeping_until != Instant::FAR_FUTURE || inner.running {
+            inner.alerter.clear_moved();
         }
     }
 

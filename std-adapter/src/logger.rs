@@ -118,7 +118,8 @@ impl<L: Log> Logger<L> {
     #[inline]
     fn tell(&self, record: &Record<'_>) {
         let Some(sink) = self.sink.as_deref() else { return };
-        if is_own(record.target()) || this_thread_is_muted() {
+        let thread = THREAD.get();
+        if is_own(record.target()) || thread.muted {
             return;
         }
         let site = match (record.file(), record.line()) {
@@ -130,7 +131,7 @@ impl<L: Log> Logger<L> {
         if let Some(message) = record.args().as_str() {
             draft.push(message);
         } else {
-            let Some(_formatting) = Formatting::begin() else { return sink.suppressed() };
+            let Some(_formatting) = Formatting::begin(thread) else { return sink.suppressed() };
             // An error means that the text is full or a `Display` gave up: what came before counts.
             let _ = draft.write_fmt(*record.args());
         }
@@ -249,15 +250,16 @@ thread_local! {
 }
 
 /// Counts the formattings under way on this thread, for as long as it lives: also if one panics.
-struct Formatting;
+/// Holds how many there were before.
+struct Formatting(u8);
 
 impl Formatting {
     #[inline]
-    fn begin() -> Option<Formatting> {
-        let state = THREAD.get();
-        (state.formatting < MAX_NESTING).then(|| {
-            THREAD.set(ThreadState { formatting: state.formatting + 1, ..state });
-            Formatting
+    fn begin(thread: ThreadState) -> Option<Formatting> {
+        let before = thread.formatting;
+        (before < MAX_NESTING).then(|| {
+            THREAD.set(ThreadState { formatting: before + 1, ..thread });
+            Formatting(before)
         })
     }
 }
@@ -265,8 +267,7 @@ impl Formatting {
 impl Drop for Formatting {
     #[inline]
     fn drop(&mut self) {
-        let state = THREAD.get();
-        THREAD.set(ThreadState { formatting: state.formatting.saturating_sub(1), ..state });
+        THREAD.set(ThreadState { formatting: self.0, ..THREAD.get() });
     }
 }
 
