@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use annunciator::State;
 use annunciator_simulator::{Answer, Simulator};
-use annunciator_tests::{OTHER_PHONE, PATIENCE, PHONE_DIGITS, Stage, ends, error, text, wait_for};
+use annunciator_tests::{
+    OTHER_PHONE, PATIENCE, PHONE_DIGITS, Stage, ends, error, says, text, wait_for,
+};
 
 use crate::PROGRAM;
 
@@ -90,11 +92,16 @@ fn two_programs_that_died_during_an_outage_are_told_by_their_next_starts() {
     let pair = [start("log", &["a valve"]), start("log", &["the clock"])];
     pair.into_iter().map(ends).for_each(drop);
     stage.sim.restart().unwrap();
-    let pair = [start("log nothing", &[]), start("log nothing", &[])];
-    pair.into_iter().map(ends).for_each(drop);
-    // Whether they shared a slot by turns or had one each: both starts again, one after the other.
-    let told = stage.wait_for_texts(1).join(" ");
+    // The first to start again holds its slot of the directory while the second starts.
+    let mut first = start("log nothing and wait", &[]);
+    says(&mut first, "logged");
+    let second = ends(start("log nothing", &[]));
+    assert!(second.status.success(), "{second:?}");
+    let told = || stage.texts().join(" ");
+    wait_for("both", || told().contains("a valve") && told().contains("the clock"));
     for word in ["a valve", "the clock"] {
-        assert_eq!(told.matches(word).count(), 1, "{word}: {told}");
+        assert_eq!(told().matches(word).count(), 1, "{word}: {}", told());
     }
+    first.kill().unwrap();
+    ends(first);
 }

@@ -9,6 +9,7 @@ mod console;
 mod tunnel;
 
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -192,6 +193,14 @@ pub fn ends(child: Child) -> Said {
     let said = Said { status, stdout: text(stdout), stderr: text(stderr) };
     assert!(ended, "did not end by itself: {said:?}");
     said
+}
+
+/// Waits until a program has said this line. What it says after that is not heard any more.
+#[track_caller]
+pub fn says(child: &mut Child, line: &str) {
+    let stdout = child.stdout.as_mut().expect("its output");
+    let heard = BufReader::new(stdout).lines().map_while(Result::ok).any(|said| said == line);
+    assert!(heard, "it never said {line:?}");
 }
 
 /// Tells several stories side by side: most of each is waiting.

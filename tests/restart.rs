@@ -2,25 +2,15 @@
 //! else is.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::Child;
 
 use annunciator::State;
 use annunciator_simulator::Answer;
 use annunciator_tests::{
-    PATIENCE, Stage, ends, error, files_below, health, holds, run, side_by_side, tell_all, text,
-    wait_for,
+    PATIENCE, Stage, ends, error, files_below, health, holds, run, says, side_by_side, tell_all,
+    text, wait_for,
 };
 
 use crate::PROGRAM;
-
-/// Waits until a program has said this line.
-#[track_caller]
-fn says(child: &mut Child, line: &str) {
-    let stdout = child.stdout.as_mut().expect("its output");
-    let heard = BufReader::new(stdout).lines().map_while(Result::ok).any(|said| said == line);
-    assert!(heard, "it never said {line:?}");
-}
 
 /// Starts the program again; it logs nothing, and leaves nothing untold.
 #[track_caller]
