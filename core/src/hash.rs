@@ -21,10 +21,18 @@ pub(crate) const fn mix(state: u64, word: u64) -> u64 {
 /// over single bytes is needed.
 #[inline]
 pub(crate) fn bytes(mut state: u64, bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for word in words {
-        state = mix(state, u64::from_le_bytes(*word));
+    let (pairs, rest) = bytes.as_chunks::<16>();
+    for pair in pairs {
+        let pair = u128::from_le_bytes(*pair);
+        state = mix(mix(state, pair as u64), (pair >> 64) as u64);
     }
+    let rest = match rest.split_first_chunk::<8>() {
+        Some((word, rest)) => {
+            state = mix(state, u64::from_le_bytes(*word));
+            rest
+        }
+        None => rest,
+    };
     let last = match bytes.last_chunk::<8>() {
         Some(last) => u64::from_le_bytes(*last),
         None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),

@@ -119,15 +119,29 @@ impl<'a> Draft<'a> {
     /// Appends to the message as much of `piece` as there is room for; `false` if that is not all.
     #[inline]
     pub fn push(&mut self, piece: &str) -> bool {
-        let end = self.len + piece.len();
-        if end <= self.limit
-            && let Some(into) = self.entry.payload.get_mut(self.len..end)
-        {
-            copy(into, piece.as_bytes());
-            self.len = end;
-            return true;
+        self.push_short(piece) || self.push_long(piece)
+    }
+
+    /// On hosts, copies a short piece without a call, of which formatting makes many.
+    #[inline(always)]
+    fn push_short(&mut self, piece: &str) -> bool {
+        let end = self.len.wrapping_add(piece.len());
+        if SHORT == 0 || piece.len() > SHORT || end > self.limit {
+            return false;
         }
-        self.push_cut(piece)
+        let Some(into) = self.entry.payload.get_mut(self.len..end) else { return false };
+        copy_short(into, piece.as_bytes());
+        self.len = end;
+        true
+    }
+
+    #[inline(never)]
+    fn push_long(&mut self, piece: &str) -> bool {
+        if piece.len() > self.limit - self.len {
+            return self.push_cut(piece);
+        }
+        self.append_long(piece);
+        true
     }
 
     /// What is cut stays cut: shorter pieces after it would read as if nothing were missing.
@@ -146,6 +160,7 @@ impl<'a> Draft<'a> {
         let start = u64::from(self.entry.level as u8) | u64::from(self.cut) << 8;
         let meta = (16..).step_by(8).zip(lengths);
         let meta = meta.fold(start, |meta, (at, len)| meta | (len as u64) << at);
+        self.limit = PAYLOAD;
         self.append(self.target);
         let named = self.len;
         self.append(self.file);
@@ -158,61 +173,51 @@ impl<'a> Draft<'a> {
         &self.entry
     }
 
+    /// Appends what there is room for by construction.
     #[inline]
     fn append(&mut self, piece: &str) {
+        if !self.push_short(piece) {
+            self.append_long(piece);
+        }
+    }
+
+    #[inline(never)]
+    fn append_long(&mut self, piece: &str) {
         let room = self.entry.payload.get_mut(self.len..);
         if let Some(into) = room.and_then(|room| room.get_mut(..piece.len())) {
-            copy(into, piece.as_bytes());
+            into.copy_from_slice(piece.as_bytes());
             self.len += piece.len();
         }
     }
 }
 
-/// Copies a short text between places of equal length.
-///
-/// On the processors of hosts two words that overlap cover what is not much longer than one, which
-/// is half of what a call to `memcpy` costs. Small chips would pay for it in flash.
+/// Texts of up to so many bytes are copied by words, where a processor has wide ones: half of what
+/// a call to `memcpy` costs. Small chips would pay for it in flash.
+const SHORT: usize = if cfg!(target_pointer_width = "64") { 32 } else { 0 };
+
+/// Copies a text of at most [`SHORT`] bytes to a place of its length, by two words that overlap.
 #[inline(always)]
-fn copy(into: &mut [u8], from: &[u8]) {
-    #[cfg(target_pointer_width = "64")]
-    {
-        if from.len() <= 32 {
-            if from.len() < 4 {
-                return copy_tiny(into, from);
-            }
-            let _ = ends::<16>(into, from) || ends::<8>(into, from) || ends::<4>(into, from);
-            return;
-        }
-    }
-    into.copy_from_slice(from);
+fn copy_short(into: &mut [u8], from: &[u8]) {
+    let _ = ends::<16>(into, from)
+        || ends::<8>(into, from)
+        || ends::<4>(into, from)
+        || ends::<2>(into, from)
+        || ends::<1>(into, from);
 }
 
 /// Copies the first and the last `N` bytes, which is all if there are `N` to `2 * N` of them.
-#[cfg(target_pointer_width = "64")]
 #[inline(always)]
 fn ends<const N: usize>(into: &mut [u8], from: &[u8]) -> bool {
-    if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
-        if let Some(into) = into.first_chunk_mut::<N>() {
-            *into = *first;
-        }
-        if let Some(into) = into.last_chunk_mut::<N>() {
-            *into = *last;
-        }
-        return true;
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(into) = into.first_chunk_mut::<N>() {
+        *into = *first;
     }
-    false
-}
-
-/// Copies up to three bytes: the first, the middle and the last.
-#[cfg(target_pointer_width = "64")]
-#[inline(always)]
-fn copy_tiny(into: &mut [u8], from: &[u8]) {
-    let middle = from.len() / 2;
-    for at in [0, middle, from.len().wrapping_sub(1)] {
-        if let (Some(into), Some(from)) = (into.get_mut(at), from.get(at)) {
-            *into = *from;
-        }
+    if let Some(into) = into.last_chunk_mut::<N>() {
+        *into = *last;
     }
+    true
 }
 
 impl core::fmt::Write for Draft<'_> {
