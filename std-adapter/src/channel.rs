@@ -1,17 +1,22 @@
 //! One destination as the program's threads see it: a lock around its alerter, held shortly, and a
 //! bell for the worker that is rung only when an event moves what the worker sleeps towards.
+//!
+//! A forked child has a copy of all this that no thread serves: its locks may be held for ever, its
+//! ring is the parent's. There an event is counted and no more, until
+//! [`after_fork`](crate::Handle::after_fork) puts a channel of the child's own behind the copy.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::alerter::Alerter;
-use annunciator_core::event::Entry;
+use annunciator_core::event::{Entry, Level};
+use annunciator_core::ring::{Admission, SLOT};
 use annunciator_core::time::Instant;
 
-use crate::carrier::{Carrier, WayTrouble};
+use crate::carrier::{Carrier, Gone, WayTrouble};
 use crate::health::{FlushReport, Reporter, SpoolHealth};
-use crate::spool::{self, ForkGuard};
+use crate::spool::{self, DirectWriter, ForkCopies, ForkGuard};
 use crate::store::{RingMemory, Store};
 use crate::worker;
 
@@ -30,6 +35,10 @@ pub(crate) struct Channel {
     child: AtomicU32,
     pub(crate) restarts: AtomicU32,
     fork: ForkGuard,
+    /// What a forked child has to let go of.
+    copies: Mutex<ForkCopies>,
+    /// The channel that a forked child opened in place of this one.
+    successor: OnceLock<Arc<Channel>>,
     pub(crate) store: Mutex<Store>,
     pub(crate) carrier: Mutex<Box<dyn Carrier>>,
     pub(crate) reporter: Reporter,
@@ -91,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) closing: bool,
     /// Whether what waits outlives the program.
     pub(crate) keeps: bool,
+    /// For grave events, if memory does not outlive the program.
+    pub(crate) direct: Option<DirectWriter>,
     /// How the store was doing when the worker used it last.
     pub(crate) spool_health: SpoolHealth,
     /// What is wrong with the way to the service, and with the store, in words.
@@ -116,6 +127,7 @@ impl Channel {
                 running: false,
                 closing: false,
                 keeps: store.keeps(),
+                direct: store.direct_writer(),
                 spool_health: store.health(None),
                 way_trouble: None,
                 store_trouble: None,
@@ -128,6 +140,8 @@ impl Channel {
             child: AtomicU32::new(0),
             restarts: AtomicU32::new(0),
             fork: ForkGuard::new(),
+            copies: Mutex::new(store.fork_copies()),
+            successor: OnceLock::new(),
             store: Mutex::new(store),
             carrier: Mutex::new(carrier),
             reporter,
@@ -139,12 +153,43 @@ impl Channel {
     #[inline]
     pub(crate) fn admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
         if self.fork.in_child() {
-            return self.count_in_child();
+            return self.admit_in_child(|channel| channel.admit(now, entry));
         }
-        let mut inner = self.lock();
-        inner.alerter.admit(now, entry);
+        self.admit_locked(self.lock(), now, entry);
+    }
+
+    #[inline]
+    fn admit_locked(
+        self: &Arc<Self>,
+        mut inner: MutexGuard<'_, Inner>,
+        now: Instant,
+        entry: &Entry,
+    ) {
+        let admission = inner.alerter.admit(now, entry);
+        if inner.direct.is_some() && entry.level() >= Level::Error {
+            return self.write_directly(inner, admission);
+        }
         if inner.alerter.has_moved() {
             self.ring_if_needed(&mut inner);
+        }
+    }
+
+    /// Writes the record to the file from here: memory does not outlive the program. Under no lock
+    /// but the file's own, which is tried and not waited for.
+    #[cold]
+    fn write_directly(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, admission: Admission) {
+        let mut bytes = [0; SLOT];
+        let taken = matches!(admission, Admission::Stored | Admission::Merged);
+        let slot = inner.alerter.last_slot().filter(|_| taken).map(|(at, slot)| {
+            bytes.iter_mut().zip(slot).for_each(|(to, from)| *to = *from);
+            at
+        });
+        let writer = inner.direct.clone();
+        self.ring_if_needed(&mut inner);
+        drop(inner);
+        if let (Some(at), Some(writer)) = (slot, writer) {
+            // Whatever comes of it, the worker writes it again and syncs.
+            let _ = writer.write(at, &bytes);
         }
     }
 
@@ -152,16 +197,15 @@ impl Channel {
     /// the event goes to the side slot, and if that is taken it is counted.
     pub(crate) fn try_admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
         if self.fork.in_child() {
-            return self.count_in_child();
+            return self.admit_in_child(|channel| channel.try_admit(now, entry));
         }
         let inner = match self.inner.try_lock() {
             Ok(inner) => Some(inner),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
-        if let Some(mut inner) = inner {
-            inner.alerter.admit(now, entry);
-            return self.ring_if_needed(&mut inner);
+        if let Some(inner) = inner {
+            return self.admit_locked(inner, now, entry);
         }
         match self.side.try_lock() {
             Ok(mut side) if side.is_none() => *side = Some(entry.clone()),
@@ -172,14 +216,77 @@ impl Channel {
         self.bell.notify_one();
     }
 
-    fn count_in_child(&self) {
-        self.child.fetch_add(1, Ordering::Relaxed);
+    /// In a forked child: hands the event to the successor, or counts it.
+    #[cold]
+    fn admit_in_child(&self, admit: impl FnOnce(&Arc<Channel>)) {
+        self.let_go();
+        match self.successor.get() {
+            Some(successor) => admit(successor),
+            None => {
+                self.child.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Gives up a forked child's copies of the parent's locks, so that the parent's slot is free
+    /// when the parent is dead.
+    fn let_go(&self) {
+        // In use when it was forked means in use for ever; then they go when the child does.
+        if let Ok(mut copies) = self.copies.try_lock() {
+            std::mem::take(&mut *copies).give_up();
+        }
+    }
+
+    /// What a forked child will have to let go of from now on.
+    pub(crate) fn keep_copies(&self, copies: ForkCopies) {
+        *self.copies.lock().unwrap_or_else(PoisonError::into_inner) = copies;
+    }
+
+    /// The channel that serves this process in place of this one: itself, or in a forked child
+    /// what [`succeed`](Channel::succeed) put there. `None` in a child without one.
+    pub(crate) fn here(self: &Arc<Self>) -> Option<&Arc<Channel>> {
+        let last = self.last();
+        (!last.is_orphaned()).then_some(last)
+    }
+
+    /// The last of the channels that forked children opened in place of this one.
+    pub(crate) fn last(self: &Arc<Self>) -> &Arc<Channel> {
+        let mut last = self;
+        while let Some(successor) = last.successor.get() {
+            last = successor;
+        }
+        last
+    }
+
+    /// In a forked child: takes the carrier out, unless the parent was using it.
+    pub(crate) fn take_carrier(&self) -> Option<Box<dyn Carrier>> {
+        self.let_go();
+        let mut carrier = self.carrier.try_lock().ok()?;
+        Some(std::mem::replace(&mut *carrier, Box::new(Gone)))
+    }
+
+    /// In a forked child: has `successor` serve from now on, and tell how many events it missed.
+    pub(crate) fn succeed(&self, successor: Arc<Channel>) {
+        self.let_go();
+        let missed = self.child.swap(0, Ordering::Relaxed);
+        if missed > 0 {
+            let mut inner = successor.lock();
+            inner.alerter.count_lost(spool::now(), missed);
+            successor.ring(&mut inner);
+        }
+        // A second one loses, and is closed with its last owner.
+        let _ = self.successor.set(successor);
+    }
+
+    /// Events that came in this forked child and could not be taken.
+    pub(crate) fn missed(&self) -> u32 {
+        self.child.load(Ordering::Relaxed)
     }
 
     /// Counts an event that was kept out on purpose.
-    pub(crate) fn suppressed(&self) {
-        if !self.fork.in_child() {
-            self.lock().alerter.count_suppressed(1);
+    pub(crate) fn suppressed(self: &Arc<Self>) {
+        if let Some(channel) = self.here() {
+            channel.lock().alerter.count_suppressed(1);
         }
     }
 
@@ -229,18 +336,22 @@ impl Channel {
         }
         let mut inner = self.lock();
         inner.closing = true;
+        inner.alerter.commit(spool::now());
         self.ring(&mut inner);
     }
 
     /// Waits until nothing is under way and nothing will be before `deadline`, or for `deadline`.
     /// `begun` is how many events had been delivered when the flush began.
     pub(crate) fn wait_settled(&self, deadline: StdInstant, begun: u32) -> FlushReport {
+        if self.fork.in_child() {
+            return FlushReport::default();
+        }
         let mut inner = self.lock();
         loop {
             let left = deadline.saturating_duration_since(StdInstant::now());
             let until = spool::now() + left.into();
             let settled = inner.alerter.is_settled(until) && self.side_is_empty();
-            if settled || left.is_zero() || self.fork.in_child() {
+            if settled || left.is_zero() {
                 break;
             }
             // The worker rings when it rests; the limit covers a worker that could not start.
@@ -260,6 +371,9 @@ impl Channel {
     /// Waits until the worker has ended its session and no thread holds the channel, or for
     /// `deadline`.
     pub(crate) fn wait_closed(&self, deadline: StdInstant) {
+        if self.fork.in_child() {
+            return;
+        }
         let mut inner = self.lock();
         while inner.running && inner.closing {
             let left = deadline.saturating_duration_since(StdInstant::now());
@@ -271,7 +385,7 @@ impl Channel {
         }
         let restarted = inner.running;
         drop(inner);
-        if !restarted && !self.fork.in_child() {
+        if !restarted {
             self.crew.wait_empty(deadline);
         }
     }

@@ -2,7 +2,7 @@
 //! at the end.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::alerter::{Alerter, Buffers, Policy, Setup as CoreSetup};
@@ -20,6 +20,7 @@ use crate::client::{ClientSettings, VonageClient};
 use crate::config::{Builder, Config, ConfigError, Destination, Setting, Setup, Tuning, Way};
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
+use crate::spool::Places;
 use crate::{panic_hook, spool, store};
 
 /// Groups that one text can tell apart.
@@ -56,9 +57,28 @@ pub struct Handle {
 struct Shared {
     name: String,
     level: Level,
+    seats: Vec<Seat>,
+    /// In the order of the seats. In a forked child the first of a line; see [`Channel::here`].
     channels: Vec<Arc<Channel>>,
     disabled: Option<String>,
     drop_timeout: Duration,
+    /// For a forked child that opens channels of its own.
+    config: Option<Mutex<Config>>,
+}
+
+/// What a destination's channel is opened with, again in a forked child.
+struct Seat {
+    label: String,
+    identity: String,
+    /// None with a transport of the program's own.
+    number: Option<Number>,
+}
+
+impl Shared {
+    /// The channels of this process; none in a forked child that has not opened any.
+    fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.channels.iter().filter_map(Channel::here)
+    }
 }
 
 impl Handle {
@@ -67,28 +87,64 @@ impl Handle {
             shared: Arc::new(Shared {
                 name: String::new(),
                 level: Level::Panic,
+                seats: Vec::new(),
                 channels: Vec::new(),
                 disabled: Some(why),
                 drop_timeout: Duration::ZERO,
+                config: None,
             }),
         }
     }
 
     fn start(mut config: Config) -> Result<Handle, ConfigError> {
-        let destinations = std::mem::take(&mut config.destinations);
-        let mut channels = Vec::with_capacity(destinations.len());
-        for destination in destinations {
-            channels.push(open(&config, destination)?);
+        let (seats, ways): (Vec<Seat>, Vec<Way>) =
+            std::mem::take(&mut config.destinations).into_iter().map(Seat::of).unzip();
+        let mut channels = Vec::with_capacity(seats.len());
+        for (seat, way) in seats.iter().zip(ways) {
+            channels.push(open(&config, &seats, seat, carrier(&config, way)?)?);
         }
         Ok(Handle {
             shared: Arc::new(Shared {
-                name: config.name,
+                name: config.name.clone(),
                 level: config.level,
+                seats,
                 channels,
                 disabled: None,
                 drop_timeout: config.timing.drop,
+                config: Some(Mutex::new(config)),
             }),
         })
+    }
+
+    /// Opens a slot and a worker of its own for a forked child; to be called in the child.
+    ///
+    /// A child has none of its parent's threads and must not touch its parent's files, so until
+    /// this is called its events are counted and not told; other loggers get them. Afterwards all
+    /// clones of the handle, the logger and the panic hook serve the child. Does nothing in a
+    /// process that has its own already. A program that becomes a daemon rather builds after that.
+    ///
+    /// # Errors
+    /// If there is no memory, or a transport of the program's own was in use when the process
+    /// forked.
+    pub fn after_fork(&self) -> Result<(), ConfigError> {
+        let Some(config) = &self.shared.config else { return Ok(()) };
+        let config = &*config.lock().unwrap_or_else(PoisonError::into_inner);
+        let seats = &self.shared.seats;
+        for (seat, channel) in seats.iter().zip(&self.shared.channels) {
+            let parents = channel.last();
+            if !parents.is_orphaned() {
+                continue;
+            }
+            let carrier = match seat.number {
+                Some(number) => vonage(config, &number)?,
+                None => parents.take_carrier().ok_or_else(|| {
+                    let problem = format!("the transport {} was in use at the fork", seat.label);
+                    ConfigError::invalid(Setting::Method("after_fork"), problem)
+                })?,
+            };
+            parents.succeed(open(config, seats, seat, carrier)?);
+        }
+        Ok(())
     }
 
     /// Whether texts are sent at all.
@@ -136,13 +192,12 @@ impl Handle {
     pub fn flush(&self, timeout: Duration) -> FlushReport {
         let deadline = StdInstant::now() + timeout;
         let now = spool::now();
-        let begun: Vec<u32> =
-            self.shared.channels.iter().map(|channel| channel.delivered()).collect();
-        for channel in &self.shared.channels {
+        let begun: Vec<u32> = self.shared.channels().map(|channel| channel.delivered()).collect();
+        for channel in self.shared.channels() {
             channel.hurry(now, true);
         }
         let mut total = FlushReport::default();
-        for (channel, begun) in self.shared.channels.iter().zip(begun) {
+        for (channel, begun) in self.shared.channels().zip(begun) {
             let report = channel.wait_settled(deadline, begun);
             total.sent = total.sent.saturating_add(report.sent);
             total.kept = total.kept.saturating_add(report.kept);
@@ -156,7 +211,8 @@ impl Handle {
         let mut health = Health::default();
         health.name.clone_from(&self.shared.name);
         health.disabled.clone_from(&self.shared.disabled);
-        health.destinations = self.shared.channels.iter().map(|channel| channel.health()).collect();
+        health.destinations =
+            self.shared.channels.iter().map(|channel| channel.last().health()).collect();
         health
     }
 }
@@ -199,19 +255,42 @@ impl Sink for Shared {
 
     fn flush(&self) {
         let now = spool::now();
-        for channel in &self.channels {
+        for channel in self.channels() {
             channel.hurry(now, false);
         }
     }
 }
 
+impl Seat {
+    fn of(destination: Destination) -> (Seat, Way) {
+        let Destination { label, identity, way } = destination;
+        let number = match &way {
+            Way::Vonage(number) => Some(*number),
+            Way::Own(_) => None,
+        };
+        (Seat { label, identity, number }, way)
+    }
+}
+
 /// Makes one destination's channel and starts its worker if an earlier run left something.
-fn open(config: &Config, destination: Destination) -> Result<Arc<Channel>, ConfigError> {
-    let (store, found) = store::open(&config.spool.place, &destination.identity, config.spool.size)
-        .map_err(|error| {
-            let setting = Setting::Method("spool_size");
-            ConfigError::invalid(setting, format!("no memory for the ring: {error}"))
-        })?;
+fn open(
+    config: &Config,
+    seats: &[Seat],
+    seat: &Seat,
+    carrier: Box<dyn Carrier>,
+) -> Result<Arc<Channel>, ConfigError> {
+    let configured: Vec<&str> = seats.iter().map(|seat| seat.identity.as_str()).collect();
+    let wanted = store::Wanted {
+        place: &config.spool.place,
+        identity: &seat.identity,
+        configured: &configured,
+        size: config.spool.size,
+        places: Places::from_env(),
+    };
+    let (store, found) = store::open(&wanted).map_err(|error| {
+        let setting = Setting::Method("spool_size");
+        ConfigError::invalid(setting, format!("no memory for the ring: {error}"))
+    })?;
     let mut setup = CoreSetup::new("");
     let prefix = format!("[Rust Logger {}] ", config.name);
     setup.prefix = &prefix;
@@ -225,18 +304,24 @@ fn open(config: &Config, destination: Destination) -> Result<Arc<Channel>, Confi
     let slots = slots(found.memory.len());
     let nodes = Box::leak(vec![Node::EMPTY; slots].into_boxed_slice());
     let groups = Box::leak(vec![Group::EMPTY; GROUPS].into_boxed_slice());
-    let alerter = Alerter::new(found.memory, Buffers { nodes, groups }, &setup);
-    let label = destination.label;
-    let carrier: Box<dyn Carrier> = match destination.way {
-        Way::Own(transport) => Box::new(Own(transport)),
-        Way::Vonage(number) => vonage(config, &number)?,
-    };
-    let reporter = Reporter::new(label.clone(), config.on_error.clone());
-    let channel = Arc::new(Channel::new(label, alerter, store, carrier, reporter));
+    let mut alerter = Alerter::new(found.memory, Buffers { nodes, groups }, &setup);
+    if found.rewrite {
+        alerter.rewrite(setup.now);
+    }
+    let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
+    let channel = Arc::new(Channel::new(seat.label.clone(), alerter, store, carrier, reporter));
     if found.inherits {
         channel.ring(&mut channel.lock());
     }
     Ok(channel)
+}
+
+/// What takes the texts of one destination away.
+fn carrier(config: &Config, way: Way) -> Result<Box<dyn Carrier>, ConfigError> {
+    match way {
+        Way::Own(transport) => Ok(Box::new(Own(transport))),
+        Way::Vonage(number) => vonage(config, &number),
+    }
 }
 
 /// The client for one number.
@@ -327,10 +412,10 @@ impl Drop for Annunciator {
         let timeout = self.handle.shared.drop_timeout;
         let deadline = StdInstant::now() + timeout;
         self.handle.flush(timeout);
-        for channel in &self.handle.shared.channels {
+        for channel in self.handle.shared.channels() {
             channel.close();
         }
-        for channel in &self.handle.shared.channels {
+        for channel in self.handle.shared.channels() {
             channel.wait_closed(deadline);
         }
     }

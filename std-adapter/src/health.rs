@@ -179,10 +179,32 @@ pub struct SpoolHealth {
     pub file: Option<PathBuf>,
     /// Why there is none, or what is wrong with it: the last error in words. `None` if all is well.
     pub trouble: Option<String>,
-    /// Whether what a log call has recorded survives the death of the program.
+    /// Whether what a log call has recorded survives the death of the program, be it that of its
+    /// container.
     pub survives_crash: bool,
+    /// Whether PANIC and ERROR do all the same, because the log call writes them to the file
+    /// itself; the rest survives once committed.
+    pub direct_writes: bool,
     /// Whether what has been committed survives the loss of power.
     pub survives_power_cut: bool,
+    /// Whether the run before this one ended without ending its session: it crashed or was killed.
+    pub after_crash: bool,
+    /// What was asked of the disk since the program started.
+    pub disk: DiskUse,
+}
+
+/// What was asked of the disk since the program started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DiskUse {
+    /// Writes, zero-filling aside.
+    pub writes: u64,
+    /// Bytes in those writes.
+    pub bytes: u64,
+    /// Syncs of the file's content.
+    pub syncs: u64,
+    /// How often the whole file was written to a new one.
+    pub rewrites: u64,
 }
 
 /// What a flush achieved, in events.
@@ -361,6 +383,9 @@ impl fmt::Display for SpoolHealth {
         f.write_str(match (self.survives_crash, self.survives_power_cut) {
             (true, true) => "; events survive a crash and a power cut",
             (true, false) => "; events survive a crash",
+            (false, true) if self.direct_writes => {
+                "; errors survive a crash, all events a power cut once committed"
+            }
             (false, true) => "; events survive a power cut once committed",
             (false, false) => "; events end with the program",
         })
@@ -420,6 +445,7 @@ mod tests {
             trouble: None,
             survives_crash: true,
             survives_power_cut: true,
+            ..SpoolHealth::default()
         };
         one.segments_a_month = 1240;
         let mut two = DestinationHealth::new("gateway");

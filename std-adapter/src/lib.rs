@@ -76,7 +76,7 @@ pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
 pub use handle::{Annunciator, Handle};
 pub use health::{
-    Counters, DestinationHealth, FlushReport, Health, Lost, SpoolHealth, State, Trouble,
+    Counters, DestinationHealth, DiskUse, FlushReport, Health, Lost, SpoolHealth, State, Trouble,
 };
 pub use logger::{Logger, Silence, Tee};
 pub use secret::Secret;

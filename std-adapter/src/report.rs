@@ -15,7 +15,9 @@ impl Channel {
     pub(crate) fn health(&self) -> DestinationHealth {
         let mut health = DestinationHealth::new(self.label.clone());
         if self.is_orphaned() {
-            health.state = State::Disabled { why: "this is a forked child".to_owned() };
+            let why = "this is a forked child; call after_fork() in it to be told of its events";
+            health.state = State::Disabled { why: why.to_owned() };
+            health.counters.lost.busy = self.missed();
             return health;
         }
         let inner = self.lock();
@@ -54,22 +56,23 @@ fn until(at: Instant) -> Duration {
 
 fn counters(stats: &Stats) -> Counters {
     let losses = stats.losses;
-    let mut lost = Lost::default();
-    lost.evicted = losses.evicted;
-    lost.expired = losses.expired;
-    lost.refused = losses.refused;
-    lost.busy = losses.aside;
-    lost.damaged = losses.damaged;
-    let mut counters = Counters::default();
-    counters.stored = stats.stored;
-    counters.merged = stats.merged;
-    counters.suppressed = stats.suppressed;
-    counters.delivered = stats.delivered;
-    counters.lost = lost;
-    counters.texts = stats.texts;
-    counters.segments = stats.segments;
-    counters.retries = stats.retries;
-    counters.unknown = stats.unknown;
-    counters.refused = stats.refused;
-    counters
+    Counters {
+        stored: stats.stored,
+        merged: stats.merged,
+        suppressed: stats.suppressed,
+        delivered: stats.delivered,
+        lost: Lost {
+            evicted: losses.evicted,
+            expired: losses.expired,
+            refused: losses.refused,
+            busy: losses.aside,
+            damaged: losses.damaged,
+        },
+        texts: stats.texts,
+        segments: stats.segments,
+        retries: stats.retries,
+        unknown: stats.unknown,
+        refused: stats.refused,
+        restarts: 0,
+    }
 }

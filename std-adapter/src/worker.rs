@@ -6,11 +6,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use annunciator_core::alerter::{Done, Estate, Origin, Step, Ticket, Token};
+use annunciator_core::alerter::{Adoption, Done, Estate, Origin, Step, Ticket, Token};
 use annunciator_core::digest::text_bytes;
 use annunciator_core::ring::SLOT;
 use annunciator_core::time::Instant;
@@ -20,7 +20,7 @@ use crate::carrier::{self, Carrier};
 use crate::channel::{Channel, Inner};
 use crate::logger::mute_this_thread;
 use crate::spool;
-use crate::store::Store;
+use crate::store::{Parcel, Store};
 
 /// The longest the worker sleeps while something is due: it notices within this that the device
 /// was suspended, which a thread's sleep does not count.
@@ -63,6 +63,7 @@ fn supervise(channel: &Arc<Channel>) {
 fn work(channel: &Arc<Channel>) {
     let mut store = channel.store.lock().unwrap_or_else(PoisonError::into_inner);
     let mut buf: Buffer = [0; _];
+    begin(channel, &mut store);
     loop {
         let mut inner = channel.lock();
         channel.take_aside(&mut inner);
@@ -74,6 +75,11 @@ fn work(channel: &Arc<Channel>) {
                 if inner.closing && end_session(&mut inner, &mut store) {
                     return;
                 }
+                let Some((inner, until)) = take_over_estates(channel, &mut store, inner, until)
+                else {
+                    continue;
+                };
+                let mut inner = inner;
                 inner.sleeping_until = until;
                 let mut inner = channel.sleep(inner, nap(until));
                 inner.sleeping_until = Instant::ZERO;
@@ -110,35 +116,122 @@ fn end_session(inner: &mut Inner, store: &mut Store) -> bool {
     if !inner.alerter.is_settled(spool::now()) {
         return false;
     }
-    store.end_session(inner.alerter.stats().waiting == 0);
+    let stats = inner.alerter.stats();
+    // What the disk lacks is in the memory file alone.
+    store.end_session(stats.waiting == 0 && !stats.storage_failing);
     inner.closing = false;
     inner.running = false;
     inner.sleeping_until = Instant::FAR_FUTURE;
     true
 }
 
+/// Takes the session up, and what the spool brought beside what is in memory: that has to be in the
+/// ring before the file it came from is written anew.
+fn begin(channel: &Channel, store: &mut Store) {
+    store.resume_session();
+    if let Some(bytes) = store.take_inherited() {
+        take_in(&mut channel.lock(), store, bytes);
+    }
+}
+
+/// Takes over what this slot's own file holds. Should a crash come before all is written again, the
+/// next start offers the same under the same token.
+fn take_in(inner: &mut Inner, store: &mut Store, bytes: Vec<u8>) {
+    let now = spool::now();
+    let estate = Estate { bytes: &bytes, origin: Origin::Storage, token: token_of(&bytes) };
+    match inner.alerter.adopt(now, &estate) {
+        Adoption::Busy => store.keep_inherited(bytes),
+        Adoption::Pending | Adoption::Durable => store.took_over(),
+    }
+    inner.alerter.rewrite(now);
+}
+
+/// Does what there is time for while nothing is due: looks after disk and memory, and takes over
+/// what dead processes left. Returns the lock and until when to sleep, or nothing if that took the
+/// lock away and something may be due by now.
+fn take_over_estates<'a>(
+    channel: &'a Channel,
+    store: &mut Store,
+    mut inner: MutexGuard<'a, Inner>,
+    until: Instant,
+) -> Option<(MutexGuard<'a, Inner>, Instant)> {
+    let now = spool::now();
+    if store.round_is_due(now) {
+        drop(inner);
+        make_round(channel, store, now);
+        return None;
+    }
+    if store.has_unopened() {
+        drop(inner);
+        store.open_estate();
+        return None;
+    }
+    let Some(Parcel { bytes, origin, token, tell }) = store.parcel() else {
+        return Some((inner, until));
+    };
+    let estate = Estate { bytes, origin: *origin, token: *token };
+    let adoption = match tell {
+        true => inner.alerter.adopt(now, &estate),
+        false => inner.alerter.write_off(now, &estate),
+    };
+    if adoption == Adoption::Durable {
+        drop(inner);
+        store.settle_parcel(now);
+        return None;
+    }
+    let until = inner.alerter.poll_at();
+    (until > now).then_some((inner, until))
+}
+
+/// Sees to it that disk and memory are as they were left.
+fn make_round(channel: &Channel, store: &mut Store, now: Instant) {
+    let result = store.round(now);
+    look_after_memory(channel, store, store.wants_memory());
+    let inherited = store.take_inherited();
+    let mut inner = channel.lock();
+    match inherited {
+        Some(bytes) => take_in(&mut inner, store, bytes),
+        None if result.is_err() => inner.alerter.rewrite(now),
+        None => {}
+    }
+    refresh(channel, inner, store, result.err());
+}
+
 /// Reports what became of a piece of writing, and looks after the memory file on the way.
 fn stored(channel: &Channel, store: &mut Store, token: Token, result: Result<(), String>) {
     let done = if result.is_ok() { Done::Stored } else { Done::StorageFailed };
-    let memory_lost = !store.memory_is_linked();
+    look_after_memory(channel, store, !store.memory_is_linked());
     let inherited = store.take_inherited();
     let mut inner = channel.lock();
-    if memory_lost {
-        // Nothing worse than before if it fails: the memory is then the process's own.
-        let _ = store.recreate_memory(inner.alerter.memory_mut());
+    match inherited {
+        Some(bytes) => take_in(&mut inner, store, bytes),
+        None => inner.alerter.done(spool::now(), token, done),
     }
-    let now = spool::now();
-    if let Some(bytes) = inherited {
-        // The file it came from is being written over; should a crash come before that is done,
-        // the next start offers the same under the same token.
-        let estate = Estate { bytes: &bytes, origin: Origin::Storage, token: token_of(&bytes) };
-        let _ = inner.alerter.adopt(now, &estate);
-        store.inherited_is_in_memory();
+    refresh(channel, inner, store, result.err());
+}
+
+/// Makes the memory file anew if it has `gone`.
+fn look_after_memory(channel: &Channel, store: &mut Store, gone: bool) {
+    if gone {
+        store.recreate_memory(channel.lock().alerter.memory_mut());
+        store.note_memory();
     }
-    inner.alerter.done(now, token, done);
+}
+
+/// Passes on how the store is doing.
+fn refresh(
+    channel: &Channel,
+    mut inner: MutexGuard<'_, Inner>,
+    store: &mut Store,
+    trouble: Option<String>,
+) {
     inner.keeps = store.keeps();
-    inner.store_trouble = result.err();
+    inner.direct = store.direct_writer();
+    inner.store_trouble = trouble;
     inner.spool_health = store.health(inner.store_trouble.as_deref());
+    if store.take_attached() {
+        channel.keep_copies(store.fork_copies());
+    }
     report(channel, inner);
 }
 
@@ -150,7 +243,7 @@ fn token_of(bytes: &[u8]) -> u64 {
 }
 
 /// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
-fn report(channel: &Channel, mut inner: std::sync::MutexGuard<'_, Inner>) {
+fn report(channel: &Channel, mut inner: MutexGuard<'_, Inner>) {
     let way = inner.way_trouble.as_ref().map(|way| (Some(way.code), way.words.clone()));
     let store = || inner.store_trouble.clone().map(|words| (None, words));
     let (code, trouble) = way.or_else(store).unzip();

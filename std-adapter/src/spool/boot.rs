@@ -7,15 +7,15 @@ use std::fmt;
 /// [`BootId::UNKNOWN`] where `/proc` is not mounted; it equals no boot, not even itself, when asked
 /// by [`same_as`](BootId::same_as).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BootId([u8; 16]);
+pub(crate) struct BootId([u8; 16]);
 
 impl BootId {
     /// No boot in particular.
-    pub const UNKNOWN: BootId = BootId([0; 16]);
+    pub(crate) const UNKNOWN: BootId = BootId([0; 16]);
 
     /// The id of the running boot (`/proc/sys/kernel/random/boot_id`). Constant until the next
     /// boot, hibernation included; a container sees its host's.
-    pub fn current() -> BootId {
+    pub(crate) fn current() -> BootId {
         std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .ok()
             .and_then(|text| BootId::parse(text.trim_end()))
@@ -23,17 +23,17 @@ impl BootId {
     }
 
     /// An id from its bytes, as kept somewhere.
-    pub const fn from_bytes(bytes: [u8; 16]) -> BootId {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> BootId {
         BootId(bytes)
     }
 
     /// The id's bytes.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
+    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
     /// Whether both are known and the same.
-    pub fn same_as(&self, other: &BootId) -> bool {
+    pub(crate) fn same_as(&self, other: &BootId) -> bool {
         *self != BootId::UNKNOWN && self == other
     }
 

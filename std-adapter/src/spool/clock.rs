@@ -8,7 +8,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// Read through the vDSO: no system call on the architectures and kernels that matter. Steps of the
 /// wall clock do not touch it.
 #[inline]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     let time = boottime();
     // Whole milliseconds without a 64-bit division; both parts are never negative.
     Instant::from_millis(time.tv_sec as u64 * 1000 + u64::from(time.tv_nsec as u32 / 1_000_000))

@@ -62,8 +62,7 @@ impl Target {
 
 /// What became of a direct write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Direct {
+pub(crate) enum Direct {
     /// The bytes are with the kernel: the end of the program no longer matters.
     Written,
     /// There is no file to write to just now, or the disk is too slow; the worker will write.
@@ -77,7 +76,7 @@ pub enum Direct {
 /// The worker must still be told to write the same bytes: it may be about to overwrite them with
 /// older ones, and only it syncs.
 #[derive(Debug, Clone)]
-pub struct DirectWriter {
+pub(crate) struct DirectWriter {
     target: Arc<Target>,
     capacity: usize,
 }
@@ -88,7 +87,7 @@ impl DirectWriter {
     }
 
     /// One write, no sync.
-    pub fn write(&self, at: usize, bytes: &[u8]) -> Direct {
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Direct {
         let in_bounds = at.checked_add(bytes.len()).is_some_and(|end| end <= self.capacity);
         let file = match self.target.file.try_lock() {
             Ok(file) => file.clone(),

@@ -10,8 +10,7 @@ use rustix::io::Errno;
 ///
 /// Shown to people; the only decision ever taken on it is "write everything again later".
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum SpoolError {
+pub(crate) enum SpoolError {
     /// The path is a symbolic link where a directory or a file of our own is expected.
     Link {
         /// The link.
@@ -98,8 +97,7 @@ pub enum SpoolError {
 
 /// What somebody else did to a spool file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
+pub(crate) enum Change {
     /// Its name is gone.
     Removed,
     /// Another file bears its name.

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use annunciator_core::storage::Storage;
 use rustix::fs::OFlags;
 
+use crate::health::DiskUse;
+
 use super::dir::SpoolDir;
 use super::direct::{DirectWriter, Target};
 use super::error::{Change, SpoolError};
@@ -29,20 +31,6 @@ use super::sys::{self, Meta};
 
 /// No spool file is read beyond this, whatever its size.
 pub(super) const MAX_LEN: usize = 16 << 20;
-
-/// What was asked of the disk so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DiskUse {
-    /// Writes, zero-filling aside.
-    pub writes: u64,
-    /// Bytes in those writes.
-    pub bytes: u64,
-    /// Syncs of the file's content.
-    pub syncs: u64,
-    /// How often the whole file was written to a new one.
-    pub rewrites: u64,
-}
 
 /// One slot's bytes in its file.
 ///

@@ -12,20 +12,20 @@ use super::map::WipedOnFork;
 /// The ring's own mapping is left as `fork` leaves it. Keeping it from the child
 /// (`MADV_DONTFORK`) would turn any oversight into a SIGSEGV of the application.
 #[derive(Debug)]
-pub struct ForkGuard {
+pub(crate) struct ForkGuard {
     page: Option<WipedOnFork>,
     maker: u32,
 }
 
 impl ForkGuard {
     /// A guard of the calling process.
-    pub fn new() -> ForkGuard {
+    pub(crate) fn new() -> ForkGuard {
         ForkGuard { page: WipedOnFork::new(), maker: std::process::id() }
     }
 
     /// Whether the caller is a forked child of the process that made the guard.
     #[inline]
-    pub fn in_child(&self) -> bool {
+    pub(crate) fn in_child(&self) -> bool {
         match &self.page {
             Some(page) => page.is_wiped(),
             None => self.maker != std::process::id(),

@@ -53,7 +53,7 @@ impl HeldFd {
 
 /// The copies of our locks that every forked child gets.
 #[derive(Debug, Clone, Default)]
-pub struct ForkCopies(Vec<HeldFd>);
+pub(crate) struct ForkCopies(Vec<HeldFd>);
 
 impl ForkCopies {
     pub(super) fn new(held: Vec<HeldFd>) -> ForkCopies {
@@ -62,7 +62,7 @@ impl ForkCopies {
 
     /// To be called in the child only, by its first log call or by `after_fork`: closes its copies,
     /// which leaves the parent's locks as they are. In the parent it would give them up.
-    pub fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         for held in &self.0 {
             held.let_go();
         }

@@ -17,16 +17,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Slots a recipient can have in one directory: processes that run at the same time.
-pub const MAX_SLOTS: u8 = 32;
+pub(crate) const MAX_SLOTS: u8 = 32;
 
 /// A recipient as it appears in file names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecipientKey(u32);
+pub(crate) struct RecipientKey(u32);
 
 impl RecipientKey {
     /// The key of a recipient. Two processes share slots only if they pass the same text, so
     /// whatever must not be told on each other's behalf belongs into it.
-    pub fn of(recipient: &str) -> RecipientKey {
+    pub(crate) fn of(recipient: &str) -> RecipientKey {
         let hash = fnv1a(FNV_START, recipient.as_bytes());
         RecipientKey((hash ^ (hash >> 32)) as u32)
     }
@@ -46,11 +46,11 @@ impl fmt::Debug for RecipientKey {
 
 /// One slot of a spool directory: the stem of its file names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SlotName {
+pub(crate) struct SlotName {
     /// Whose events it holds.
-    pub key: RecipientKey,
+    pub(crate) key: RecipientKey,
     /// Which of the recipient's slots.
-    pub number: u8,
+    pub(crate) number: u8,
 }
 
 impl SlotName {
@@ -99,11 +99,11 @@ impl fmt::Display for SlotName {
 /// deleted and made anew. One directory under two paths (a bind mount, a link above it) is no
 /// trouble: the slot's note says where the memory file of the last session was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SpoolIdentity(pub(super) u64);
+pub(crate) struct SpoolIdentity(pub(super) u64);
 
 impl SpoolIdentity {
     /// The identity of `recipient`'s slots in `directory`.
-    pub fn of(directory: &Path, key: RecipientKey) -> SpoolIdentity {
+    pub(crate) fn of(directory: &Path, key: RecipientKey) -> SpoolIdentity {
         let path = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
         let mut hash = FNV_START;
         for component in path.components() {

@@ -156,13 +156,13 @@ impl Drop for Mapping {
 }
 
 /// The ring's memory: bytes that nobody else reaches.
-pub struct Region {
+pub(crate) struct Region {
     mapping: Arc<Mapping>,
 }
 
 impl Region {
     /// The bytes for as long as the process lives; they are never given back.
-    pub fn leak(self) -> &'static mut [u8] {
+    pub(crate) fn leak(self) -> &'static mut [u8] {
         let (start, len) = self.parts();
         std::mem::forget(self);
         // SAFETY: in bounds, initialised (mapped memory always is) and exclusive, since there is

@@ -26,8 +26,7 @@ use super::sys;
 
 /// What a start found in the place of the ring's memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MemoryFound {
+pub(crate) enum MemoryFound {
     /// Nothing, and nothing was to be expected. The region is zero.
     Fresh,
     /// The region as the last session of this boot left it: newer than the spool file.
@@ -45,8 +44,7 @@ pub enum MemoryFound {
 
 /// Whether the ring's memory outlives the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Survival {
+pub(crate) enum Survival {
     /// It does, until the next boot.
     Program,
     /// It does, but not the end of the container that the program runs in.
@@ -78,7 +76,7 @@ pub(super) struct Wanted<'a> {
 
 /// Looks after the ring's memory: is it still where a next start finds it?
 #[derive(Debug)]
-pub struct MemoryKeeper {
+pub(crate) struct MemoryKeeper {
     mapping: Arc<Mapping>,
     backing: Backing,
     /// The file's descriptor, for forked children to let go of; stays the same when the file does
@@ -98,7 +96,7 @@ enum Backing {
 
 impl MemoryKeeper {
     /// Where the memory file is; `None` if there is none.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match &self.backing {
             Backing::File(file) => Some(file.path()),
             Backing::Process { .. } => None,
@@ -106,7 +104,7 @@ impl MemoryKeeper {
     }
 
     /// Length of the region in bytes.
-    pub fn region_len(&self) -> usize {
+    pub(crate) fn region_len(&self) -> usize {
         self.mapping.region_len()
     }
 
@@ -115,7 +113,7 @@ impl MemoryKeeper {
     }
 
     /// Whether the memory outlives the program.
-    pub fn survival(&self) -> Survival {
+    pub(crate) fn survival(&self) -> Survival {
         match (&self.backing, self.places.container()) {
             (Backing::Process { why }, _) => Survival::Nothing { why: why.clone() },
             (Backing::File(_), Some(sign)) => Survival::Container { sign },
@@ -125,7 +123,7 @@ impl MemoryKeeper {
 
     /// Whether a start after a crash would find the file: one `lstat`. Looks by path, because a
     /// directory can be unmounted with the file in it.
-    pub fn still_linked(&self) -> bool {
+    pub(crate) fn still_linked(&self) -> bool {
         match &self.backing {
             Backing::File(file) => file.is_linked(),
             Backing::Process { .. } => true,
@@ -140,7 +138,7 @@ impl MemoryKeeper {
     ///
     /// # Errors
     /// If `region` is not the region, or no place will do; the memory is then that of the process.
-    pub fn recreate(&mut self, region: &mut [u8]) -> Result<(), SpoolError> {
+    pub(crate) fn recreate(&mut self, region: &mut [u8]) -> Result<(), SpoolError> {
         // A place that lost it once is the last to be trusted with it again.
         let lost = self.path().and_then(place_of).map(Path::to_path_buf);
         let made = make(&self.places, lost.as_deref(), &self.header, self.number);
@@ -163,13 +161,13 @@ impl MemoryKeeper {
     }
 
     /// The place that the file was lost from, if it is lost: for the note.
-    pub fn lost_place(&self) -> Option<&Path> {
+    pub(crate) fn lost_place(&self) -> Option<&Path> {
         if self.still_linked() { None } else { self.path().and_then(place_of) }
     }
 
     /// Ends the session as it should. With nothing left to tell the file is removed; otherwise it
     /// stays, marked, for the next start. Does nothing in a forked child.
-    pub fn end(&mut self, nothing_left: bool) {
+    pub(crate) fn end(&mut self, nothing_left: bool) {
         if self.owner != std::process::id() {
             return;
         }
@@ -188,7 +186,7 @@ impl MemoryKeeper {
     /// and have done with what it returns.
     ///
     /// [`Spool::abandoned`]: super::Spool::abandoned
-    pub fn abandoned(&self) -> Vec<MemoryOrphan> {
+    pub(crate) fn abandoned(&self) -> Vec<MemoryOrphan> {
         let mut orphans = Vec::new();
         for number in 0..MAX_SLOTS {
             let name = self.header.identity.memory_file(number);
@@ -209,7 +207,7 @@ impl MemoryKeeper {
     /// To be called when the [`Inherited::Bytes`](super::Inherited) of this spool are in the region
     /// and have been committed or can be recovered from it. Without it they are handed over again
     /// after a crash.
-    pub fn took_over(&mut self, spool: &Spool) {
+    pub(crate) fn took_over(&mut self, spool: &Spool) {
         self.header.taken = self.header.session;
         self.header.base = spool.last_note().token().unwrap_or(0);
         self.publish();
@@ -276,24 +274,24 @@ impl MemoryKeeper {
 
 /// A memory file that nobody holds and no slot leads to, now locked by us.
 #[derive(Debug)]
-pub struct MemoryOrphan {
+pub(crate) struct MemoryOrphan {
     file: MemoryFile,
     header: Header,
 }
 
 impl MemoryOrphan {
     /// As [`Orphan::token`](super::Orphan::token); the same content has the same in both.
-    pub fn token(&self) -> u64 {
+    pub(crate) fn token(&self) -> u64 {
         token(&[self.header.boot.as_bytes(), &self.header.session.to_le_bytes()])
     }
 
     /// The region's bytes.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.file.region_bytes(&self.header).unwrap_or_default()
     }
 
     /// Removes it: its content has been taken over.
-    pub fn remove(self) {
+    pub(crate) fn remove(self) {
         self.file.remove();
     }
 }

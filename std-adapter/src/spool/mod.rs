@@ -41,51 +41,47 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 
-pub use boot::BootId;
-pub use clock::now;
-pub use direct::{Direct, DirectWriter};
-pub use error::{Change, SpoolError};
-pub use file::DiskUse;
-pub use fork::ForkGuard;
-pub use held::ForkCopies;
-pub use identity::{MAX_SLOTS, RecipientKey, SlotName, SpoolIdentity};
-pub use map::Region;
-pub use memory::{MemoryFound, MemoryKeeper, MemoryOrphan, Survival};
-pub use note::LastEnd;
-pub use orphan::{Orphan, OrphanMemory};
-pub use places::Places;
-pub use slots::Spool;
+pub(crate) use boot::BootId;
+pub(crate) use clock::now;
+pub(crate) use direct::DirectWriter;
+pub(crate) use error::SpoolError;
+pub(crate) use fork::ForkGuard;
+pub(crate) use held::ForkCopies;
+pub(crate) use identity::{RecipientKey, SpoolIdentity};
+pub(crate) use map::Region;
+pub(crate) use memory::{MemoryFound, MemoryKeeper, MemoryOrphan, Survival};
+pub(crate) use note::LastEnd;
+pub(crate) use orphan::Orphan;
+pub(crate) use places::Places;
+pub(crate) use slots::Spool;
 
 /// What [`open`] found and made.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct Opened {
+pub(crate) struct Opened {
     /// The ring's memory. Its length is the configured one, unless it survived with another.
-    pub region: Region,
+    pub(crate) region: Region,
     /// Looks after that memory.
-    pub keeper: MemoryKeeper,
+    pub(crate) keeper: MemoryKeeper,
     /// What the region holds.
-    pub found: MemoryFound,
+    pub(crate) found: MemoryFound,
     /// The slot of the spool directory, or why there is none; then [`attach`] may succeed later.
-    pub spool: Result<Spool, SpoolError>,
+    pub(crate) spool: Result<Spool, SpoolError>,
     /// What the slot's file held.
-    pub inherited: Inherited,
+    pub(crate) inherited: Inherited,
     /// How the slot's last session ended.
-    pub last_end: LastEnd,
+    pub(crate) last_end: LastEnd,
 }
 
 /// What the spool file holds, seen from the region.
-#[non_exhaustive]
-pub enum Inherited {
+pub(crate) enum Inherited {
     /// There is no file.
     Nothing,
     /// An older copy of what survived in the region.
     Older,
-    /// The region's content: nothing had survived, so it was filled from the file, as far as both
-    /// reach.
+    /// The region's content: nothing had survived, so it was filled from the file.
     Filled,
-    /// Bytes that have nothing to do with those of the region: to be taken over into it as from
-    /// another slot. Say [`MemoryKeeper::took_over`] then.
+    /// Bytes that have nothing to do with those of the region, or are more than it holds: to be
+    /// taken over into it as from another slot. Say [`MemoryKeeper::took_over`] then.
     Bytes(Vec<u8>),
     /// It could not be read. It is written anew; where possible the old one is kept as `.damaged`.
     Unreadable(SpoolError),
@@ -111,7 +107,7 @@ impl fmt::Debug for Inherited {
 ///
 /// # Errors
 /// Only if there is no memory at all. Without a usable directory the alerter runs from memory.
-pub fn open(
+pub(crate) fn open(
     directory: &Path,
     key: RecipientKey,
     size: usize,
@@ -137,13 +133,15 @@ pub fn open(
         spool.resize(region.len());
         inherited = inherit(spool, &keeper);
         match (&found, &inherited) {
-            // Offsets of the one mean nothing in the other.
-            (MemoryFound::Survived { .. }, Inherited::Bytes(_)) => spool.start_over(),
-            (_, Inherited::Bytes(bytes)) => {
+            (MemoryFound::Fresh | MemoryFound::Lost { .. }, Inherited::Bytes(bytes))
+                if bytes.len() <= region.len() =>
+            {
                 region.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
                 keeper.took_over(spool);
                 inherited = Inherited::Filled;
             }
+            // Offsets of the one mean nothing in the other, or they do not fit.
+            (_, Inherited::Bytes(_)) => spool.start_over(),
             _ => keeper.took_over(spool),
         }
         let avoid = match &found {
@@ -165,7 +163,7 @@ pub fn open(
 ///
 /// # Errors
 /// As [`Spool::open`].
-pub fn attach(
+pub(crate) fn attach(
     directory: &Path,
     key: RecipientKey,
     keeper: &mut MemoryKeeper,
@@ -181,8 +179,16 @@ pub fn attach(
     Ok((spool, inherited))
 }
 
+/// Begins the session once more that [`MemoryKeeper::end`] and [`Spool::end_session`] have ended.
+pub(crate) fn resume(keeper: &mut MemoryKeeper, spool: Option<&mut Spool>) {
+    keeper.filled();
+    if let Some(spool) = spool {
+        let _ = spool.begin_session(BootId::current(), keeper.session(), keeper.path(), None);
+    }
+}
+
 /// What a forked child has to let go of, given what its parent opened.
-pub fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkCopies {
+pub(crate) fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkCopies {
     ForkCopies::new(spool.map(Spool::held).into_iter().chain([keeper.held()]).collect())
 }
 

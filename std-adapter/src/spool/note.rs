@@ -43,8 +43,7 @@ pub(super) enum State {
 
 /// How the last session of a slot ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LastEnd {
+pub(crate) enum LastEnd {
     /// There was none, or nothing is known of it.
     Unknown,
     /// As it should.

@@ -17,18 +17,17 @@ use super::file::MAX_LEN;
 use super::identity::{SlotName, token};
 use super::lock::SlotLock;
 use super::memfile;
-use super::note::{LastEnd, Note, State};
+use super::note::{Note, State};
 use super::sys;
 
 /// What an [`Orphan`]'s memory file holds.
 #[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OrphanMemory {
+pub(crate) struct OrphanMemory {
     /// The region's bytes.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// They are newer than those of the spool file and contain them; otherwise the two have
     /// nothing to do with each other.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl fmt::Debug for OrphanMemory {
@@ -41,7 +40,7 @@ impl fmt::Debug for OrphanMemory {
 
 /// A slot that nobody held, now locked by us: an inheritance or a ruin.
 #[derive(Debug)]
-pub struct Orphan {
+pub(crate) struct Orphan {
     dir: Arc<SpoolDir>,
     lock: SlotLock,
     note: Note,
@@ -55,13 +54,13 @@ impl Orphan {
     }
 
     /// The slot's name.
-    pub fn slot(&self) -> SlotName {
+    pub(crate) fn slot(&self) -> SlotName {
         self.lock.slot()
     }
 
     /// A number that stays the same however often this content is offered, and that no other
     /// content has: whoever has taken it over need not take it again if the removal fails.
-    pub fn token(&self) -> u64 {
+    pub(crate) fn token(&self) -> u64 {
         self.note.token().unwrap_or_else(|| {
             // Without a note the file itself tells, as long as nobody touches it.
             let file = sys::meta_at(&*self.dir, self.slot().spool().as_str());
@@ -74,7 +73,7 @@ impl Orphan {
     ///
     /// # Errors
     /// If the file is not ours or cannot be read.
-    pub fn spool_bytes(&self) -> Result<Vec<u8>, SpoolError> {
+    pub(crate) fn spool_bytes(&self) -> Result<Vec<u8>, SpoolError> {
         let name = self.slot().spool();
         match self.dir.open_file(&name, rustix::fs::OFlags::RDONLY)? {
             None => Ok(Vec::new()),
@@ -84,15 +83,10 @@ impl Orphan {
     }
 
     /// What its memory file holds, if the session left one in this boot.
-    pub fn memory(&self, boot: BootId) -> Option<OrphanMemory> {
+    pub(crate) fn memory(&self, boot: BootId) -> Option<OrphanMemory> {
         let path = self.memory_path(boot)?;
         let (bytes, whole) = memfile::read_survivor(&path, boot, self.note.session)?;
         Some(OrphanMemory { bytes, whole })
-    }
-
-    /// How its last session ended, seen from `boot`.
-    pub fn last_end(&self, boot: BootId) -> LastEnd {
-        self.note.last_end(boot)
     }
 
     fn memory_path(&self, boot: BootId) -> Option<PathBuf> {
@@ -104,7 +98,7 @@ impl Orphan {
     /// # Errors
     /// If a file cannot be removed. The content is not offered again unless that, too, could not be
     /// noted; [`token`](Orphan::token) tells then.
-    pub fn remove(mut self) -> Result<(), SpoolError> {
+    pub(crate) fn remove(mut self) -> Result<(), SpoolError> {
         let noted = match std::mem::replace(&mut self.note.state, State::Adopted) {
             State::Adopted => Ok(()),
             _ => self.lock.write_note(&self.dir, &self.note),

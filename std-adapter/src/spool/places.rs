@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// What the choice of a place depends on. Given, not asked for, so that tests give it.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub(crate) struct Places {
     candidates: Vec<PathBuf>,
     container: Option<&'static str>,
 }
 
 impl Places {
     /// The places of this process: `RUNTIME_DIRECTORY`, `XDG_RUNTIME_DIR`, `/run`, `/dev/shm`.
-    pub fn from_env() -> Places {
+    pub(crate) fn from_env() -> Places {
         let env = |name: &str| std::env::var_os(name);
         Places {
             candidates: Places::candidates_of(env),
@@ -22,18 +22,15 @@ impl Places {
     }
 
     /// Exactly these places, outside of any container.
-    pub fn only(candidates: Vec<PathBuf>) -> Places {
+    #[cfg(test)]
+    pub(crate) fn only(candidates: Vec<PathBuf>) -> Places {
         Places { candidates, container: None }
     }
 
-    /// No place at all: memory of the process.
-    pub fn none() -> Places {
-        Places::only(Vec::new())
-    }
-
     /// The same places, said to be in a container for `sign`.
+    #[cfg(test)]
     #[must_use]
-    pub fn in_container(mut self, sign: &'static str) -> Places {
+    pub(crate) fn in_container(mut self, sign: &'static str) -> Places {
         self.container = Some(sign);
         self
     }

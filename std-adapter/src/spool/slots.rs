@@ -11,11 +11,13 @@ use std::sync::Arc;
 use annunciator_core::storage::Storage;
 use annunciator_core::time::{Duration, Instant};
 
+use crate::health::DiskUse;
+
 use super::boot::BootId;
 use super::dir::SpoolDir;
 use super::direct::DirectWriter;
 use super::error::{Change, SpoolError};
-use super::file::{DiskUse, SpoolFile};
+use super::file::SpoolFile;
 use super::held::HeldFd;
 use super::identity::{MAX_SLOTS, RecipientKey, SlotName};
 use super::lock::SlotLock;
@@ -30,7 +32,7 @@ use super::sys;
 /// zero. If the directory has been removed meanwhile, it is made anew by the first write after the
 /// error; how long to wait before that is the caller's decision.
 #[derive(Debug)]
-pub struct Spool {
+pub(crate) struct Spool {
     dir: Arc<SpoolDir>,
     lock: SlotLock,
     file: SpoolFile,
@@ -49,7 +51,11 @@ impl Spool {
     /// # Errors
     /// If the directory or a file in it is not safely ours, cannot be reached, or all slots are
     /// held.
-    pub fn open(directory: &Path, key: RecipientKey, size: usize) -> Result<Spool, SpoolError> {
+    pub(crate) fn open(
+        directory: &Path,
+        key: RecipientKey,
+        size: usize,
+    ) -> Result<Spool, SpoolError> {
         let dir = Arc::new(SpoolDir::open(directory)?);
         let lock = take_lowest(&dir, key, |_| true)?;
         let last = lock.note();
@@ -65,17 +71,17 @@ impl Spool {
     }
 
     /// The slot's name: the stem of its file names.
-    pub fn slot(&self) -> SlotName {
+    pub(crate) fn slot(&self) -> SlotName {
         self.file.slot()
     }
 
     /// The directory.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.dir.path()
     }
 
     /// How the slot's last session ended, seen from `boot`.
-    pub fn last_end(&self, boot: BootId) -> LastEnd {
+    pub(crate) fn last_end(&self, boot: BootId) -> LastEnd {
         self.last.last_end(boot)
     }
 
@@ -103,7 +109,7 @@ impl Spool {
     /// # Errors
     /// If the note cannot be written. The session goes on all the same; the next start then knows
     /// less.
-    pub fn begin_session(
+    pub(crate) fn begin_session(
         &mut self,
         boot: BootId,
         session: u64,
@@ -125,7 +131,7 @@ impl Spool {
     ///
     /// # Errors
     /// As [`begin_session`](Spool::begin_session).
-    pub fn note_memory(
+    pub(crate) fn note_memory(
         &mut self,
         memory: Option<&Path>,
         avoid: Option<&Path>,
@@ -141,7 +147,7 @@ impl Spool {
     ///
     /// # Errors
     /// As [`begin_session`](Spool::begin_session).
-    pub fn end_session(&mut self) -> Result<(), SpoolError> {
+    pub(crate) fn end_session(&mut self) -> Result<(), SpoolError> {
         if self.owner != std::process::id() {
             return Ok(());
         }
@@ -154,23 +160,23 @@ impl Spool {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub fn read_all(&self) -> Result<Vec<u8>, SpoolError> {
+    pub(crate) fn read_all(&self) -> Result<Vec<u8>, SpoolError> {
         self.file.read_all()
     }
 
     /// Whether there is a file to recover from.
-    pub fn holds_data(&self) -> bool {
+    pub(crate) fn holds_data(&self) -> bool {
         self.file.holds_data()
     }
 
     /// Whether everything has to be written before anything counts as kept: after an error, and
     /// when the file was made in another size.
-    pub fn needs_rewrite(&self) -> bool {
+    pub(crate) fn needs_rewrite(&self) -> bool {
         self.file.needs_rewrite()
     }
 
     /// Has everything written again, as after an error: what the file held has been taken over.
-    pub fn start_over(&mut self) {
+    pub(crate) fn start_over(&mut self) {
         self.file.start_over();
     }
 
@@ -183,12 +189,12 @@ impl Spool {
     ///
     /// # Errors
     /// As a write.
-    pub fn prepare(&mut self) -> Result<(), SpoolError> {
+    pub(crate) fn prepare(&mut self) -> Result<(), SpoolError> {
         self.file.prepare()
     }
 
     /// A way to write from any thread, without a sync.
-    pub fn direct_writer(&self) -> DirectWriter {
+    pub(crate) fn direct_writer(&self) -> DirectWriter {
         self.file.direct_writer()
     }
 
@@ -197,7 +203,7 @@ impl Spool {
     ///
     /// # Errors
     /// If not. Everything is then to be written again.
-    pub fn verify(&mut self) -> Result<(), SpoolError> {
+    pub(crate) fn verify(&mut self) -> Result<(), SpoolError> {
         if self.file.is_at_rest() {
             self.check_settled()?;
         }
@@ -208,12 +214,12 @@ impl Spool {
     ///
     /// # Errors
     /// If it cannot be written; nothing else suffers.
-    pub fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
+    pub(crate) fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
         self.file.quarantine(bytes)
     }
 
     /// What was asked of the disk so far.
-    pub fn used(&self) -> DiskUse {
+    pub(crate) fn used(&self) -> DiskUse {
         self.file.used()
     }
 
@@ -222,7 +228,7 @@ impl Spool {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn abandoned(&self) -> Result<Vec<Orphan>, SpoolError> {
+    pub(crate) fn abandoned(&self) -> Result<Vec<Orphan>, SpoolError> {
         let mut orphans = Vec::new();
         for slot in self.unheld()?.into_iter().filter(|slot| slot.key == self.key) {
             if let Some(orphan) = Orphan::take(&self.dir, slot)? {
@@ -245,7 +251,7 @@ impl Spool {
     ///
     /// # Errors
     /// If the directory cannot be listed.
-    pub fn expired(
+    pub(crate) fn expired(
         &self,
         configured: &[RecipientKey],
         boot: BootId,

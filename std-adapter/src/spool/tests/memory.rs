@@ -455,7 +455,6 @@ fn an_orphans_memory_comes_with_its_slot() {
     let ours = opened.spool.as_ref().unwrap();
     let orphan = ours.abandoned().unwrap().pop().unwrap();
     assert_eq!(orphan.spool_bytes().unwrap(), b"", "it never got to the disk");
-    assert_eq!(orphan.last_end(BootId::current()), LastEnd::Crash);
     let memory = orphan.memory(BootId::current()).unwrap();
     assert_eq!((memory.bytes, memory.whole), (vec![7; SIZE], true));
     assert_eq!(orphan.memory(BootId::from_bytes([1; 16])), None);

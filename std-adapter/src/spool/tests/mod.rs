@@ -15,7 +15,11 @@ use std::path::{Path, PathBuf};
 use annunciator_core::storage::Storage;
 use tempfile::TempDir;
 
+use super::direct::Direct;
+use super::error::Change;
+use super::identity::{MAX_SLOTS, SlotName};
 use super::*;
+use crate::health::DiskUse;
 
 const SIZE: usize = 16 << 10;
 
