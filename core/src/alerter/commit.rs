@@ -281,9 +281,8 @@ impl<M: Memory> Alerter<'_, M> {
 
     /// Nothing is durable for certain.
     fn doubt_storage(&mut self) {
-        let void = self.state.adoption.is_some_and(|adoption| adoption.void);
         for slot in 0..self.ring.len() {
-            self.ring.set_dirty(slot, void);
+            self.ring.set_dirty(slot);
         }
         self.commit.state_dirty = true;
         self.commit.round = Round::Rest;

@@ -190,6 +190,7 @@ impl<M: Memory> Ring<'_, M> {
         }
         self.memory.put(at(victim), &[0; 4]);
         self.index.remove(&self.memory, victim);
+        self.index.set_dirty(victim, true);
     }
 
     /// Gives numbers to events that could not be taken: they are lost.
@@ -314,16 +315,15 @@ impl<M: Memory> Ring<'_, M> {
         (record.seq > self.consumed && record.seq <= upto).then_some(record)
     }
 
-    /// The bytes of a slot whose storage copy is older, and marks it clean. Free slots are not
-    /// written (but for those that hold what must not come back): the settled number ends what
-    /// storage still has there, and an evicted record that comes back is told instead of counted.
+    /// The bytes of a slot whose storage copy is older, and marks it clean. Of a free slot that is
+    /// its check, so that storage does not bring back what was given up.
     pub(crate) fn take_dirty(&mut self, slot: u16) -> Option<(usize, &[u8])> {
         if !self.index.is_dirty(slot) {
             return None;
         }
         self.index.set_dirty(slot, false);
-        let at = at(slot);
-        Some((at, self.memory.bytes().get(at..)?.get(..SLOT)?))
+        let (at, len) = (at(slot), if self.index.is_live(slot) { SLOT } else { 4 });
+        Some((at, self.memory.bytes().get(at..)?.get(..len)?))
     }
 
     /// The slot that the last event went to, its offset and its bytes; `None` if it was turned
@@ -351,10 +351,10 @@ impl<M: Memory> Ring<'_, M> {
         self.ledger_seq = next_seq;
     }
 
-    /// Marks one slot as differing from storage, if a record lives there or `free` ones are meant
-    /// too; and the ledger.
-    pub(crate) fn set_dirty(&mut self, slot: u16, free: bool) {
-        if free || self.index.is_live(slot) {
+    /// Marks one slot as differing from storage, unless nothing unsettled ever stood in it; and the
+    /// ledger.
+    pub(crate) fn set_dirty(&mut self, slot: u16) {
+        if view(&self.memory, slot).is_some_and(|view| view.seq() > self.consumed) {
             self.index.set_dirty(slot, true);
         }
         self.ledger_seq = 0;

@@ -73,8 +73,6 @@ impl<'a, M: Memory> Ring<'a, M> {
             }
             if !valid || void {
                 self.memory.put(at(slot), &[0; 4]);
-                // Storage may hold it too, and must not bring it back.
-                self.index.set_dirty(slot, void);
             }
         }
         // In order of arrival, so that a group's first is its first. Quadratic, once a start; no
@@ -100,6 +98,10 @@ impl<'a, M: Memory> Ring<'a, M> {
         while self.index.free_count() == 0 {
             let Some(victim) = self.index.victim(&self.memory, u8::MAX, NIL) else { break };
             self.evict(victim);
+        }
+        // Storage may still hold what was given up or is void, and must not bring it back.
+        for slot in 0..self.index.len() {
+            self.set_dirty(slot);
         }
         found
     }

@@ -34,6 +34,8 @@ pub struct CutStorage {
     /// Faults by number of the operation (writes and syncs, from 0).
     faults: Vec<(u64, Fault)>,
     operations: u64,
+    /// Bytes of each write so far; of a sync, 0.
+    lengths: Vec<usize>,
     dead: bool,
 }
 
@@ -45,6 +47,7 @@ impl CutStorage {
             cache: Vec::new(),
             faults: Vec::new(),
             operations: 0,
+            lengths: Vec::new(),
             dead: false,
         }
     }
@@ -62,6 +65,11 @@ impl CutStorage {
     /// Operations so far.
     pub fn operations(&self) -> u64 {
         self.operations
+    }
+
+    /// Bytes of each operation so far; of a sync, 0.
+    pub fn lengths(&self) -> &[usize] {
+        &self.lengths
     }
 
     /// Whether power has gone.
@@ -86,12 +94,13 @@ impl CutStorage {
         bytes
     }
 
-    fn operation(&mut self) -> Result<Option<usize>, PowerLost> {
+    fn operation(&mut self, len: usize) -> Result<Option<usize>, PowerLost> {
         if self.dead {
             return Err(PowerLost);
         }
         let number = self.operations;
         self.operations += 1;
+        self.lengths.push(len);
         match self.faults.iter().find(|(at, _)| *at == number) {
             None => Ok(None),
             Some((_, Fault::Fail)) => Err(PowerLost),
@@ -121,7 +130,7 @@ impl Storage for CutStorage {
         if at + bytes.len() > self.durable.len() {
             return Err(PowerLost);
         }
-        match self.operation()? {
+        match self.operation(bytes.len())? {
             None => self.cache.push((at, bytes.to_vec())),
             Some(cut) => {
                 let cut = cut.min(bytes.len());
@@ -133,7 +142,7 @@ impl Storage for CutStorage {
     }
 
     fn sync(&mut self) -> Result<(), PowerLost> {
-        match self.operation()? {
+        match self.operation(0)? {
             None => {
                 self.durable = self.after_power_loss(u64::MAX);
                 self.cache.clear();

@@ -31,7 +31,7 @@ impl Case {
     fn run(&self, script: &Script) -> (Vec<u64>, World, Result<(), String>) {
         let mut world =
             World { arrives: self.arrives, grouped: script.grouped, ..World::default() };
-        let mut progress = Progress { now: 10_000_000, ..Progress::default() };
+        let mut progress = Progress::default();
         let mut bytes = vec![0; region_len(script.slots)];
         let mut points = Vec::new();
         for cut in self.cuts.iter().copied().chain([u64::MAX]) {
@@ -43,7 +43,7 @@ impl Case {
             bytes = remains.memory.survives();
             points = cut_points(&remains.memory);
             if !remains.stopped {
-                let first = world.check(&remains.stats, true);
+                let first = world.check(&remains.stats);
                 return (points, world.clone(), first.and_then(|()| again(script, bytes, world)));
             }
         }
@@ -85,14 +85,14 @@ fn again(script: &Script, bytes: Vec<u8>, mut world: World) -> Result<(), String
     let memory = CuttingMemory::with_bytes(bytes);
     let start = Start { whole: false, ..START };
     let remains = live(&over, memory, start, &mut NoStorage, &mut world, &mut progress);
-    world.check(&remains.stats, true)?;
+    world.check(&remains.stats)?;
     if world.texts.len() != texts {
         return Err("told again after a second recovery".into());
     }
     Ok(())
 }
 
-fn long() -> bool {
+pub(crate) fn long() -> bool {
     std::env::var_os("ANNUNCIATOR_LONG").is_some()
 }
 

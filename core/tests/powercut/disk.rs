@@ -1,1 +1,289 @@
+//! Cuts over storage: power fails inside a write, a sync, or at rest; of the writes that no sync had
+//! made durable any may have arrived.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use annunciator_core::alerter::Origin;
+use annunciator_core::ring::region_len;
+use annunciator_core::testing::{CutStorage, CuttingMemory, Fault};
+
+use crate::cuts::long;
+use crate::life::{Progress, Remains, Script, Start, live};
+use crate::scripts;
+use crate::world::World;
+
+/// How a life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// Inside the storage operation of this number, after so many bytes.
+    Operation(u64, usize),
+    /// Before the script's operation of this number.
+    Script(usize),
+}
+
+/// One power cut: where, and which unsynced writes arrive.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    stop: Stop,
+    survivors: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Case {
+    cuts: Vec<Cut>,
+    /// Storage operations of the first life that fail.
+    failing: std::ops::Range<u64>,
+    arrives: bool,
+}
+
+/// What a run shows of where the next could be cut.
+struct Shown {
+    world: World,
+    operations: u64,
+    lengths: Vec<usize>,
+    unsynced: usize,
+    result: Result<(), String>,
+}
+
+impl Case {
+    fn name(&self, script: &Script) -> String {
+        let cuts: Vec<String> = self
+            .cuts
+            .iter()
+            .map(|cut| match cut.stop {
+                Stop::Operation(number, bytes) => format!("{number}.{bytes}.{}", cut.survivors),
+                Stop::Script(op) => format!("s{op}.0.{}", cut.survivors),
+            })
+            .collect();
+        let failing = format!("{}-{}", self.failing.start, self.failing.end);
+        format!("disk/{}/{}/{failing}/{}", script.name, cuts.join(","), self.arrives)
+    }
+
+    fn parse(replay: &str) -> Option<(String, Case)> {
+        let parts: Vec<&str> = replay.strip_prefix("disk/")?.split('/').collect();
+        let [name, cuts, failing, arrives] = parts[..] else { return None };
+        let cut = |cut: &str| {
+            let parts: Vec<&str> = cut.split('.').collect();
+            let [number, bytes, survivors] = parts[..] else { return None };
+            let stop = match number.strip_prefix('s') {
+                Some(op) => Stop::Script(op.parse().ok()?),
+                None => Stop::Operation(number.parse().ok()?, bytes.parse().ok()?),
+            };
+            Some(Cut { stop, survivors: survivors.parse().ok()? })
+        };
+        let (from, to) = failing.split_once('-')?;
+        Some((
+            name.to_owned(),
+            Case {
+                cuts: cuts.split(',').filter_map(cut).collect(),
+                failing: from.parse().ok()?..to.parse().ok()?,
+                arrives: arrives == "true",
+            },
+        ))
+    }
+
+    fn run(&self, script: &Script) -> Shown {
+        let mut world =
+            World { arrives: self.arrives, grouped: script.grouped, ..World::default() };
+        let mut progress = Progress::default();
+        let mut start = Start { origin: Origin::Memory, boot: 1, whole: true };
+        let mut bytes = vec![0; region_len(script.slots)];
+        let mut shown = Shown {
+            world: World::default(),
+            operations: 0,
+            lengths: Vec::new(),
+            unsynced: 0,
+            result: Err("the last life was cut".into()),
+        };
+        let all = self.cuts.iter().copied().map(Some).chain([None]);
+        for (number, cut) in all.enumerate() {
+            let mut storage = CutStorage::with_bytes(bytes.clone());
+            if number == 0 {
+                self.failing.clone().for_each(|number| storage.fault(number, Fault::Fail));
+            }
+            progress.limit = usize::MAX;
+            match cut.map(|cut| cut.stop) {
+                Some(Stop::Operation(number, at)) => storage.fault(number, Fault::Cut(at)),
+                Some(Stop::Script(op)) => progress.limit = op,
+                None => {}
+            }
+            let memory = CuttingMemory::with_bytes(bytes);
+            let remains: Remains =
+                live(script, memory, start, &mut storage, &mut world, &mut progress);
+            shown.operations = storage.operations();
+            shown.lengths = storage.lengths().to_vec();
+            shown.unsynced = storage.unsynced();
+            if !remains.stopped {
+                shown.result = world.check(&remains.stats);
+                if shown.result.is_ok() && number > 0 {
+                    let left = storage.after_power_loss(0);
+                    shown.result = again(script, left, world.clone(), start.boot + 1);
+                }
+                shown.world = world;
+                return shown;
+            }
+            bytes = storage.after_power_loss(cut.map_or(0, |cut| cut.survivors));
+            world.power_cut();
+            progress.now = 5_000;
+            start = Start { origin: Origin::Storage, boot: start.boot + 1, whole: true };
+        }
+        shown.world = world;
+        shown
+    }
+
+    fn outcome(&self, script: &Script) -> Shown {
+        let shown = catch_unwind(AssertUnwindSafe(|| self.run(script)));
+        let name = self.name(script);
+        let shown = shown.unwrap_or_else(|_| panic!("panicked\nANNUNCIATOR_REPLAY='{name}'"));
+        if let Err(error) = &shown.result {
+            panic!("{error}\n{}\nANNUNCIATOR_REPLAY='{name}'", shown.world.log.join("\n"));
+        }
+        shown
+    }
+}
+
+/// Power fails once more when everything is over: nothing is told again.
+fn again(script: &Script, bytes: Vec<u8>, mut world: World, boot: u64) -> Result<(), String> {
+    let over = Script { ops: Vec::new(), estates: Vec::new(), ..script.clone() };
+    let texts = world.texts.len();
+    let mut progress = Progress::default();
+    let mut storage = CutStorage::with_bytes(bytes.clone());
+    let memory = CuttingMemory::with_bytes(bytes);
+    let start = Start { origin: Origin::Storage, boot, whole: false };
+    let remains = live(&over, memory, start, &mut storage, &mut world, &mut progress);
+    world.check(&remains.stats)?;
+    if world.texts.len() != texts {
+        return Err("told again after a second recovery".into());
+    }
+    Ok(())
+}
+
+/// Which of `unsynced` writes arrive: every subset of up to eight; of more, none, all, each alone,
+/// all but each, and a few dozen others.
+fn subsets(unsynced: usize) -> Vec<u64> {
+    let all = if unsynced >= 64 { u64::MAX } else { (1 << unsynced) - 1 };
+    if unsynced <= 8 {
+        return (0..=all).collect();
+    }
+    let mut subsets = vec![0, all];
+    subsets.extend((0..unsynced.min(63)).flat_map(|bit| [1 << bit, all ^ 1 << bit]));
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for _ in 0..40 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        subsets.push(random & all);
+    }
+    subsets
+}
+
+/// Where in a piece of this length it is torn: every 16th byte, and beside the ends.
+fn tears(len: usize) -> Vec<usize> {
+    let mut tears: Vec<usize> = (0..len).step_by(16).collect();
+    tears.extend([1, 4, 5, len.saturating_sub(4), len.saturating_sub(1), len]);
+    tears.retain(|tear| *tear <= len);
+    tears.sort_unstable();
+    tears.dedup();
+    tears
+}
+
+/// Where a life that was shown whole can be stopped.
+fn stops(shown: &Shown, from: usize, to: usize) -> Vec<Stop> {
+    let lengths = (0..).zip(&shown.lengths);
+    let operations =
+        lengths.flat_map(|(number, len)| tears(*len).into_iter().map(move |t| (number, t)));
+    let operations = operations.map(|(number, tear)| Stop::Operation(number, tear));
+    operations.chain((from + 1..=to).map(Stop::Script)).collect()
+}
+
+fn none() -> std::ops::Range<u64> {
+    0..0
+}
+
+fn replayed() -> bool {
+    let Ok(replay) = std::env::var("ANNUNCIATOR_REPLAY") else { return false };
+    let Some((name, case)) = Case::parse(&replay) else { return false };
+    let scripts = scripts::all();
+    let script = scripts.iter().find(|script| script.name == name).expect("a script");
+    let shown = case.run(script);
+    panic!("{}\n{:?}", shown.world.log.join("\n"), shown.result);
+}
+
+#[test]
+fn every_power_cut_loses_nothing_committed_and_invents_nothing() {
+    if replayed() {
+        return;
+    }
+    let mut cases = 0_u64;
+    for script in scripts::all() {
+        let whole = Case { cuts: Vec::new(), failing: none(), arrives: true }.outcome(&script);
+        for (number, stop) in stops(&whole, 0, script.ops.len()).into_iter().enumerate() {
+            let arrives = [number % 2 == 0, number % 2 == 1];
+            for arrives in arrives.into_iter().take(if long() { 2 } else { 1 }) {
+                let probe =
+                    Case { cuts: vec![Cut { stop, survivors: 0 }], failing: none(), arrives };
+                for survivors in subsets(probe.unsynced(&script)) {
+                    let cuts = vec![Cut { stop, survivors }];
+                    Case { cuts, failing: none(), arrives }.outcome(&script);
+                    cases += 1;
+                }
+            }
+        }
+    }
+    println!("{cases} single power cuts");
+}
+
+#[test]
+fn every_pair_of_power_cuts_loses_nothing_committed_and_invents_nothing() {
+    let (first, second) = if long() { (3, 5) } else { (61, 31) };
+    let mut cases = 0_u64;
+    for (script_number, script) in scripts::all().into_iter().enumerate() {
+        let whole = Case { cuts: Vec::new(), failing: none(), arrives: true }.outcome(&script);
+        let ones = stops(&whole, 0, script.ops.len());
+        for (one, stop) in ones.into_iter().enumerate().skip(script_number % first).step_by(first) {
+            let arrives = one % 2 == 0;
+            let case = |cuts: Vec<Cut>| Case { cuts, failing: none(), arrives };
+            let unsynced = case(vec![Cut { stop, survivors: 0 }]).unsynced(&script);
+            let subsets_one = subsets(unsynced);
+            let survivors = subsets_one[one % subsets_one.len()];
+            let once = Cut { stop, survivors };
+            let rest = case(vec![once]).outcome(&script);
+            let twos = stops(&rest, 0, 0);
+            for (two, stop) in twos.into_iter().enumerate().skip(one % second).step_by(second) {
+                let unsynced = case(vec![once, Cut { stop, survivors: 0 }]).unsynced(&script);
+                let subsets_two = subsets(unsynced);
+                let survivors = subsets_two[(two * 7 + one) % subsets_two.len()];
+                case(vec![once, Cut { stop, survivors }]).outcome(&script);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} pairs of power cuts");
+}
+
+impl Case {
+    /// How many writes no sync had made durable when the last of the cuts came.
+    fn unsynced(&self, script: &Script) -> usize {
+        let mut world = World { grouped: script.grouped, ..World::default() };
+        let mut progress = Progress::default();
+        let mut start = Start { origin: Origin::Memory, boot: 1, whole: true };
+        let mut bytes = vec![0; region_len(script.slots)];
+        let mut unsynced = 0;
+        for cut in &self.cuts {
+            let mut storage = CutStorage::with_bytes(bytes.clone());
+            progress.limit = usize::MAX;
+            match cut.stop {
+                Stop::Operation(number, at) => storage.fault(number, Fault::Cut(at)),
+                Stop::Script(op) => progress.limit = op,
+            }
+            let memory = CuttingMemory::with_bytes(bytes);
+            live(script, memory, start, &mut storage, &mut world, &mut progress);
+            unsynced = storage.unsynced();
+            bytes = storage.after_power_loss(cut.survivors);
+            world.power_cut();
+            progress.now = 5_000;
+            start = Start { origin: Origin::Storage, boot: start.boot + 1, whole: true };
+        }
+        unsynced
+    }
+}

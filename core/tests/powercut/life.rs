@@ -4,14 +4,16 @@ use annunciator_core::alerter::{
     Adoption, Alerter, Buffers, Done, Estate, Origin, Policy, Setup, Stats, Step, Ticket,
 };
 use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::drive::load;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::memory::Memory as _;
 use annunciator_core::ring::{Admission, Node};
 use annunciator_core::storage::Storage;
 use annunciator_core::testing::CuttingMemory;
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry};
 
-use crate::world::{PREFIX, World};
+use crate::world::{Covered, PREFIX, World};
 
 /// How the service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub(crate) enum Op {
     Adopt(usize),
     /// The program ends and starts again, memory kept.
     Restart,
+    /// The same, but memory is made anew from what storage shows.
+    Forget,
     Abandon,
 }
 
@@ -79,15 +83,31 @@ pub(crate) struct Legacy {
 }
 
 /// How far the script is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Progress {
     pub(crate) op: usize,
+    /// The world stops before the operation of this number.
+    pub(crate) limit: usize,
     pub(crate) now: u64,
     pub(crate) replies: Vec<Reply>,
     pub(crate) outage: bool,
     /// Estates begun, and those durable.
     pub(crate) begun: Vec<bool>,
     pub(crate) durable: Vec<bool>,
+}
+
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress {
+            op: 0,
+            limit: usize::MAX,
+            now: 10_000_000,
+            replies: Vec::new(),
+            outage: false,
+            begun: Vec::new(),
+            durable: Vec::new(),
+        }
+    }
 }
 
 /// What is left when a life is over.
@@ -106,7 +126,7 @@ struct Living<'a, 'n, S> {
     buf: [u8; BUF],
     commits: u32,
     /// What the commit under way covers.
-    covered: Option<(std::collections::BTreeMap<String, u64>, u64)>,
+    covered: Option<Covered>,
 }
 
 const BUF: usize = text_bytes(6);
@@ -134,6 +154,7 @@ pub(crate) struct Start {
 enum End {
     Stopped,
     Restart,
+    Forget,
     Over,
 }
 
@@ -168,10 +189,17 @@ pub(crate) fn live<S: Storage + Stops>(
         let end = living.script(script, start.whole);
         let stats = living.alerter.stats();
         memory = living.alerter.memory().clone();
-        if !matches!(end, End::Restart) {
+        if !matches!(end, End::Restart | End::Forget) {
             return Remains { stats, memory, stopped: matches!(end, End::Stopped) };
         }
         start.origin = Origin::Memory;
+        if matches!(end, End::Forget) && storage.capacity() > 0 {
+            let mut bytes = vec![0; memory.bytes().len()];
+            load(storage, &mut bytes).expect("a storage that is not cut can be read");
+            memory = CuttingMemory::with_bytes(bytes);
+            start.origin = Origin::Storage;
+            world.power_cut();
+        }
     }
 }
 
@@ -212,6 +240,12 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
             self.progress.op += 1;
             if matches!(op, Op::Restart) {
                 return End::Restart;
+            }
+            if matches!(op, Op::Forget) {
+                return End::Forget;
+            }
+            if self.progress.op > self.progress.limit {
+                return End::Stopped;
             }
             if self.op(op, script).is_none() {
                 return End::Stopped;
@@ -259,7 +293,7 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
                     self.world.in_flight_anonymous += u64::from(*events);
                     return None;
                 }
-                self.world.anonymous += u64::from(*events);
+                self.world.lost(u64::from(*events));
             }
             Op::Adopt(number) => {
                 for _ in 0..4 {
@@ -269,7 +303,7 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
                     self.run(1)?;
                 }
             }
-            Op::Restart => unreachable!(),
+            Op::Restart | Op::Forget => unreachable!(),
             Op::Abandon => {
                 let now = self.now();
                 self.ticket = None;
@@ -290,7 +324,7 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
             return None;
         }
         assert_ne!(admission, Admission::Suppressed);
-        *self.world.recorded.entry(name.into()).or_default() += 1;
+        self.world.recorded(name, 1);
         Some(())
     }
 
@@ -304,7 +338,7 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
             Step::Again => return Some(None),
             Step::Write { token, at, len } => {
                 if self.covered.is_none() {
-                    self.covered = Some((self.world.recorded.clone(), self.world.anonymous));
+                    self.covered = Some(self.world.covered());
                 }
                 (token, self.storage.write(at, &self.buf[..len]).is_ok())
             }
@@ -324,9 +358,8 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         }
         if commits > self.commits {
             self.commits = commits;
-            if let Some((named, anonymous)) = self.covered.take() {
-                self.world.committed = named;
-                self.world.committed_anonymous = anonymous;
+            if let Some(covered) = self.covered.take() {
+                self.world.commit(covered);
             }
         }
         self.alive()?;
@@ -377,9 +410,11 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         if !std::mem::replace(&mut self.progress.begun[number], true) {
             // From now on they are ours to tell; until they are durable here, their bytes are kept.
             for (name, count) in &legacy.holds {
-                *self.world.recorded.entry((*name).into()).or_default() += count;
+                self.world.recorded(name, *count);
+                *self.world.committed.entry((*name).into()).or_default() += count;
             }
-            self.world.anonymous += legacy.lost;
+            self.world.committed_anonymous += legacy.lost;
+            self.world.lost(legacy.lost);
         }
         let token = 77 + number as u64;
         let now = self.now();

@@ -7,7 +7,7 @@ use annunciator_core::storage::NoStorage;
 use annunciator_core::testing::CuttingMemory;
 
 use crate::life::Op::{
-    Abandon, Adopt, Answer, Lose, Outage, Record, Replies, Restart, Run, Steps, ToSend,
+    Abandon, Adopt, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps, ToSend,
 };
 use crate::life::Reply::{Accept, NotSent, RefuseChannel, RefuseText, Unknown};
 use crate::life::{Legacy, Op, Progress, Reply, Script, Start, live};
@@ -190,6 +190,18 @@ pub(crate) fn all() -> Vec<Script> {
                 &[ToSend, Answer(Unknown), Restart, Restart, Run(3_000)],
                 &each(Error, &["d"]),
                 &[ToSend, Restart, ToSend, Restart, Run(30_000)],
+            ],
+        ),
+        script(
+            "memory lost",
+            6,
+            &[
+                &each(Error, &["a"]),
+                &[Run(300), Forget],
+                &each(Error, &["b", "b"]),
+                &[Steps(5), Forget, Run(3_000)],
+                &each(Error, &["c"]),
+                &[ToSend, Forget, Run(5_000)],
             ],
         ),
         script(
