@@ -8,6 +8,8 @@ use std::vec::Vec;
 pub enum Fault {
     /// It fails without doing anything.
     Fail,
+    /// It fails, and what was written since the last sync is dropped, as kernels do.
+    Drop,
     /// Power goes: of a write the first so many bytes arrive, and nothing after it.
     Cut(usize),
 }
@@ -104,6 +106,10 @@ impl CutStorage {
         match self.faults.iter().find(|(at, _)| *at == number) {
             None => Ok(None),
             Some((_, Fault::Fail)) => Err(PowerLost),
+            Some((_, Fault::Drop)) => {
+                self.cache.clear();
+                Err(PowerLost)
+            }
             Some((_, Fault::Cut(bytes))) => {
                 self.dead = true;
                 Ok(Some(*bytes))

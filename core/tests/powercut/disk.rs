@@ -8,7 +8,7 @@ use annunciator_core::ring::region_len;
 use annunciator_core::testing::{CutStorage, CuttingMemory, Fault};
 
 use crate::cuts::long;
-use crate::life::{Progress, Remains, Script, Start, live};
+use crate::life::{Op, Progress, Remains, Script, Start, live};
 use crate::scripts;
 use crate::world::World;
 
@@ -83,8 +83,13 @@ impl Case {
     }
 
     fn run(&self, script: &Script) -> Shown {
-        let mut world =
-            World { arrives: self.arrives, grouped: script.grouped, ..World::default() };
+        let mut world = World {
+            arrives: self.arrives,
+            grouped: script.grouped,
+            deaf: !self.failing.is_empty()
+                && (!self.cuts.is_empty() || script.ops.iter().any(|op| matches!(op, Op::Forget))),
+            ..World::default()
+        };
         let mut progress = Progress::default();
         let mut start = Start { origin: Origin::Memory, boot: 1, whole: true };
         let mut bytes = vec![0; region_len(script.slots)];
@@ -99,7 +104,7 @@ impl Case {
         for (number, cut) in all.enumerate() {
             let mut storage = CutStorage::with_bytes(bytes.clone());
             if number == 0 {
-                self.failing.clone().for_each(|number| storage.fault(number, Fault::Fail));
+                self.fail(&mut storage);
             }
             progress.limit = usize::MAX;
             match cut.map(|cut| cut.stop) {
@@ -261,7 +266,57 @@ fn every_pair_of_power_cuts_loses_nothing_committed_and_invents_nothing() {
     println!("{cases} pairs of power cuts");
 }
 
+#[test]
+fn a_failing_storage_costs_nothing_while_memory_is_there() {
+    let mut cases = 0_u64;
+    for script in scripts::all() {
+        let failing = none();
+        let whole = Case { cuts: Vec::new(), failing, arrives: true }.outcome(&script);
+        for number in 0..whole.operations {
+            for more in [1, 2, 5, 30] {
+                let failing = number..number + more;
+                Case { cuts: Vec::new(), failing, arrives: number % 2 == 0 }.outcome(&script);
+                cases += 1;
+            }
+        }
+    }
+    println!("{cases} storages that fail for a while");
+}
+
+/// What left while storage failed may be told again, and its like: nothing vanishes for that.
+#[test]
+fn power_cuts_of_a_storage_that_failed_lose_nothing_committed() {
+    let step = if long() { 1 } else { 7 };
+    let mut cases = 0_u64;
+    for script in scripts::all() {
+        let whole = Case { cuts: Vec::new(), failing: none(), arrives: true }.outcome(&script);
+        for number in (0..whole.operations).step_by(step) {
+            for more in [1, 3] {
+                let failing = number..number + more;
+                let case = |cuts| Case { cuts, failing: failing.clone(), arrives: true };
+                let shown = case(Vec::new()).outcome(&script);
+                for later in (number + more..shown.operations).step_by(step) {
+                    let stop = Stop::Operation(later, 40);
+                    let unsynced = case(vec![Cut { stop, survivors: 0 }]).unsynced(&script);
+                    let subsets = subsets(unsynced);
+                    let few = subsets.iter().skip(later as usize % step).step_by(step);
+                    for survivors in few.copied().chain([0, u64::MAX]) {
+                        case(vec![Cut { stop, survivors }]).outcome(&script);
+                        cases += 1;
+                    }
+                }
+            }
+        }
+    }
+    println!("{cases} power cuts of storages that failed");
+}
+
 impl Case {
+    fn fail(&self, storage: &mut CutStorage) {
+        let fault = if self.failing.start.is_multiple_of(2) { Fault::Fail } else { Fault::Drop };
+        self.failing.clone().for_each(|number| storage.fault(number, fault));
+    }
+
     /// How many writes no sync had made durable when the last of the cuts came.
     fn unsynced(&self, script: &Script) -> usize {
         let mut world = World { grouped: script.grouped, ..World::default() };
@@ -269,8 +324,11 @@ impl Case {
         let mut start = Start { origin: Origin::Memory, boot: 1, whole: true };
         let mut bytes = vec![0; region_len(script.slots)];
         let mut unsynced = 0;
-        for cut in &self.cuts {
+        for (number, cut) in self.cuts.iter().enumerate() {
             let mut storage = CutStorage::with_bytes(bytes.clone());
+            if number == 0 {
+                self.fail(&mut storage);
+            }
             progress.limit = usize::MAX;
             match cut.stop {
                 Stop::Operation(number, at) => storage.fault(number, Fault::Cut(at)),
