@@ -7,7 +7,7 @@ mod report;
 mod row;
 mod rows;
 
-use measure::{allocations, instructions, syscalls, times};
+use measure::{allocations, holds, instructions, syscalls, times};
 use row::{Op, Row};
 use rows::Visit;
 use std::process::ExitCode;
@@ -20,6 +20,10 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     if let ["child", rest @ ..] = args.as_slice() {
         child(rest);
+        return ExitCode::SUCCESS;
+    }
+    if args == ["holds"] {
+        holds::report();
         return ExitCode::SUCCESS;
     }
     if let ["profile", row, op] = args.as_slice() {

@@ -2,6 +2,7 @@
 //! the row, and how the driver starts children and reads what they print.
 
 pub mod allocations;
+pub mod holds;
 pub mod instructions;
 pub mod latency;
 pub mod syscalls;

@@ -141,25 +141,28 @@ pub fn measure(row: &str) -> Result<Vec<Times>, String> {
 }
 
 /// A clock that is cheap to read: the processor's counter where there is one to be had.
-struct Clock {
+pub struct Clock {
     nanos_a_tick: f64,
 }
 
 impl Clock {
-    fn calibrated() -> Clock {
+    /// A clock that knows the length of its ticks.
+    pub fn calibrated() -> Clock {
         let (began, ticks) = (Instant::now(), Clock::ticks());
         while began.elapsed() < Duration::from_millis(20) {}
         let passed = (began.elapsed(), Clock::ticks() - ticks);
         Clock { nanos_a_tick: passed.0.as_nanos() as f64 / passed.1 as f64 }
     }
 
-    fn nanos(&self, ticks: u64) -> f64 {
+    /// Ticks in nanoseconds.
+    pub fn nanos(&self, ticks: u64) -> f64 {
         ticks as f64 * self.nanos_a_tick
     }
 
+    /// The present reading.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn ticks() -> u64 {
+    pub fn ticks() -> u64 {
         use std::arch::x86_64::{_mm_lfence, _rdtsc};
         // SAFETY: every x86-64 processor has both. The fences keep the call between the readings.
         unsafe {
@@ -170,8 +173,9 @@ impl Clock {
         }
     }
 
+    /// The present reading.
     #[cfg(not(target_arch = "x86_64"))]
-    fn ticks() -> u64 {
+    pub fn ticks() -> u64 {
         use std::sync::OnceLock;
         static ORIGIN: OnceLock<Instant> = OnceLock::new();
         ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
