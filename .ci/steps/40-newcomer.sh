@@ -3,7 +3,7 @@ set -euo pipefail
 source .ci/lib/say.sh
 
 for command in 'cargo run --example sample_app' 'cargo test'; do
-    grep -qxF "\$ $command" README.md || die "README.md does not show the command: $command"
+    grep -qE "^(\\$ )?$command *(#.*)?$" README.md || die "README.md does not show the command: $command"
 done
 unset VONAGE_API_KEY VONAGE_API_SECRET ALERT_PHONE_NUMBER
 run cargo run --example sample_app
