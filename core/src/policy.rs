@@ -17,11 +17,16 @@ pub struct Policy {
     pub hold_other: Duration,
     /// So many events end the hold of lower levels, once `hold_error` has passed. Default 10.
     pub batch: u16,
-    /// Least time between two texts, and first interval of a group. Default 60 s.
+    /// Least time between two texts, and first interval of a group. Default 60 s; doubles to at
+    /// most 1 h while texts keep flowing.
     pub gap: Duration,
     /// To what a group's interval grows. Default 8 h.
     pub gap_max: Duration,
-    /// How often new kinds of ERROR may break the gap in an hour. Default 3.
+    /// A group that was told counts as new again only after it was quiet for twice its interval,
+    /// and for at least this long. Default 2 h.
+    pub fade: Duration,
+    /// How often new kinds of ERROR may break the gap in an hour, each time in a text of one
+    /// segment and after a hold eight times as long as before. Default 3.
     pub breaks_per_hour: u8,
     /// Most billed segments a text may take, 1 to 6. Default 2.
     pub segments: u8,
@@ -52,6 +57,7 @@ impl Default for Policy {
             batch: 10,
             gap: Duration::from_secs(60),
             gap_max: Duration::from_hours(8),
+            fade: Duration::from_hours(2),
             breaks_per_hour: 3,
             segments: 2,
             fallback: Fallback::Unicode,

@@ -24,6 +24,7 @@
 //!  9    spending       price i64, balance i64 (min: unknown)
 //! 10    adoption       token u64, from u64, upto u64 (max: under way), void u32
 //! 11    adopted        tokens of the last rings adopted, u64 each
+//! 12    pace           doublings of the gap: u32
 //! ```
 
 use crate::budget::{Budget, Window};
@@ -258,6 +259,7 @@ impl State {
                 self.adoption = Some(Adoption { token, from: first, upto, void });
             }
             11 => self.adopted.iter_mut().for_each(|token| *token = from.long()),
+            12 => self.told.pace = from.word() as u8,
             _ => {}
         }
     }
@@ -352,6 +354,9 @@ impl State {
         }
         into.section(11, 8 * ADOPTED as u16);
         self.adopted.iter().for_each(|token| into.long(*token));
+
+        into.section(12, 4);
+        into.word(u32::from(self.told.pace));
     }
 }
 
@@ -440,6 +445,7 @@ mod tests {
         };
         state.budget.charge(Instant::from_secs(4), 3);
         state.told.last_text = Some(Instant::from_secs(8));
+        state.told.pace = 3;
         state.unconfirmed[2] = Unconfirmed { reference: 5, events: 6, level: 5 };
         for group in 1..=told::GROUPS as u32 {
             state.told.restore(told::Entry {

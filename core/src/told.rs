@@ -1,9 +1,16 @@
 //! What was told, when and how often: the rhythm of texts.
 //!
 //! A kind of trouble that is new is told soon. One that was told is told again at growing
-//! intervals, and counts as new again only after it was quiet for twice its present interval. Texts
-//! of one destination keep a gap; a new kind of ERROR may break it a few times an hour, a PANIC
-//! always.
+//! intervals, and counts as new again only after it was quiet for twice its present interval, and
+//! for some hours. Texts of one destination keep a gap, which grows too while they keep flowing; a
+//! new kind of ERROR may break it a few times an hour, each time after a longer hold and in a text
+//! of one segment; a new kind of PANIC always and at once.
+//!
+//! ```text
+//!   trouble of many kinds ──► 1 s ─────── gap 60 s ───────► gap 2 min ───────► 4 min ... 1 h
+//!                            text  │ 1 s │ 8 s │ 64 s      text              text
+//!                                  new kinds of ERROR
+//! ```
 
 use crate::event::Level;
 use crate::policy::Policy;
@@ -15,6 +22,8 @@ pub const GROUPS: usize = 16;
 pub(crate) const ENTRY: usize = 16;
 
 const HOUR: Duration = Duration::from_hours(1);
+/// The gap between texts of all kinds grows to this at most: what is new waits for it.
+const LONGEST_GAP: Duration = HOUR;
 
 /// One group that was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +57,8 @@ pub(crate) struct Told {
     /// Since when breaks of the gap are counted, and how many there were.
     pub(crate) breaks_since: Instant,
     pub(crate) breaks: u8,
+    /// How often the gap has doubled.
+    pub(crate) pace: u8,
 }
 
 /// The unit in which instants are kept in slots and in the state block: 1,024 ms in 32 bits reach
@@ -80,26 +91,51 @@ impl Told {
 
     /// Notes that the group stirred and says when the event may be told.
     pub(crate) fn due(&mut self, policy: &Policy, now: Instant, group: u32, level: Level) -> Due {
-        let gap_end = self.last_text.map_or(Instant::ZERO, |last| last + policy.gap);
+        let gap_end = self.gap_end(policy);
         let known = self.known(policy, now, group);
         self.stir(now, group);
+        let hold = if level >= Level::Error { policy.hold_error } else { policy.hold_other };
+        if let Some(again) = known {
+            let earliest = again.max(gap_end);
+            return Due { earliest, held: earliest.max(now + hold) };
+        }
         if level == Level::Panic {
             return Due { earliest: now, held: now };
         }
-        if let Some(again) = known {
-            let earliest = again.max(gap_end);
-            return Due { earliest, held: earliest };
-        }
-        let hold = if level >= Level::Error { policy.hold_error } else { policy.hold_other };
         if now >= gap_end {
             return Due { earliest: now, held: now + hold };
         }
         let breaks = self.breaks_now(now);
         if level >= Level::Error && breaks < policy.breaks_per_hour {
-            let hold = Duration::from_millis(hold.as_millis() << breaks.min(16));
-            return Due { earliest: now, held: (now + hold).min(gap_end.max(now)) };
+            let hold = hold.as_millis().saturating_mul(1 << (3 * breaks.min(10)));
+            let held = (now + Duration::from_millis(hold)).min(gap_end);
+            return Due { earliest: now, held };
         }
         Due { earliest: gap_end, held: gap_end }
+    }
+
+    /// When the gap after the last text ends.
+    fn gap_end(&self, policy: &Policy) -> Instant {
+        self.last_text.map_or(Instant::ZERO, |last| last + self.gap(policy))
+    }
+
+    fn gap(&self, policy: &Policy) -> Duration {
+        let longest = policy.gap_max.min(LONGEST_GAP).max(policy.gap);
+        grown(policy.gap, self.pace, longest)
+    }
+
+    /// Most segments of a text that leaves now: one if it breaks the gap, or follows soon after
+    /// one that did.
+    pub(crate) fn share(&self, policy: &Policy, now: Instant) -> u8 {
+        let gap = self.gap(policy);
+        let soon = self.last_text.is_some_and(|last| now < last + gap + gap);
+        let storm = self.is_gap(policy, now) || soon && self.breaks_now(now) > 0;
+        if storm { 1 } else { policy.segments.clamp(1, 6) }
+    }
+
+    /// Whether a text that leaves now would break the gap.
+    pub(crate) fn is_gap(&self, policy: &Policy, now: Instant) -> bool {
+        now < self.gap_end(policy)
     }
 
     /// Notes that the group stirred.
@@ -115,7 +151,7 @@ impl Told {
     pub(crate) fn known(&self, policy: &Policy, now: Instant, group: u32) -> Option<Instant> {
         let entry = self.entry(group)?;
         let interval = interval(policy, entry.step);
-        let faded = instant(entry.seen) + interval + interval;
+        let faded = instant(entry.seen) + (interval + interval).max(policy.fade);
         (now < faded).then(|| instant(entry.told) + interval)
     }
 
@@ -125,8 +161,7 @@ impl Told {
 
     /// Notes that a text leaves now; within the gap of the last one it counts as a break.
     pub(crate) fn leaving(&mut self, policy: &Policy, now: Instant) {
-        let in_gap = self.last_text.is_some_and(|last| now < last + policy.gap);
-        if in_gap {
+        if self.is_gap(policy, now) {
             let breaks = self.breaks_now(now);
             if breaks == 0 {
                 self.breaks_since = now;
@@ -135,8 +170,13 @@ impl Told {
         }
     }
 
-    /// Notes that a text was accepted.
-    pub(crate) fn text_accepted(&mut self, now: Instant) {
+    /// Notes that a text was accepted. The gap grows with texts that kept it and followed soon.
+    pub(crate) fn text_accepted(&mut self, policy: &Policy, now: Instant) {
+        if !self.is_gap(policy, now) {
+            let gap = self.gap(policy);
+            let soon = self.last_text.is_some_and(|last| now < last + gap + gap);
+            self.pace = if soon { self.pace.saturating_add(1).min(15) } else { 0 };
+        }
         self.last_text = Some(now);
     }
 
@@ -161,8 +201,12 @@ impl Told {
 
 /// The time between two tellings after `step` doublings.
 fn interval(policy: &Policy, step: u8) -> Duration {
-    let grown = policy.gap.as_millis().saturating_mul(1 << step.min(15));
-    Duration::from_millis(grown.min(policy.gap_max.as_millis()))
+    grown(policy.gap, step, policy.gap_max)
+}
+
+fn grown(span: Duration, step: u8, longest: Duration) -> Duration {
+    let grown = span.as_millis().saturating_mul(1 << step.min(15));
+    Duration::from_millis(grown).min(longest)
 }
 
 #[cfg(test)]
@@ -191,7 +235,7 @@ mod tests {
         let mut now = secs(10_000);
         let mut gaps = [0; 12];
         for gap in &mut gaps {
-            told.text_accepted(now);
+            told.text_accepted(&policy, now);
             told.group_accepted(&policy, now, A, 5);
             let due = told.due(&policy, now, A, Level::Error).held;
             *gap = due.since(now).as_millis() / 1000;
@@ -211,8 +255,8 @@ mod tests {
     fn a_new_kind_of_error_breaks_the_gap_three_times_an_hour() {
         let (policy, mut told) = (Policy::default(), Told::default());
         let now = secs(10_000);
-        told.text_accepted(now);
-        for (kind, hold) in [(10, 1), (11, 2), (12, 4)] {
+        told.text_accepted(&policy, now);
+        for (kind, hold) in [(10, 1), (11, 8), (12, 60)] {
             assert_eq!(
                 told.due(&policy, now, kind, Level::Error).held,
                 now + Duration::from_secs(hold)

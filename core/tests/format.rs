@@ -186,8 +186,19 @@ fn check(region: &[u8]) {
     assert_eq!((budget.u16(16), budget.u16(18)), (2, 2), "an unknown text stays charged");
     assert_eq!(At(sections[&5]).u64(0), u64::MAX, "no text was accepted yet");
     let lengths: Vec<_> = sections.iter().map(|(tag, payload)| (*tag, payload.len())).collect();
-    let wanted =
-        [(1, 40), (2, 24), (3, 20), (4, 20), (5, 20), (6, 0), (7, 48), (8, 24), (9, 16), (11, 32)];
+    let wanted = [
+        (1, 40),
+        (2, 24),
+        (3, 20),
+        (4, 20),
+        (5, 20),
+        (6, 0),
+        (7, 48),
+        (8, 24),
+        (9, 16),
+        (11, 32),
+        (12, 4),
+    ];
     assert_eq!(lengths, wanted);
 }
 

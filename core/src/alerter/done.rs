@@ -63,11 +63,11 @@ impl<M: Memory> Alerter<'_, M> {
         events: u32,
     ) {
         self.state.budget.refund(attempt.charged.saturating_sub(segments));
-        for group in self.digest.groups(self.groups) {
+        for group in self.digest.groups(self.groups).iter().filter(|group| group.is_named()) {
             let level = group.level() as u8;
             self.state.told.group_accepted(&self.policy, now, group.key(), level);
         }
-        self.state.told.text_accepted(now);
+        self.state.told.text_accepted(&self.policy, now);
         self.state.tally.told = attempt.losses;
         self.state.unconfirmed = Default::default();
         if let Some(price) = receipt.price {

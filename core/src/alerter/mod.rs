@@ -260,13 +260,13 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
         self.gathered = self.gathered.saturating_add(1);
         if stirs || self.gathered == self.policy.batch {
-            self.end_hold();
+            self.end_hold(now);
         }
     }
 
     #[cold]
-    fn end_hold(&mut self) {
-        if self.gathered >= self.policy.batch {
+    fn end_hold(&mut self, now: Instant) {
+        if self.gathered >= self.policy.batch && !self.state.told.is_gap(&self.policy, now) {
             let full = self.gathering + self.policy.hold_error;
             self.due.held = self.due.held.min(full.max(self.due.earliest));
             self.moved = true;

@@ -76,7 +76,9 @@ impl<'a, M: Memory> Alerter<'a, M> {
             state.doubt = ring.next_seq() - 1;
         }
         undo_adoption(&mut state, setup.origin, ring.next_seq());
-        rebase(&mut state, setup);
+        if place.is_none() || state.clock.boot != setup.boot {
+            rebase(&mut state, setup);
+        }
 
         let mut prefix = String::<PREFIX_MAX>::new();
         // Cut to fit, so it cannot fail.
@@ -160,12 +162,9 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 }
 
-/// Joins this boot's time to the time kept: within a boot it goes on, across boots the time powered
-/// off counts as zero.
+/// Joins a new boot's time to the time kept: the time powered off counts as zero.
 fn rebase(state: &mut State, setup: &Setup<'_>) {
     let clock = &mut state.clock;
-    if clock.boot != setup.boot || clock.last == Instant::ZERO {
-        clock.offset = clock.last.as_millis().wrapping_sub(setup.now.as_millis());
-        clock.boot = setup.boot;
-    }
+    clock.offset = clock.last.as_millis().wrapping_sub(setup.now.as_millis());
+    clock.boot = setup.boot;
 }

@@ -70,7 +70,8 @@ impl<M: Memory> Alerter<'_, M> {
             self.broke_until = self.state.budget.renewed(limits, now, grave);
             return self.idle();
         }
-        let charged = available.min(u16::from(self.policy.segments.clamp(1, 6))) as u8;
+        let share = self.state.told.share(&self.policy, now);
+        let charged = available.min(u16::from(share)) as u8;
         self.state.budget.charge(now, charged);
         self.state.told.leaving(&self.policy, now);
         let attempt = match self.state.attempt {

@@ -88,6 +88,12 @@ impl Digest {
         for group in call.groups.iter() {
             known = known.saturating_add(group.events);
         }
+        if self.plain && call.groups.iter().any(Group::was_told) {
+            // What was told before is not worth another segment.
+            let one = self.pen.script().encoding().capacity(1);
+            let beyond = self.capacity(call).saturating_sub(one);
+            self.plain = self.plain_units <= u32::from(self.room.saturating_sub(beyond));
+        }
         let needed = if self.plain { 0 } else { self.names };
         if let Some(rest) = u32::from(self.room).checked_sub(needed).filter(|_| known == self.total)
         {
@@ -154,19 +160,27 @@ impl Digest {
         }
     }
 
+    /// Leaves the room of the segments that are begun: what was told before, and what is told
+    /// beyond the first messages, must not cost a segment more.
+    fn stay(&mut self, call: &Call<'_>) {
+        let used = self.capacity(call).saturating_sub(self.room);
+        let encoding = self.pen.script().encoding();
+        let capacity = (1..=6).map(|n| encoding.capacity(n)).find(|all| *all >= used);
+        self.room = capacity.map_or(0, |all| all - used).min(self.room);
+    }
+
     /// One round of raising the messages of the named.
     pub(super) fn raise(&mut self, call: &mut Call<'_>) {
         let Some((length, told)) = ROUNDS.get(usize::from(self.part)).copied() else {
             self.extras = self.room > 0 && self.unnamed == 0 && call.spec.style == Style::Full;
             if self.extras {
-                // What is told beyond the first messages must not cost a segment more.
-                let used = self.capacity(call).saturating_sub(self.room);
-                let encoding = self.pen.script().encoding();
-                let capacity = (1..=6).map(|n| encoding.capacity(n)).find(|all| *all >= used);
-                self.room = capacity.map_or(0, |all| all - used).min(self.room);
+                self.stay(call);
             }
             return self.begin_text(call, self.pen.script(), false);
         };
+        if told && call.groups.iter().any(|group| group.is_named() && group.was_told()) {
+            self.stay(call);
+        }
         for group in call.groups.iter_mut().filter(|g| g.is_named() && g.was_told() == told) {
             let more = group.need.min(length).saturating_sub(group.room);
             if more <= self.room || length == u16::MAX {
