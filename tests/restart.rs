@@ -28,11 +28,14 @@ fn however_a_run_ends_the_next_one_tells_what_it_left_and_logs_nothing_itself() 
         assert_eq!(said.stderr, "", "{ending}");
         stage.sim.restart().unwrap();
         next_run_tells(&stage);
-        let told = stage.wait_for_texts(1);
-        assert_eq!(told, [text("ERROR: no pressure, ERROR: no flow")], "{ending}");
+        // In one text or two, and as a repeat if an attempt was under way at the end.
+        let told = stage.texts();
+        for words in ["ERROR: no pressure", "ERROR: no flow"] {
+            assert_eq!(told.concat().matches(words).count(), 1, "{ending}: {told:?}");
+        }
         // Once told, nothing is left for a third run.
         next_run_tells(&stage);
-        assert_eq!(stage.sim.requests().len(), 1, "{ending}");
+        assert_eq!(stage.sim.requests().len(), told.len(), "{ending}");
         stage.sim.assert_clean();
     });
 }
@@ -47,7 +50,9 @@ fn a_run_that_was_killed_is_no_different() {
     ends(child);
     stage.sim.restart().unwrap();
     next_run_tells(&stage);
-    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    let told = stage.texts();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.ends_with("ERROR: no pressure"), "{told}");
 }
 
 #[test]
