@@ -7,15 +7,34 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 /// A descriptor that holds a lock, until it is let go.
 #[derive(Debug, Clone, Default)]
-pub(super) struct HeldFd(Arc<Mutex<Option<OwnedFd>>>);
+pub(super) struct HeldFd(Arc<Mutex<Option<Locked>>>);
+
+/// Unlocks when dropped by the process that locked. Closing would not do at once: a child that
+/// another thread has just forked holds a copy until it executes something, and the lock with it.
+#[derive(Debug)]
+struct Locked {
+    fd: OwnedFd,
+    owner: u32,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // A forked child only closes its copy.
+        if self.owner == std::process::id() {
+            let _ = rustix::fs::flock(&self.fd, FlockOperation::Unlock);
+        }
+    }
+}
 
 impl HeldFd {
     pub(super) fn new(fd: OwnedFd) -> HeldFd {
-        HeldFd(Arc::new(Mutex::new(Some(fd))))
+        let owner = std::process::id();
+        HeldFd(Arc::new(Mutex::new(Some(Locked { fd, owner }))))
     }
 
     /// Does something with the descriptor; `BADF` if it has been let go.
@@ -24,18 +43,18 @@ impl HeldFd {
         work: impl FnOnce(&OwnedFd) -> Result<R, Errno>,
     ) -> Result<R, Errno> {
         match &*self.cell() {
-            Some(fd) => work(fd),
+            Some(locked) => work(&locked.fd),
             None => Err(Errno::BADF),
         }
     }
 
     /// Holds what `other` held from now on; what was held before is let go.
     pub(super) fn take_over(&self, other: HeldFd) {
-        let fd = other.cell().take();
-        *self.cell() = fd;
+        let locked = other.cell().take();
+        *self.cell() = locked;
     }
 
-    fn cell(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+    fn cell(&self) -> MutexGuard<'_, Option<Locked>> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -66,5 +85,34 @@ impl ForkCopies {
         for held in &self.0 {
             held.let_go();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::path::Path;
+
+    fn lock(path: &Path) -> Result<OwnedFd, Errno> {
+        let fd = OwnedFd::from(File::options().read(true).write(true).open(path).unwrap());
+        super::super::sys::lock(&fd).map(|()| fd)
+    }
+
+    #[test]
+    fn a_lock_is_free_at_once_though_a_child_has_a_copy_and_a_childs_end_frees_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let fd = lock(file.path()).unwrap();
+        // What a fork leaves in the child.
+        let copy = fd.try_clone().unwrap();
+        let held = HeldFd::new(fd);
+        assert!(lock(file.path()).is_err());
+        drop(held);
+        let ours = lock(file.path()).unwrap();
+        drop(copy);
+
+        let childs = Locked { fd: ours.try_clone().unwrap(), owner: std::process::id() + 1 };
+        drop(childs);
+        assert!(lock(file.path()).is_err(), "the parent still holds it");
     }
 }

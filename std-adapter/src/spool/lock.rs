@@ -6,8 +6,9 @@
 //! ended the process, so a lock file left behind is no obstacle. The lock file is opened for
 //! writing, which is what NFS needs to turn `flock` into a lock on the server.
 //!
-//! A forked child has a copy of the descriptor. It must *close* it: unlocking would unlock the
-//! parent. Until it does, or executes something (the descriptor is close-on-exec), the slot of a
+//! Whoever gives a slot up unlocks it: closing leaves the lock with a child that was forked a moment
+//! ago and has not executed anything yet. A forked child has a copy of the descriptor. It must
+//! *close* it: unlocking would unlock the parent. Until it does, or executes something (the descriptor is close-on-exec), the slot of a
 //! parent that died counts as held; nothing is lost by that, it is adopted later.
 //!
 //! Removal is safe against races by the usual rule: a lock counts only if, once locked, the file
