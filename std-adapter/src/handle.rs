@@ -308,9 +308,14 @@ fn open(
     if found.rewrite {
         alerter.rewrite(setup.now);
     }
+    let direct = store.direct_writer().is_some();
+    if direct {
+        // What callers write to the file means more with a state beside it.
+        alerter.commit(setup.now);
+    }
     let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
     let channel = Arc::new(Channel::new(seat.label.clone(), alerter, store, carrier, reporter));
-    if found.inherits {
+    if found.inherits || direct {
         channel.ring(&mut channel.lock());
     }
     Ok(channel)

@@ -1,0 +1,374 @@
+//! Programs that die, fork, or find what others left: this test program, started again to play a
+//! part, with a transport that writes its texts into a file.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use annunciator::annunciator_core::transport::{
+    Code, Message, Outcome, Receipt, Refusal, RefusalClass, Transport,
+};
+use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level};
+use tempfile::TempDir;
+
+const PART: &str = "ANNUNCIATOR_LIVES_PART";
+const HOME: &str = "ANNUNCIATOR_LIVES_HOME";
+/// The longest wait for what should happen soon.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any test.
+const AGES: Duration = Duration::from_secs(3600);
+
+/// Appends each text to a file, as a line.
+struct Phone(PathBuf);
+
+/// Takes nothing.
+struct Barred;
+
+impl Transport for Barred {
+    fn send(&mut self, _: &Message<'_>) -> Outcome {
+        Outcome::Refused(Refusal::new(RefusalClass::Channel, Code::NONE))
+    }
+}
+
+impl Transport for Phone {
+    fn send(&mut self, message: &Message<'_>) -> Outcome {
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.0).unwrap();
+        file.write_all(format!("{}\n", message.text).as_bytes()).unwrap();
+        Outcome::Accepted(Receipt::new(message.segments))
+    }
+}
+
+/// A directory of its own for one story: spool, phone, and a sign from the children.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Home {
+        Home(tempfile::tempdir().unwrap())
+    }
+
+    fn command(&self, part: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "play", "--nocapture"]).env(PART, part).env(HOME, self.0.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command
+    }
+
+    fn play(&self, part: &str) -> Child {
+        self.command(part).spawn().unwrap()
+    }
+
+    /// Starts a part, waits until it says that it is ready, and kills it.
+    fn kill(&self, mut command: Command) {
+        let mut child = command.spawn().unwrap();
+        self.wait_for_sign();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn wait_for_sign(&self) {
+        let sign = self.0.path().join("ready");
+        wait_for("a sign", || sign.exists());
+        std::fs::remove_file(sign).unwrap();
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let said = std::fs::read_to_string(self.0.path().join("phone")).unwrap_or_default();
+        said.lines().map(str::to_owned).collect()
+    }
+
+    fn spool(&self) -> PathBuf {
+        self.0.path().join("spool")
+    }
+
+    /// Names of the spool's files.
+    fn names(&self) -> Vec<String> {
+        names(self.0.path())
+    }
+
+    fn file(&self, end: &str) -> PathBuf {
+        let name = self.names().into_iter().find(|name| name.ends_with(end));
+        self.spool().join(name.unwrap_or_else(|| panic!("{end} among {:?}", self.names())))
+    }
+
+    /// The memory files that the slots' notes lead to.
+    fn memory_files(&self) -> Vec<PathBuf> {
+        let locks = self.names().into_iter().filter(|name| name.ends_with(".lock"));
+        let notes = locks.map(|name| std::fs::read_to_string(self.spool().join(name)).unwrap());
+        let lines = notes.flat_map(|note| note.lines().map(str::to_owned).collect::<Vec<_>>());
+        lines.filter_map(|line| line.strip_prefix("memory ").map(PathBuf::from)).collect()
+    }
+}
+
+fn names(home: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(home.join("spool")).into_iter().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn builder(home: &Path) -> Builder {
+    with(home, Phone(home.join("phone")))
+}
+
+fn with(home: &Path, phone: impl Transport + Send + 'static) -> Builder {
+    Annunciator::builder("lives")
+        .environment(|_| None)
+        .transport("phone", phone)
+        .hold(Duration::ZERO, Duration::ZERO)
+        .interval(Duration::ZERO, Duration::ZERO)
+        .budget(1000, 1000)
+        .spool_size(8 * 1024)
+        .spool(home.join("spool"))
+}
+
+/// One that sends nothing and commits nothing by itself as long as the test runs.
+fn silent(home: &Path) -> Annunciator {
+    builder(home).hold(AGES, AGES).commit_within(AGES, AGES).start().unwrap()
+}
+
+fn record(alerts: &Handle, level: Level, message: &str) {
+    alerts.record(&Event::new(level, message).target("lives"));
+}
+
+fn destination(alerts: &Handle) -> DestinationHealth {
+    alerts.health().destinations.remove(0)
+}
+
+#[track_caller]
+fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !met() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Not a test of its own: plays the part it was started for.
+#[test]
+fn play() {
+    let Ok(part) = std::env::var(PART) else { return };
+    let home = PathBuf::from(std::env::var_os(HOME).unwrap());
+    match part.as_str() {
+        "fork" => return forked::play(&home),
+        "busy fork" => return forked::play_busy(&home),
+        _ => {}
+    }
+    let alerts = silent(&home);
+    for word in part.split(' ') {
+        if word == "rest" {
+            wait_for("the state on the disk", || destination(&alerts).spool.disk.syncs > 1);
+            continue;
+        }
+        let (level, message) = word.split_once(':').unwrap();
+        record(&alerts, level.parse().unwrap(), message);
+    }
+    std::fs::write(home.join("ready"), "").unwrap();
+    std::thread::sleep(PATIENCE);
+}
+
+#[test]
+fn what_was_logged_survives_a_kill_in_memory_alone() {
+    let home = Home::new();
+    home.kill(home.command("WARN:low ERROR:none ERROR:none"));
+    let alerts = builder(home.0.path()).start().unwrap();
+    assert!(destination(&alerts).spool.after_crash);
+    wait_for("a text", || !home.texts().is_empty());
+    assert_eq!(home.texts(), ["[Rust Logger lives] WARN: low, ERROR: none (x2)"]);
+}
+
+#[test]
+fn an_error_outlives_its_container_because_the_call_wrote_it() {
+    let home = Home::new();
+    let mut command = home.command("rest WARN:low ERROR:first ERROR:second ERROR:first");
+    command.env("container", "a sign of one");
+    home.kill(command);
+    for memory in home.memory_files() {
+        std::fs::remove_file(memory).unwrap();
+    }
+    let alerts = builder(home.0.path()).start().unwrap();
+    wait_for("a text", || !home.texts().is_empty());
+    let texts = home.texts();
+    assert!(texts[0].contains("ERROR: first (x2)"), "{texts:?}");
+    assert!(texts[0].contains("ERROR: second"), "{texts:?}");
+    assert!(!texts[0].contains("WARN: low"), "it was not committed: {texts:?}");
+    let trouble = destination(&alerts).spool.trouble.unwrap_or_default();
+    assert!(trouble.contains("was gone after a crash"), "{trouble}");
+}
+
+#[test]
+fn the_slots_of_dead_neighbours_are_taken_over_once() {
+    let home = Home::new();
+    let mut children = Vec::new();
+    for part in ["ERROR:one", "ERROR:two", "ERROR:three"] {
+        children.push(home.play(part));
+        home.wait_for_sign();
+    }
+    for mut child in children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(home.memory_files().len(), 3);
+
+    let alerts = builder(home.0.path()).start().unwrap();
+    wait_for("all to be told", || {
+        let texts = home.texts().concat();
+        ["one", "two", "three"].iter().all(|word| texts.contains(word))
+    });
+    wait_for("their slots to be gone", || home.names().iter().all(|name| name.contains("-0.")));
+    drop(alerts);
+    let texts = home.texts();
+    drop(builder(home.0.path()).start().unwrap());
+    assert_eq!(home.texts(), texts, "nothing is told twice");
+    for word in ["one", "two", "three"] {
+        assert_eq!(texts.concat().matches(word).count(), 1, "{texts:?}");
+    }
+}
+
+#[test]
+fn a_clean_end_is_no_crash_and_leaves_no_memory_file() {
+    let home = Home::new();
+    let alerts = builder(home.0.path()).start().unwrap();
+    record(&alerts, Level::Error, "told");
+    let memory = home.memory_files();
+    assert_eq!(memory.len(), 1);
+    drop(alerts);
+    assert_eq!(home.texts().len(), 1);
+    assert!(!memory[0].exists());
+    assert!(!destination(&builder(home.0.path()).start().unwrap()).spool.after_crash);
+}
+
+#[test]
+fn a_memory_file_removed_under_the_program_is_made_anew_and_noted() {
+    let home = Home::new();
+    let alerts = builder(home.0.path()).hold(AGES, AGES).start().unwrap();
+    let memory = home.memory_files().remove(0);
+    std::fs::remove_file(&memory).unwrap();
+    record(&alerts, Level::Error, "after");
+    wait_for("a memory file", || home.memory_files().iter().all(|file| file.exists()));
+}
+
+#[test]
+fn of_a_damaged_spool_one_copy_is_kept_and_the_rest_is_told() {
+    let home = Home::new();
+    let alerts = with(home.0.path(), Barred).start().unwrap();
+    record(&alerts, Level::Error, "sound");
+    record(&alerts, Level::Error, "spoiled");
+    assert_eq!(alerts.flush(Duration::from_secs(20)).kept, 2);
+    let mut bytes = std::fs::read(home.file(".spool")).unwrap();
+    // As after a loss of power, somewhere else: this process still holds the slot here.
+    let other = Home::new();
+    std::fs::create_dir(other.spool()).unwrap();
+    let at = position(&bytes, "spoiled").unwrap();
+    bytes[at + 2] ^= 0x40;
+    let name = home.file(".spool").file_name().unwrap().to_owned();
+    std::fs::write(other.spool().join(&name), &bytes).unwrap();
+
+    let alerts = builder(other.0.path()).start().unwrap();
+    wait_for("the text", || !other.texts().is_empty());
+    assert_eq!(other.texts(), ["[Rust Logger lives] ERROR: sound, 1 lost"]);
+    assert_eq!(destination(&alerts).counters.lost.damaged, 1);
+    assert_eq!(std::fs::read(other.file(".damaged")).unwrap(), bytes);
+}
+
+fn position(bytes: &[u8], word: &str) -> Option<usize> {
+    bytes.windows(word.len()).position(|part| part == word.as_bytes())
+}
+
+#[test]
+fn a_forked_child_counts_until_it_has_a_slot_of_its_own() {
+    let home = Home::new();
+    let status = home.play("fork").wait().unwrap();
+    assert!(status.success());
+    let texts = home.texts().concat();
+    for word in ["of the parent", "of the child", "1 lost"] {
+        assert_eq!(texts.matches(word).count(), 1, "{word} in {texts}");
+    }
+    assert!(!texts.contains("in between"), "{texts}");
+}
+
+#[test]
+fn a_child_of_a_busy_parent_does_not_wait_for_its_locks() {
+    let home = Home::new();
+    let mut child = home.play("busy fork");
+    let mut ended = None;
+    wait_for("all forked children to end", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert!(ended.unwrap().success());
+}
+
+mod forked {
+    //! The raw system call, in processes with nothing to lose.
+
+    use super::*;
+
+    unsafe extern "C" {
+        fn fork() -> i32;
+        fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
+        fn _exit(status: i32) -> !;
+    }
+
+    /// Runs `child` in a forked child, and returns whether it ended well.
+    fn in_child(child: impl FnOnce()) -> bool {
+        // SAFETY: the child does what our promise says it may do after a fork, and ends.
+        let pid = unsafe { fork() };
+        assert!(pid >= 0);
+        if pid == 0 {
+            let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).is_ok();
+            // SAFETY: nothing is to be cleaned up in a copy of the parent.
+            unsafe { _exit(i32::from(!well)) };
+        }
+        let mut status = 0;
+        // SAFETY: the status is a place to write to.
+        assert_eq!(unsafe { waitpid(pid, &mut status, 0) }, pid);
+        status == 0
+    }
+
+    pub(super) fn play(home: &Path) {
+        let alerts = builder(home).start().unwrap();
+        record(&alerts, Level::Error, "of the parent");
+        assert!(alerts.flush(PATIENCE).is_complete());
+        let well = in_child(|| {
+            record(&alerts, Level::Error, "in between");
+            assert!(!alerts.health().is_good());
+            assert_eq!(destination(&alerts).counters.lost.busy, 1);
+            assert_eq!(alerts.flush(PATIENCE).sent, 0);
+            alerts.after_fork().unwrap();
+            record(&alerts, Level::Error, "of the child");
+            assert!(alerts.flush(PATIENCE).is_complete());
+            let files = names(home);
+            assert!(files.iter().any(|name| name.contains("-1.")), "{files:?}");
+            alerts.after_fork().unwrap();
+        });
+        assert!(well);
+        drop(alerts);
+    }
+
+    /// Forks while other threads log without a pause, so that locks are held.
+    pub(super) fn play_busy(home: &Path) {
+        let alerts = builder(home).hold(AGES, AGES).start().unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                        record(&alerts, Level::Error, "without a pause");
+                    }
+                });
+            }
+            for _ in 0..50 {
+                assert!(in_child(|| {
+                    record(&alerts, Level::Error, "in the child");
+                    alerts.health();
+                    alerts.flush(Duration::from_secs(1));
+                }));
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        std::mem::forget(alerts);
+    }
+}
