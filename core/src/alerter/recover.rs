@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::event::{Level, head};
 use crate::memory::Memory;
 use crate::retry::Retry;
-use crate::ring::{self, Ring};
+use crate::ring::{self, Ring, marked_halves};
 use crate::state::{self, Attempt, State};
 use crate::time::Instant;
 use heapless::String;
@@ -68,14 +68,15 @@ impl<'a, M: Memory> Alerter<'a, M> {
     /// unknown, the budget. Any bytes at all are accepted; what cannot be trusted is counted.
     pub fn new(memory: M, buffers: Buffers<'a>, setup: &Setup<'_>) -> Alerter<'a, M> {
         let place = state::find(memory.bytes());
+        let origin = origin(memory.bytes(), setup.origin);
         let mut state = place.map_or_else(State::default, |at| State::read(memory.bytes(), at));
-        let (ring, found) = Ring::recover(memory, buffers.nodes, &held(&state, setup.origin));
+        let (ring, found) = Ring::recover(memory, buffers.nodes, &held(&state, origin));
         if place.is_none() && ring.events() > 0 {
             // Both blocks are damaged. What was told is not known: what is there may have been.
             state.settled = (ring.next_seq() - 1).saturating_sub(ring.events());
             state.doubt = ring.next_seq() - 1;
         }
-        undo_adoption(&mut state, setup.origin, ring.next_seq());
+        undo_adoption(&mut state, origin, ring.next_seq());
         if place.is_none() || state.clock.boot != setup.boot {
             rebase(&mut state, setup);
         }
@@ -105,20 +106,19 @@ impl<'a, M: Memory> Alerter<'a, M> {
             counters: Default::default(),
         };
         // The state must not be written over the newest block that storage has.
-        let memory = setup.origin == Origin::Memory;
-        let halves = match setup.origin {
-            Origin::Memory => alerter.ring.marked_halves().unwrap_or(0),
+        let memory = origin == Origin::Memory;
+        let halves = match origin {
+            Origin::Memory => marked_halves(alerter.ring.memory().bytes()).unwrap_or(0),
             Origin::Storage => {
                 place.map_or(0, |place| 1 - place.half) | alerter.ring.older_ledger_half() << 1
             }
         };
         alerter.commit = Commit::new(setup.storage, halves, memory || place.is_none());
-        alerter.ring.mark_halves(halves);
         let untold = alerter.losses().saturating_sub(alerter.state.tally.told);
         let damaged = &mut alerter.state.tally.damaged;
         *damaged = damaged.saturating_add(u32::from(found.damaged).min(untold));
         let now = alerter.kept(setup.now);
-        alerter.resume_attempt(now, setup.origin);
+        alerter.resume_attempt(now, origin);
         if place.is_some() {
             alerter.state.boots = alerter.state.boots.saturating_add(1);
             alerter.schedule_commit(now, Level::Warn);
@@ -128,6 +128,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
         // Also at the first start: from now on a ring without a state is one that lost it.
         alerter.save();
+        alerter.ring.mark_halves(halves);
         alerter
     }
 
@@ -160,6 +161,12 @@ impl<'a, M: Memory> Alerter<'a, M> {
         self.give_up_as_unconfirmed(&attempt, events, level);
         self.remind(now);
     }
+}
+
+/// Where the bytes really come from. Memory that an alerter has served carries a mark that storage
+/// never does: without it, a start was cut short between the copying and the first state.
+fn origin(bytes: &[u8], said: Origin) -> Origin {
+    if marked_halves(bytes).is_none() { Origin::Storage } else { said }
 }
 
 /// Joins a new boot's time to the time kept: the time powered off counts as zero.

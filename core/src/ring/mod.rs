@@ -25,6 +25,9 @@
 //! Order of stores when a record is written, each a [`Memory::put`]: the slot's check is cleared,
 //! the text, the header, the check; then the check of the record it displaces is cleared.
 
+#[cfg(test)]
+mod tests;
+
 mod index;
 mod recover;
 mod slot;
@@ -45,7 +48,8 @@ pub const OVERHEAD: usize = 2 * STATE + SLOT;
 /// Size of one of the two state blocks.
 pub(crate) const STATE: usize = 1024;
 /// Where the ledger stands: two cells written in turn, as a record's, with the number of the last
-/// event. In memory it is written when an event is turned away, in storage by every commit.
+/// event. In memory it is written when no record carries that: an event was turned away, a record
+/// expired. In storage it is written by every commit.
 const LEDGER: usize = 2 * STATE;
 /// Bytes from one cell of the ledger to the next.
 const PITCH: usize = 16;
@@ -196,11 +200,16 @@ impl<M: Memory> Ring<'_, M> {
     /// Gives numbers to events that could not be taken: they are lost.
     #[cold]
     pub(crate) fn turn_away(&mut self, events: u32) -> Admission {
-        let last = self.take_numbers(events);
-        let next = ledger(self.memory.bytes()).1;
-        self.memory.put(next, &slot::cell(0, halves_of(last)));
+        self.take_numbers(events);
+        self.keep_number();
         self.touched = NIL;
         Admission::Lost
+    }
+
+    /// Keeps the last number where no record carries it.
+    fn keep_number(&mut self) {
+        let next = ledger(self.memory.bytes()).1;
+        self.memory.put(next, &slot::cell(0, halves_of(self.next_seq - 1)));
     }
 
     /// Notes in memory alone that the attempt's bytes are about to leave. A crash before it, in a
@@ -224,14 +233,6 @@ impl<M: Memory> Ring<'_, M> {
         self.memory.put(HALVES, &slot::cell(u64::from(halves), [2, 0]));
     }
 
-    /// The halves noted last, if this memory knows.
-    pub(crate) fn marked_halves(&self) -> Option<u8> {
-        let bytes = self.memory.bytes();
-        (0..4).find(|halves| {
-            slot::read_cell(bytes, HALVES, u64::from(*halves)).is_some_and(|cell| cell == [2, 0])
-        })
-    }
-
     /// The half of the ledger that a copy of this memory does not hold its last number in.
     pub(crate) fn older_ledger_half(&self) -> u8 {
         u8::from(ledger(self.memory.bytes()).1 != LEDGER)
@@ -240,6 +241,7 @@ impl<M: Memory> Ring<'_, M> {
     /// Drops a waiting record that nobody will be told of.
     pub(crate) fn expire(&mut self, slot: u16) {
         if self.index.is_live(slot) {
+            self.keep_number();
             self.evict(slot);
         }
     }
@@ -413,6 +415,13 @@ pub(crate) fn condition(bytes: &[u8]) -> (bool, bool) {
     let slots = (0..slots(bytes.len()).min(usize::from(NIL)) as u16).filter_map(|n| view(bytes, n));
     let used = |view: &View<'_>| !view.is_free();
     slots.filter(used).fold((false, false), |(_, damaged), view| (true, damaged | !view.is_valid()))
+}
+
+/// The halves of storage noted last, if these bytes are a memory that an alerter has served.
+pub(crate) fn marked_halves(bytes: &[u8]) -> Option<u8> {
+    (0..4).find(|halves| {
+        slot::read_cell(bytes, HALVES, u64::from(*halves)).is_some_and(|cell| cell == [2, 0])
+    })
 }
 
 fn was_launched(bytes: &[u8], reference: u32) -> bool {

@@ -97,7 +97,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         // had that one.
         while self.index.free_count() == 0 {
             let Some(victim) = self.index.victim(&self.memory, u8::MAX, NIL) else { break };
-            self.evict(victim);
+            self.expire(victim);
         }
         // Storage may still hold what was given up or is void, and must not bring it back.
         for slot in 0..self.index.len() {
