@@ -5,6 +5,8 @@
 
 use crate::alerter::{Alerter, Done, Step, Token};
 use crate::memory::Memory;
+use crate::ring::{self, SLOT};
+use crate::state;
 use crate::storage::Storage;
 use crate::time::Instant;
 use crate::transport::Transport;
@@ -87,4 +89,30 @@ pub fn load<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<(), S::Err
         Some(front) => storage.read(0, front),
         None => Ok(()),
     }
+}
+
+/// Puts back what the ring memory has lost and storage still has: slots that are damaged, both
+/// blocks of state if neither is sound. For a start whose memory survived, before the alerter is
+/// made. Returns how much was put back; sound memory costs no access to storage.
+///
+/// # Errors
+/// The storage's own. The region is then as good as before.
+pub fn mend<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<u16, S::Error> {
+    let mut mended = 0;
+    let end = storage.capacity().min(region.len());
+    let mut copy = [0; SLOT];
+    let state_lost = state::find(region).is_none() && ring::was_served(region);
+    for (number, piece) in (0..).zip(region.chunks_exact_mut(SLOT)) {
+        let at = number * SLOT;
+        let lost = if at < ring::LEDGER { state_lost } else { ring::is_damaged(at, piece) };
+        if !lost || at + SLOT > end {
+            continue;
+        }
+        storage.read(at, &mut copy)?;
+        if at < ring::LEDGER || ring::holds_record(&copy) {
+            piece.copy_from_slice(&copy);
+            mended += 1;
+        }
+    }
+    Ok(mended)
 }

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::event::{Level, head};
 use crate::memory::Memory;
 use crate::retry::Retry;
-use crate::ring::{self, Ring, marked_halves};
+use crate::ring::{self, Ring, was_served};
 use crate::state::{self, Attempt, State};
 use crate::time::Instant;
 use heapless::String;
@@ -108,7 +108,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         // The state must not be written over the newest block that storage has.
         let memory = origin == Origin::Memory;
         let halves = match origin {
-            Origin::Memory => marked_halves(alerter.ring.memory().bytes()).unwrap_or(0),
+            Origin::Memory => alerter.ring.marked_halves().unwrap_or(0),
             Origin::Storage => {
                 place.map_or(0, |place| 1 - place.half) | alerter.ring.older_ledger_half() << 1
             }
@@ -129,6 +129,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         // Also at the first start: from now on a ring without a state is one that lost it.
         alerter.save();
         alerter.ring.mark_halves(halves);
+        alerter.ring.mark_served();
         alerter
     }
 
@@ -166,7 +167,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
 /// Where the bytes really come from. Memory that an alerter has served carries a mark that storage
 /// never does: without it, a start was cut short between the copying and the first state.
 fn origin(bytes: &[u8], said: Origin) -> Origin {
-    if marked_halves(bytes).is_none() { Origin::Storage } else { said }
+    if was_served(bytes) { said } else { Origin::Storage }
 }
 
 /// Joins a new boot's time to the time kept: the time powered off counts as zero.

@@ -50,13 +50,17 @@ pub(crate) const STATE: usize = 1024;
 /// Where the ledger stands: two cells written in turn, as a record's, with the number of the last
 /// event. In memory it is written when no record carries that: an event was turned away, a record
 /// expired. In storage it is written by every commit.
-const LEDGER: usize = 2 * STATE;
+pub(crate) const LEDGER: usize = 2 * STATE;
 /// Bytes from one cell of the ledger to the next.
 const PITCH: usize = 16;
+const HALVES_MARK: u8 = 0xA4;
 /// Where the launch mark stands; in memory alone.
 const LAUNCH: usize = LEDGER + 128;
-/// Where it stands which halves of storage are next; in memory alone.
-const HALVES: usize = LAUNCH + PITCH;
+/// Where it stands that these bytes are a memory that an alerter has served; in memory alone.
+const SERVED: usize = LAUNCH + PITCH;
+/// Where it stands which halves of storage are next: one byte, which no crash tears; in memory
+/// alone.
+const HALVES: usize = SERVED + PITCH;
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +234,20 @@ impl<M: Memory> Ring<'_, M> {
 
     /// Notes in memory alone which halves of storage the next state and ledger go to.
     pub(crate) fn mark_halves(&mut self, halves: u8) {
-        self.memory.put(HALVES, &slot::cell(u64::from(halves), [2, 0]));
+        self.memory.put(HALVES, &[HALVES_MARK | halves]);
+    }
+
+    /// The halves noted last, if this memory knows.
+    pub(crate) fn marked_halves(&self) -> Option<u8> {
+        let mark = self.memory.bytes().get(HALVES)?;
+        (mark & !3 == HALVES_MARK).then_some(mark & 3)
+    }
+
+    /// Notes in memory alone that it is more than a copy of storage.
+    pub(crate) fn mark_served(&mut self) {
+        if !was_served(self.memory.bytes()) {
+            self.memory.put(SERVED, &slot::cell(0, [3, 0]));
+        }
     }
 
     /// The half of the ledger that a copy of this memory does not hold its last number in.
@@ -417,11 +434,20 @@ pub(crate) fn condition(bytes: &[u8]) -> (bool, bool) {
     slots.filter(used).fold((false, false), |(_, damaged), view| (true, damaged | !view.is_valid()))
 }
 
-/// The halves of storage noted last, if these bytes are a memory that an alerter has served.
-pub(crate) fn marked_halves(bytes: &[u8]) -> Option<u8> {
-    (0..4).find(|halves| {
-        slot::read_cell(bytes, HALVES, u64::from(*halves)).is_some_and(|cell| cell == [2, 0])
-    })
+/// Whether the piece of a region at `at`, of a slot's size, is a slot that holds no record although
+/// it is not free.
+pub(crate) fn is_damaged(at: usize, piece: &[u8]) -> bool {
+    at >= OVERHEAD && !View(piece).is_free() && !View(piece).is_valid()
+}
+
+/// Whether a slot holds a record.
+pub(crate) fn holds_record(slot: &[u8]) -> bool {
+    !View(slot).is_free() && View(slot).is_valid()
+}
+
+/// Whether these bytes are a memory that an alerter has served.
+pub(crate) fn was_served(bytes: &[u8]) -> bool {
+    slot::read_cell(bytes, SERVED, 0).is_some_and(|cell| cell == [3, 0])
 }
 
 fn was_launched(bytes: &[u8], reference: u32) -> bool {

@@ -132,6 +132,11 @@ impl Device {
         self.start(memory, Origin::Memory);
     }
 
+    /// The program starts anew on these bytes.
+    pub fn start_with(&mut self, memory: Vec<u8>, origin: Origin) {
+        self.start(memory, origin);
+    }
+
     /// Power fails; of the writes not synced yet those with a bit in `survivors` arrive. The clock
     /// of the new boot begins at zero.
     pub fn power_loss(&mut self, survivors: u64) {
