@@ -228,6 +228,58 @@ fn the_slots_of_dead_neighbours_are_taken_over_once() {
 }
 
 #[test]
+fn memory_of_the_dead_that_had_no_disk_is_taken_over() {
+    let home = Home::new();
+    // Something else stands where the spool should be.
+    std::fs::write(home.spool(), "").unwrap();
+    let mut children = Vec::new();
+    for part in ["ERROR:one", "ERROR:two", "ERROR:three"] {
+        children.push(home.play(part));
+        home.wait_for_sign();
+    }
+    for mut child in children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    std::fs::remove_file(home.spool()).unwrap();
+    let alerts = builder(home.0.path()).start().unwrap();
+    wait_for("all to be told", || {
+        let texts = home.texts().concat();
+        ["one", "two", "three"].iter().all(|word| texts.contains(word))
+    });
+    drop(alerts);
+    let texts = home.texts();
+    drop(builder(home.0.path()).start().unwrap());
+    assert_eq!(home.texts(), texts, "nothing is told twice");
+}
+
+#[test]
+fn a_disk_that_comes_back_is_taken_up_with_what_was_on_it() {
+    let home = Home::new();
+    let mut command = home.command("rest ERROR:before");
+    command.env("container", "a sign of one");
+    home.kill(command);
+    for memory in home.memory_files() {
+        std::fs::remove_file(memory).unwrap();
+    }
+    let away = home.0.path().join("away");
+    std::fs::rename(home.spool(), &away).unwrap();
+    std::fs::write(home.spool(), "").unwrap();
+    let alerts = builder(home.0.path()).start().unwrap();
+    let trouble = destination(&alerts).spool.trouble.unwrap_or_default();
+    assert!(trouble.contains("is not a directory"), "{trouble}");
+    std::fs::remove_file(home.spool()).unwrap();
+    std::fs::rename(&away, home.spool()).unwrap();
+    record(&alerts, Level::Error, "after");
+    wait_for("both to be told", || {
+        let texts = home.texts().concat();
+        texts.contains("before") && texts.contains("after")
+    });
+    wait_for("health", || destination(&alerts).spool.trouble.is_none());
+    assert_eq!(home.texts().concat().matches("before").count(), 1);
+}
+
+#[test]
 fn a_clean_end_is_no_crash_and_leaves_no_memory_file() {
     let home = Home::new();
     let alerts = builder(home.0.path()).start().unwrap();

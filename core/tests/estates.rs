@@ -1,0 +1,134 @@
+//! What an adapter does around the ring: hands it what others left, writes a slot by itself, has
+//! everything written again.
+
+use annunciator_core::alerter::{Adoption, Estate, Origin, is_damaged};
+use annunciator_core::event::{Event, Level};
+use annunciator_core::storage::Storage;
+use annunciator_core::testing::{CutStorage, Device};
+use annunciator_core::time::Duration;
+
+fn error(message: &str) -> Event<'_> {
+    Event::new(Level::Error, message).target("app")
+}
+
+fn texts(device: &Device) -> Vec<&str> {
+    device.transport.sent.iter().map(|sent| sent.text.as_str()).collect()
+}
+
+/// The memory of a device that died with these waiting.
+fn left(messages: &[&str]) -> Vec<u8> {
+    let mut device = Device::new(8);
+    for message in messages {
+        device.record(&error(message));
+    }
+    device.memory()
+}
+
+fn estate(bytes: &[u8], token: u64) -> Estate<'_> {
+    Estate { bytes, origin: Origin::Memory, token }
+}
+
+#[test]
+fn an_estate_is_told_once_however_often_it_is_offered() {
+    let bytes = left(&["one", "two", "one"]);
+    let mut device = Device::new(8);
+    let now = device.clock.now();
+    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Pending);
+    let other = left(&["three"]);
+    assert_eq!(device.alerter().adopt(now, &estate(&other, 8)), Adoption::Busy);
+    device.drive();
+    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Durable);
+    device.power_loss(0);
+    let now = device.clock.now();
+    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Pending);
+    device.run(Duration::from_mins(5));
+    let now = device.clock.now();
+    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Durable);
+    assert_eq!(texts(&device), ["[Rust Logger night] ERROR: one (x2), ERROR: two"]);
+}
+
+#[test]
+fn what_is_written_off_is_counted_as_too_old_and_named_by_nobody() {
+    let bytes = left(&["one", "two", "one"]);
+    let mut device = Device::new(8);
+    let now = device.clock.now();
+    assert_eq!(device.alerter().write_off(now, &estate(&bytes, 7)), Adoption::Pending);
+    device.drive();
+    assert_eq!(device.alerter().write_off(now, &estate(&bytes, 7)), Adoption::Durable);
+    let stats = device.alerter().stats();
+    assert_eq!((stats.losses.expired, stats.lost, stats.waiting), (3, 3, 0));
+    device.record(&error("mine"));
+    device.run(Duration::from_mins(5));
+    assert_eq!(texts(&device), ["[Rust Logger night] ERROR: mine, 3 lost"]);
+}
+
+#[test]
+fn a_slot_written_by_the_caller_is_recovered_without_a_commit() {
+    let mut device = Device::new(8);
+    let now = device.clock.now();
+    device.alerter().commit(now);
+    device.drive();
+    for message in ["one", "two", "one"] {
+        device.record(&error(message));
+        let (at, slot) =
+            device.alerter().last_slot().map(|(at, slot)| (at, slot.to_vec())).unwrap();
+        device.storage.write(at, &slot).unwrap();
+    }
+    device.power_loss(u64::MAX);
+    device.run(Duration::from_mins(5));
+    assert_eq!(texts(&device), ["[Rust Logger night] ERROR: one (x2), ERROR: two"]);
+}
+
+#[test]
+fn no_slot_is_handed_out_that_would_hide_what_was_settled() {
+    let mut device = Device::new(8);
+    device.record(&error("told"));
+    device.run(Duration::from_secs(1));
+    assert_eq!(device.transport.sent.len(), 1);
+    assert!(device.alerter().last_slot().is_none(), "its record is settled");
+    device.run(Duration::from_secs(1));
+    device.record(&error("next"));
+    assert!(device.alerter().last_slot().is_some());
+    let now = device.clock.now();
+    device.alerter().count_lost(now, 1);
+    assert!(device.alerter().last_slot().is_none(), "the last was turned away");
+}
+
+#[test]
+fn storage_that_turned_out_empty_gets_everything_again_in_one_go() {
+    let mut device = Device::new(8);
+    for message in ["one", "two"] {
+        device.record(&error(message));
+    }
+    device.run(Duration::from_millis(200));
+    let size = device.storage.capacity();
+    device.storage = CutStorage::new(size);
+    let now = device.clock.now();
+    device.alerter().rewrite(now);
+    // Until its only sync the old content is still what a start would find.
+    let mut operations = 0;
+    while device.storage.after_power_loss(0).iter().all(|byte| *byte == 0) {
+        operations += 1;
+        assert!(operations < 100);
+        device.drive();
+    }
+    assert!(!device.alerter().stats().storage_failing);
+    device.power_loss(0);
+    device.run(Duration::from_mins(5));
+    assert_eq!(texts(&device), ["[Rust Logger night] ERROR: one, ERROR: two"]);
+}
+
+#[test]
+fn damage_is_seen_before_recovery_clears_it() {
+    let sound = left(&["one", "two"]);
+    assert!(!is_damaged(&sound));
+    assert!(!is_damaged(&[0; 4096]));
+    assert!(!is_damaged(&[]));
+    let at = sound.windows(3).position(|bytes| bytes == b"two").unwrap();
+    let mut torn = sound.clone();
+    torn[at] ^= 1;
+    assert!(is_damaged(&torn));
+    let mut stateless = sound;
+    stateless[..2048].fill(0);
+    assert!(is_damaged(&stateless));
+}
