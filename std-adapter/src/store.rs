@@ -11,6 +11,8 @@
 //! ```
 
 mod estates;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant as StdInstant};
