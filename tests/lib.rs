@@ -12,8 +12,9 @@ use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
 
 use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level, State};
@@ -263,9 +264,14 @@ pub fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
 /// that everybody may write beside is refused.
 pub fn scratch(what: &str) -> PathBuf {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
+    // Not the process's number: a memory file that an earlier process of that number left would be
+    // taken for this one's.
+    static START: OnceLock<u128> = OnceLock::new();
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a clock");
+    let start = START.get_or_init(|| now().as_nanos());
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let this = std::env::current_exe().expect("a program has a path");
-    this.with_file_name(format!("e2e-{what}-{}-{serial}", process::id()))
+    this.with_file_name(format!("e2e-{what}-{start:x}-{serial}"))
 }
 
 /// Every file below a directory; none if there is no such directory.

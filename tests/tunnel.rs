@@ -57,7 +57,7 @@ pub struct Proxy {
 struct Seen {
     heads: Vec<String>,
     bytes: Vec<u8>,
-    refusals: Vec<String>,
+    refusal: Option<String>,
 }
 
 impl Proxy {
@@ -76,9 +76,9 @@ impl Proxy {
         Proxy { address, seen }
     }
 
-    /// Answers the next client with this status line instead of opening a tunnel.
-    pub fn refuse_next(&self, status: &str) {
-        lock(&self.seen).refusals.push(status.to_owned());
+    /// From now on answers clients with this status line, or opens tunnels again.
+    pub fn refuse(&self, status: Option<&str>) {
+        lock(&self.seen).refusal = status.map(str::to_owned);
     }
 
     /// `http://host:port`.
@@ -103,7 +103,7 @@ fn serve(mut client: TcpStream, seen: &Arc<Mutex<Seen>>) {
         let mut seen = lock(seen);
         seen.bytes.extend_from_slice(head.as_bytes());
         seen.heads.push(head.clone());
-        seen.refusals.pop()
+        seen.refusal.clone()
     };
     if let Some(status) = refusal {
         let _ = write!(client, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
