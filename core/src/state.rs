@@ -5,7 +5,8 @@
 //! know, so that a newer program's block never stops an older one.
 //!
 //! ```text
-//!  0  check        hash of bytes 4..16 and of the sections
+//!  0  check        hash of bytes 4..16 and of the sections, bit 0 set; the first byte is written
+//!                  last, and is 0 meanwhile
 //!  4  magic        "ANS1"; another version is another magic
 //!  8  generation   the greater of two valid blocks is the newer
 //! 12  length       bytes of sections, at most 1008
@@ -162,6 +163,16 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Place> {
     }
 }
 
+/// Whether the half that `place` is not in was written whole and damaged since, and was the newer
+/// one. For memory, whose stores keep their order.
+pub(crate) fn newer_is_damaged(bytes: &[u8], place: Place) -> bool {
+    let Some(other) = block(bytes, 1 - (place.half & 1)) else { return false };
+    let whole = other.first().is_some_and(|first| *first != 0);
+    let older = word(other, 8).wrapping_add(1) == place.generation;
+    // A sound block would have been the newest, or be the older.
+    whole && !older
+}
+
 /// Bytes in use of the block in this half.
 pub(crate) fn used(bytes: &[u8], half: u8) -> usize {
     block(bytes, half).map_or(0, |block| HEADER.saturating_add(word(block, 12) as usize))
@@ -173,7 +184,7 @@ pub(crate) fn block(bytes: &[u8], half: u8) -> Option<&[u8]> {
 }
 
 fn check(covered: &[u8]) -> u32 {
-    hash::fold(hash::bytes(u64::from(MAGIC), covered))
+    hash::fold(hash::bytes(u64::from(MAGIC), covered)) | 1
 }
 
 impl State {
@@ -271,7 +282,7 @@ impl State {
             generation: after.map_or(1, |place| place.generation.wrapping_add(1)),
         };
         let at = usize::from(place.half) * STATE;
-        memory.put(at, &[0; 4]);
+        memory.put(at, &[0]);
         let mut into = Writer { memory, at: at + HEADER, end: at + STATE };
         self.write_sections(&mut into);
         let len = into.at - at - HEADER;
@@ -281,8 +292,9 @@ impl State {
             memory.put(at + 4 * index, &value.to_le_bytes());
         }
         let covered = memory.bytes().get(at + 4..).and_then(|rest| rest.get(..HEADER - 4 + len));
-        let check = check(covered.unwrap_or(&[]));
-        memory.put(at, &check.to_le_bytes());
+        let [last, first @ ..] = check(covered.unwrap_or(&[])).to_le_bytes();
+        memory.put(at + 1, &first);
+        memory.put(at, &[last]);
         place
     }
 

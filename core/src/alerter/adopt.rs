@@ -61,9 +61,12 @@ impl<M: Memory> Alerter<'_, M> {
 
     fn take_over(&mut self, now: Instant, estate: &Estate<'_>, tell: bool) -> Adoption {
         if self.state.adopted.contains(&estate.token) {
-            let rests =
-                !self.commit.enabled || !(self.commit.is_pending() || self.commit.state_dirty);
-            return if rests { Adoption::Durable } else { Adoption::Pending };
+            if !self.commit.enabled || !(self.commit.is_pending() || self.commit.state_dirty) {
+                return Adoption::Durable;
+            }
+            let kept = self.kept(now);
+            self.commit.due = self.commit.due.min(kept);
+            return Adoption::Pending;
         }
         if self.state.adoption.is_some() {
             return Adoption::Busy;

@@ -71,10 +71,15 @@ impl<'a, M: Memory> Alerter<'a, M> {
         let origin = origin(memory.bytes(), setup.origin);
         let mut state = place.map_or_else(State::default, |at| State::read(memory.bytes(), at));
         let (ring, found) = Ring::recover(memory, buffers.nodes, &held(&state, origin));
+        let last = ring.next_seq() - 1;
         if place.is_none() && ring.events() > 0 {
             // Both blocks are damaged. What was told is not known: what is there may have been.
-            state.settled = (ring.next_seq() - 1).saturating_sub(ring.events());
-            state.doubt = ring.next_seq() - 1;
+            state.settled = last.saturating_sub(ring.events());
+            state.doubt = last;
+        }
+        let damaged = |place| state::newer_is_damaged(ring.memory().bytes(), place);
+        if origin == Origin::Memory && place.is_some_and(damaged) {
+            state.doubt = last;
         }
         undo_adoption(&mut state, origin, ring.next_seq());
         if place.is_none() || state.clock.boot != setup.boot {
