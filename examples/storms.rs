@@ -15,10 +15,7 @@ use scenarios::{SCENARIOS, table};
 
 fn main() {
     let Some(word) = std::env::args().nth(1) else {
-        for scenario in &SCENARIOS {
-            println!("{:<25} {}", scenario.name, scenario.order);
-        }
-        return print!("\n{}", table());
+        return print!("{}", table());
     };
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.name.contains(&word)) {
         println!("{}: {}", scenario.name, scenario.order);

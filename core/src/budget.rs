@@ -75,6 +75,12 @@ impl Budget {
         left(self.hour, HOUR, limits.hour).min(left(self.day, DAY, limits.day))
     }
 
+    /// Segments that are left, those kept for a purpose included.
+    pub(crate) fn left(&self, limits: Limits, now: Instant) -> u16 {
+        let hour = limits.hour.saturating_sub(self.hour.spent(now, HOUR));
+        hour.min(limits.day.saturating_sub(self.day.spent(now, DAY)))
+    }
+
     /// When more will be available than now.
     pub(crate) fn renewed(&self, limits: Limits, now: Instant, grave: bool) -> Instant {
         let hour = self.hour.start + HOUR;

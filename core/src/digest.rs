@@ -320,6 +320,11 @@ impl Digest {
         groups.get(..usize::from(self.used)).unwrap_or(groups)
     }
 
+    /// How many events the batch has, once [`Want::Walk`] is over.
+    pub const fn events(&self) -> u32 {
+        self.total
+    }
+
     /// Takes notice of one record of the batch; `told` if its group has been told before and may
     /// shrink to a count where room is short (the same for all records of a group). Does nothing
     /// unless [`Want::Walk`] stands.

@@ -4,6 +4,9 @@ use crate::budget::Limits;
 use crate::digest::Fallback;
 use crate::event::Level;
 use crate::time::Duration;
+use crate::transport::Decimal;
+
+pub(crate) const DAY_MINUTES: u32 = 24 * 60;
 
 /// How one destination is served. Start from [`Policy::default`] and change fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,42 @@ pub struct Policy {
     pub commit_error: Duration,
     /// The same for lower levels. Default 1 s.
     pub commit_other: Duration,
+    /// A balance below this is told, once. Default 1 (euro, for Vonage); `None`: never.
+    pub low_balance: Option<Decimal>,
+    /// After so much time a text says that all is well: `alive 7 d, 0 errors`. Default `None`.
+    pub heartbeat: Option<Duration>,
+    /// When a kind of ERROR that was told has been quiet for this long, a text says so, once.
+    /// Default `None`.
+    pub recovered: Option<Duration>,
+    /// Quiet hours; they need the wall clock, see
+    /// [`Alerter::set_wall_clock`](crate::alerter::Alerter::set_wall_clock). Default
+    /// `None`.
+    pub quiet: Option<Quiet>,
+}
+
+/// Hours of the local day during which only graver events are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quiet {
+    /// The first minute of the local day; 22:00 is 1320.
+    pub from: u16,
+    /// The minute after the last; 7:00 is 420. Before `from`: on the next day.
+    pub to: u16,
+    /// Events of this level and above are told all the same.
+    pub level: Level,
+}
+
+impl Quiet {
+    /// How long a text that could leave at this minute has to wait.
+    pub(crate) fn wait(&self, minute: u32) -> Duration {
+        let span = |from: u16, to: u32| {
+            (to + DAY_MINUTES).saturating_sub(u32::from(from) % DAY_MINUTES) % DAY_MINUTES
+        };
+        let to = u32::from(self.to) % DAY_MINUTES;
+        let length = span(self.from, to);
+        let passed = span(self.from, minute);
+        let left = length.saturating_sub(passed);
+        Duration::from_mins(u64::from(left))
+    }
 }
 
 impl Default for Policy {
@@ -68,6 +107,27 @@ impl Default for Policy {
             expiry: Duration::from_hours(72),
             commit_error: Duration::from_millis(100),
             commit_other: Duration::from_secs(1),
+            low_balance: Some(Decimal::ONE),
+            heartbeat: None,
+            recovered: None,
+            quiet: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_hours_reach_over_midnight() {
+        let quiet = Quiet { from: 22 * 60, to: 7 * 60, level: Level::Panic };
+        for (minute, wait) in [(1319, 0), (1320, 540), (1439, 421), (0, 420), (419, 1), (420, 0)] {
+            assert_eq!(quiet.wait(minute), Duration::from_mins(wait), "{minute}");
+        }
+        let noon = Quiet { from: 720, to: 780, level: Level::Panic };
+        assert_eq!(noon.wait(719), Duration::ZERO);
+        assert_eq!(noon.wait(750), Duration::from_mins(30));
+        assert_eq!(noon.wait(780), Duration::ZERO);
     }
 }

@@ -26,6 +26,8 @@
 //! 10    adoption       token u64, from u64, upto u64 (max: under way), void u32
 //! 11    adopted        tokens of the last rings adopted, u64 each
 //! 12    pace           doublings of the gap: u32
+//! 13    news           outage since (0: none), budget notice until, last heartbeat: u64 each,
+//!                      errors since u32, low balance told u32
 //! ```
 
 use crate::budget::{Budget, Window};
@@ -93,6 +95,21 @@ pub(crate) struct Tally {
     pub(crate) suppressed: u32,
 }
 
+/// What the alerter has to say of itself, kept across starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct News {
+    /// When the first attempt failed since the last that was accepted; zero: none did.
+    pub(crate) outage: Instant,
+    /// That the budget is used up until then has been told.
+    pub(crate) notice: Instant,
+    /// The last heartbeat, or the first start.
+    pub(crate) beat: Instant,
+    /// Events of ERROR and above since then.
+    pub(crate) errors: u32,
+    /// The low balance has been told.
+    pub(crate) low_told: bool,
+}
+
 /// Another ring being taken over: from before its first record is copied until all are durable
 /// here. Till then its bytes are kept, and a start that finds this undoes what was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,6 +150,7 @@ pub(crate) struct State {
     pub(crate) adoption: Option<Adoption>,
     /// Tokens, the latest first; 0: none.
     pub(crate) adopted: [u64; ADOPTED],
+    pub(crate) news: News,
 }
 
 /// Where a block was found, and which.
@@ -271,6 +289,11 @@ impl State {
             }
             11 => self.adopted.iter_mut().for_each(|token| *token = from.long()),
             12 => self.told.pace = from.word() as u8,
+            13 => {
+                let (outage, notice, beat) = (from.instant(), from.instant(), from.instant());
+                let (errors, low_told) = (from.word(), from.word() != 0);
+                self.news = News { outage, notice, beat, errors, low_told };
+            }
             _ => {}
         }
     }
@@ -369,6 +392,14 @@ impl State {
 
         into.section(12, 4);
         into.word(u32::from(self.told.pace));
+
+        let news = &self.news;
+        into.section(13, 32);
+        for at in [news.outage, news.notice, news.beat] {
+            into.long(at.as_millis());
+        }
+        into.word(news.errors);
+        into.word(u32::from(news.low_told));
     }
 }
 
@@ -448,6 +479,13 @@ mod tests {
             balance: Some(Decimal(-1)),
             adoption: Some(Adoption { token: 1 << 60, from: 3, upto: u64::MAX, void: true }),
             adopted: [1 << 50, 2, 3, 0],
+            news: News {
+                outage: Instant::from_secs(1),
+                notice: Instant::from_secs(2),
+                beat: Instant::from_secs(3),
+                errors: 4,
+                low_told: true,
+            },
             clock: Clock {
                 boot: 0xDEAD_BEEF_0000_0001,
                 offset: u64::MAX - 5,

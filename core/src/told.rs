@@ -38,6 +38,15 @@ pub(crate) struct Entry {
     pub(crate) times: u16,
 }
 
+/// In a level: that the group has recovered was told.
+const RECOVERED: u8 = 0x80;
+
+impl Entry {
+    fn may_recover(&self) -> bool {
+        (Level::Error as u8..RECOVERED).contains(&self.level)
+    }
+}
+
 /// When an event may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Due {
@@ -115,7 +124,7 @@ impl Told {
     }
 
     /// When the gap after the last text ends.
-    fn gap_end(&self, policy: &Policy) -> Instant {
+    pub(crate) fn gap_end(&self, policy: &Policy) -> Instant {
         self.last_text.map_or(Instant::ZERO, |last| last + self.gap(policy))
     }
 
@@ -155,6 +164,25 @@ impl Told {
         (now < faded).then(|| instant(entry.told) + interval)
     }
 
+    /// When the next group of ERROR that was told has been quiet for so long.
+    pub(crate) fn recovers(&self, quiet: Duration) -> Instant {
+        let groups = self.entries().iter().filter(|entry| entry.may_recover());
+        groups.map(|entry| instant(entry.seen) + quiet).min().unwrap_or(Instant::FAR_FUTURE)
+    }
+
+    /// How many have been; `mark` if that is told now.
+    pub(crate) fn recovered(&mut self, quiet: Duration, now: Instant, mark: bool) -> u32 {
+        let known = usize::from(self.len);
+        let mut groups = 0;
+        for entry in self.entries.iter_mut().take(known) {
+            if entry.may_recover() && instant(entry.seen) + quiet <= now {
+                groups += 1;
+                entry.level |= if mark { RECOVERED } else { 0 };
+            }
+        }
+        groups
+    }
+
     fn breaks_now(&self, now: Instant) -> u8 {
         if now.since(self.breaks_since) >= HOUR { 0 } else { self.breaks }
     }
@@ -187,6 +215,7 @@ impl Told {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.group == group) {
             entry.step = if known { entry.step.saturating_add(1).min(15) } else { 0 };
             entry.told = now;
+            entry.level = level;
             entry.times = entry.times.saturating_add(1);
             return;
         }

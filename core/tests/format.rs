@@ -198,6 +198,7 @@ fn check(region: &[u8]) {
         (9, 16),
         (11, 32),
         (12, 4),
+        (13, 32),
     ];
     assert_eq!(lengths, wanted);
 }

@@ -74,6 +74,7 @@ impl<M: Memory> Alerter<'_, M> {
             self.state.price = self.state.price.plus(price);
         }
         self.state.balance = receipt.balance.or(self.state.balance);
+        self.said();
         self.settle(events);
         self.retry.accepted();
         self.counters.accepted(segments, events, receipt.code);
@@ -90,6 +91,10 @@ impl<M: Memory> Alerter<'_, M> {
 
     fn not_sent(&mut self, now: Instant, attempt: &Attempt, retry: Retry, events: u32) {
         self.counters.retried(retry.code);
+        let offline = retry.cause != RetryCause::Throttled;
+        if offline && self.state.news.outage == Instant::ZERO {
+            self.state.news.outage = now;
+        }
         if self.retry.failed(&self.policy, now, retry.cause, retry.after) {
             let refusal = Refusal::new(RefusalClass::Message, retry.code);
             return self.refused(now, attempt, refusal, events);
@@ -113,6 +118,7 @@ impl<M: Memory> Alerter<'_, M> {
 
     fn unknown(&mut self, now: Instant, attempt: &Attempt, code: Code, events: u32) {
         self.counters.unclear(code);
+        self.perhaps_said();
         self.retry.unclear(&self.policy, now);
         let unknowns = attempt.unknowns.saturating_add(1);
         if unknowns < 2 {

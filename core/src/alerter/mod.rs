@@ -21,11 +21,12 @@
 mod adopt;
 mod commit;
 mod done;
+mod notes;
 mod recover;
 mod send;
 mod stats;
 
-pub use crate::policy::Policy;
+pub use crate::policy::{Policy, Quiet};
 pub use adopt::{Adoption, Estate};
 pub use recover::{Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
@@ -41,6 +42,7 @@ use crate::told::{Due, tick};
 use crate::transport::{Message, Outcome, Reference};
 use commit::Commit;
 use heapless::String;
+use notes::{Carried, Wall};
 use stats::Counters;
 
 /// Longest prefix of a text in bytes; longer ones are cut at a character.
@@ -84,6 +86,10 @@ pub struct Alerter<'a, M> {
     moved: bool,
     token: u32,
     counters: Counters,
+    /// What the caller's wall clock showed, if it told.
+    wall: Option<Wall>,
+    /// What the text under way says beside the events.
+    carried: Carried,
 }
 
 /// Where the alerter stands; the chart is at the top of the module.
@@ -205,6 +211,10 @@ impl<'a, M: Memory> Alerter<'a, M> {
         if admission == Admission::Lost {
             return admission;
         }
+        if entry.level >= Level::Error {
+            let errors = &mut self.state.news.errors;
+            *errors = errors.saturating_add(1);
+        }
         // Within one tick a second event of a group moves nothing that the first has not moved.
         let stirred = Some((entry.group, tick(now)));
         let stirs = self.stirred != stirred;
@@ -314,7 +324,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             Phase::Survey { slot } => self.survey(kept, slot),
             Phase::Idle if self.send_at() <= kept => self.note_attempt(kept),
             Phase::Noted if self.commit.is_pending() => self.idle(),
-            Phase::Noted => self.begin_digest(),
+            Phase::Noted => self.begin_digest(kept),
             Phase::Composing { slot } => self.compose(kept, slot, buf),
             Phase::Idle | Phase::Sending { .. } => self.idle(),
         }

@@ -84,6 +84,8 @@ impl<'a, M: Memory> Alerter<'a, M> {
         undo_adoption(&mut state, origin, ring.next_seq());
         if place.is_none() || state.clock.boot != setup.boot {
             rebase(&mut state, setup);
+            // How long the power was off is not known.
+            state.news.outage = Instant::ZERO;
         }
 
         let mut prefix = String::<PREFIX_MAX>::new();
@@ -109,6 +111,8 @@ impl<'a, M: Memory> Alerter<'a, M> {
             moved: false,
             token: setup.seed,
             counters: Default::default(),
+            wall: None,
+            carried: Default::default(),
         };
         // The state must not be written over the newest block that storage has.
         let memory = origin == Origin::Memory;
@@ -123,6 +127,9 @@ impl<'a, M: Memory> Alerter<'a, M> {
         let damaged = &mut alerter.state.tally.damaged;
         *damaged = damaged.saturating_add(u32::from(found.damaged).min(untold));
         let now = alerter.kept(setup.now);
+        if alerter.state.news.beat == Instant::ZERO {
+            alerter.state.news.beat = now.max(Instant::from_millis(1));
+        }
         alerter.resume_attempt(now, origin);
         if place.is_some() {
             alerter.state.boots = alerter.state.boots.saturating_add(1);

@@ -1,12 +1,13 @@
 //! From what is due to a text in the driver's buffer.
 
+use super::notes::{LEADING, TRAILING, note};
 use super::{Alerter, NEVER, Phase, Step, Ticket};
-use crate::digest::{Composed, Digest, Piece, Spec, Style, Supply, Want};
+use crate::digest::{Composed, Spec, Style, Supply, Want};
 use crate::event::Level;
 use crate::memory::Memory;
-use crate::state::{Attempt, UNCONFIRMED};
+use crate::state::Attempt;
 use crate::time::{Duration, Instant};
-use crate::told::instant;
+use crate::told::{Due, instant};
 use crate::transport::Reference;
 
 /// Attempt numbers wrap within what a [`Reference`] prints.
@@ -17,6 +18,8 @@ impl<M: Memory> Alerter<'_, M> {
     /// flight and records that wait for their repeat have their time already.
     pub(super) fn survey(&mut self, now: Instant, slot: u16) -> Step {
         if slot >= self.ring.len() {
+            let news = self.news_at(now);
+            self.expect(Due { earliest: news, held: news });
             self.phase = Phase::Idle;
             return Step::Again;
         }
@@ -53,7 +56,8 @@ impl<M: Memory> Alerter<'_, M> {
             Some(_) => Instant::ZERO,
             None => self.due.held,
         };
-        due.max(self.retry.until()).max(self.broke_until)
+        let at = due.max(self.retry.until()).max(self.broke_until);
+        if self.state.attempt.is_some() { at } else { self.awake(at) }
     }
 
     /// Whether the text to come may use the reserve.
@@ -65,10 +69,19 @@ impl<M: Memory> Alerter<'_, M> {
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
         let limits = self.policy.limits;
         let grave = self.is_grave();
-        let available = self.state.budget.available(limits, now, grave);
+        let mut available = self.state.budget.available(limits, now, grave);
+        self.carried = Default::default();
         if available == 0 {
-            self.broke_until = self.state.budget.renewed(limits, now, grave);
-            return self.idle();
+            let until = self.state.budget.renewed(limits, now, grave);
+            let told = self.state.attempt.is_some() || self.state.news.notice > now;
+            if told || self.state.budget.left(limits, now) == 0 {
+                self.broke_until = until;
+                return self.idle();
+            }
+            // The segment that was kept for saying so.
+            available = 1;
+            self.carried.notice = until;
+            self.carried.all_levels = grave;
         }
         let share = self.state.told.share(&self.policy, now);
         let charged = available.min(u16::from(share)) as u8;
@@ -109,7 +122,8 @@ impl<M: Memory> Alerter<'_, M> {
         }
     }
 
-    pub(super) fn begin_digest(&mut self) -> Step {
+    pub(super) fn begin_digest(&mut self, now: Instant) -> Step {
+        self.carry(now);
         self.digest.begin();
         self.phase = Phase::Composing { slot: 0 };
         Step::Again
@@ -150,7 +164,7 @@ impl<M: Memory> Alerter<'_, M> {
     }
 
     fn spec<'s>(&self, prefix: &'s str, reference: &'s str, attempt: &Attempt) -> Spec<'s> {
-        let mut spec = Spec::new(prefix, attempt.charged).trailing(NOTES);
+        let mut spec = Spec::new(prefix, attempt.charged).leading(LEADING).trailing(TRAILING);
         spec.fallback = self.policy.fallback;
         spec.repeat = (attempt.unknowns > 0).then_some(reference);
         if attempt.style > 0 {
@@ -163,6 +177,7 @@ impl<M: Memory> Alerter<'_, M> {
     fn launch(&mut self, attempt: &Attempt, composed: Composed) -> Step {
         let events = composed.named.saturating_add(composed.more);
         let notes = attempt.losses > self.state.tally.told || self.has_unconfirmed();
+        let notes = notes || self.carried.is_news();
         if events == 0 && !notes {
             self.state.budget.refund(attempt.charged);
             self.settle(0);
@@ -191,34 +206,4 @@ impl<M: Memory> Alerter<'_, M> {
     pub(super) fn losses(&self) -> u32 {
         u32::try_from(self.ring.lost(self.state.settled)).unwrap_or(u32::MAX)
     }
-}
-
-/// Notes behind the events: the unconfirmed attempts, then what was lost.
-const NOTES: u8 = UNCONFIRMED as u8 + 1;
-
-/// Builds note `number` and hands it on with the parts that its receiver needs.
-fn note<M: Memory>(
-    alerter: &mut Alerter<'_, M>,
-    attempt: &Attempt,
-    number: u8,
-    give: impl FnOnce(&mut Digest, &mut [crate::digest::Group], &[Piece<'_>]),
-) {
-    let (digest, groups) = (&mut alerter.digest, &mut *alerter.groups);
-    if let Some(unknown) = alerter.state.unconfirmed.get(usize::from(number)) {
-        let ascii = Reference(unknown.reference).to_ascii();
-        let reference = core::str::from_utf8(&ascii).unwrap_or("");
-        let level = Level::from_byte(unknown.level).map_or("", Level::name);
-        let pieces = [
-            Piece::Text("unconfirmed "),
-            Piece::Text(reference),
-            Piece::Text(": "),
-            Piece::Number(unknown.events),
-            Piece::Text(" "),
-            Piece::Text(level),
-        ];
-        return give(digest, groups, if unknown.events > 0 { &pieces } else { &[] });
-    }
-    let lost = attempt.losses.saturating_sub(alerter.state.tally.told);
-    let pieces = [Piece::Number(lost), Piece::Text(" lost")];
-    give(digest, groups, if lost > 0 { &pieces } else { &[] });
 }

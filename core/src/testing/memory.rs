@@ -70,6 +70,10 @@ impl Memory for CuttingMemory {
         }
         self.seen[at..at + bytes.len()].copy_from_slice(bytes);
         for (offset, byte) in bytes.iter().enumerate() {
+            if self.stored == self.cut_at && self.left[at + offset] == *byte {
+                // Whole without being stored: nothing is missing before the next byte.
+                self.cut_at += 1;
+            }
             if self.stored < self.cut_at {
                 self.left[at + offset] = *byte;
             }

@@ -94,6 +94,8 @@ fn parse(text: &str, grouped: bool) -> Parsed {
             let (reference, rest) = rest.split_once(": ").expect("a reference");
             let (count, _) = rest.split_once(' ').expect("a count");
             parsed.unconfirmed.push((reference.into(), count.parse().unwrap()));
+        } else if item.contains(" alerts while offline ") || item.starts_with("budget used up ") {
+            // Counts and names nothing that the items do not.
         } else if !grouped {
             let (_, item) = item.split_once(": ").unwrap_or_else(|| panic!("{text}"));
             let (name, count) = match item.split_once(" (x") {

@@ -164,9 +164,13 @@ pub(crate) fn table() -> String {
         Some(ms) => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         None => "-".into(),
     };
-    let mut table = String::from(
-        "scenario                  events  texts  segments  first 2 min  first text  gravest   \
-         sites    lost\n",
+    let mut table = String::new();
+    for scenario in &SCENARIOS {
+        table += &format!("{:<25} {}\n", scenario.name, scenario.order);
+    }
+    table += concat!(
+        "\nscenario                  events  texts  segments  first 2 min  first text  gravest   ",
+        "sites    lost\n",
     );
     for scenario in &SCENARIOS {
         let row = scenario.row();

@@ -1,0 +1,293 @@
+//! What a text says beside the events: of the budget, an outage, the account, the alerter itself.
+//!
+//! ```text
+//!  prefix │ budget used up until 14:00 │ 23 alerts while offline 02:10-03:40 │ events ... │
+//!           balance 0.93 │ recovered: ... │ alive 7 d, 0 errors │ unconfirmed ... │ 12 lost
+//! ```
+//!
+//! Wall time is only printed. Where nobody has told it, spans stand in its place.
+
+use super::Alerter;
+use crate::digest::{Digest, Group, Piece};
+use crate::event::Level;
+use crate::memory::Memory;
+use crate::policy::DAY_MINUTES;
+use crate::state::{Attempt, UNCONFIRMED};
+use crate::time::{Duration, Instant};
+use crate::transport::{Decimal, Reference};
+use heapless::Vec;
+
+/// Notes before the events: the budget, an outage.
+pub(super) const LEADING: u8 = 2;
+/// Notes behind them: balance, recovery, heartbeat, unconfirmed attempts, losses.
+pub(super) const TRAILING: u8 = 3 + UNCONFIRMED as u8 + 1;
+
+/// An outage shorter than this is not worth words.
+const OUTAGE: Duration = Duration::from_mins(5);
+/// So many events are told without any.
+const FEW: u32 = 3;
+
+/// What the text under way says of it: told once it is accepted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Carried {
+    /// The budget is used up until then, or zero; and for the gravest levels too.
+    pub(super) notice: Instant,
+    pub(super) all_levels: bool,
+    /// Since when and until when there was no way to the service; zero: there was.
+    outage: (Instant, Instant),
+    low: bool,
+    beat: Duration,
+    recovered: u32,
+    at: Instant,
+}
+
+impl Carried {
+    /// Whether it is worth a text without events.
+    pub(super) fn is_news(&self) -> bool {
+        self.notice > Instant::ZERO || self.low || self.beat > Duration::ZERO || self.recovered > 0
+    }
+}
+
+/// The wall clock of the place where the owner is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wall {
+    at: Instant,
+    /// Second of the local day at that instant.
+    second: u32,
+}
+
+impl Wall {
+    pub(super) fn new(at: Instant, unix_secs: u64, utc_offset_minutes: i16) -> Wall {
+        // 86,400 is 128 times 675: so the division is one of 32 bits.
+        let second = ((unix_secs >> 7) as u32 % 675) * 128 + (unix_secs & 127) as u32;
+        let offset = (i32::from(utc_offset_minutes) * 60).rem_euclid(86_400) as u32;
+        Wall { at, second: (second + offset) % 86_400 }
+    }
+
+    /// Minute of the local day at another instant, up to 49 days away.
+    pub(super) fn minute(&self, at: Instant) -> u32 {
+        let after = seconds(at.since(self.at)) % 86_400;
+        let before = seconds(self.at.since(at)) % 86_400;
+        (self.second + after + 86_400 - before) % 86_400 / 60
+    }
+}
+
+/// Whole seconds; spans beyond 49 days count as those.
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX) / 1000
+}
+
+impl<M: Memory> Alerter<'_, M> {
+    /// Says what the wall clock shows: seconds since 1970 in UTC, and how many minutes local time
+    /// is ahead of UTC. To be repeated after a change of either, once a day as a rule. Without it
+    /// texts name spans instead of times of day, and there are no quiet hours.
+    pub fn set_wall_clock(&mut self, now: Instant, unix_secs: u64, utc_offset_minutes: i16) {
+        self.moved = true;
+        self.wall = Some(Wall::new(self.kept(now), unix_secs, utc_offset_minutes));
+    }
+
+    /// The end of the quiet hours, if `at` is within and what waits is not grave enough.
+    pub(super) fn awake(&self, at: Instant) -> Instant {
+        let (Some(quiet), Some(wall)) = (self.policy.quiet, self.wall) else { return at };
+        if at == Instant::FAR_FUTURE || self.gravest >= quiet.level {
+            return at;
+        }
+        let at = at.max(self.state.clock.last);
+        at + quiet.wait(wall.minute(at))
+    }
+
+    fn is_low(&self) -> bool {
+        match (self.policy.low_balance, self.state.balance) {
+            (Some(limit), Some(balance)) => balance < limit,
+            _ => false,
+        }
+    }
+
+    /// When there is something to say without any event.
+    pub(super) fn news_at(&self, now: Instant) -> Instant {
+        let news = &self.state.news;
+        let mut at = Instant::FAR_FUTURE;
+        if self.is_low() && !news.low_told {
+            at = now;
+        }
+        if let Some(span) = self.policy.heartbeat {
+            at = at.min(news.beat + span);
+        }
+        if let Some(quiet) = self.policy.recovered {
+            at = at.min(self.state.told.recovers(quiet));
+        }
+        if at == Instant::FAR_FUTURE { at } else { at.max(self.state.told.gap_end(&self.policy)) }
+    }
+
+    /// Decides what the text to come says beside the events.
+    pub(super) fn carry(&mut self, now: Instant) {
+        let news = &self.state.news;
+        let offline = news.outage > Instant::ZERO && now.since(news.outage) >= OUTAGE;
+        self.carried.outage = if offline { (news.outage, now) } else { Default::default() };
+        self.carried.low = self.is_low() && !news.low_told;
+        self.carried.beat = match self.policy.heartbeat {
+            Some(span) if now >= news.beat + span => now.since(news.beat),
+            _ => Duration::ZERO,
+        };
+        self.carried.recovered = match self.policy.recovered {
+            Some(quiet) => self.state.told.recovered(quiet, now, false),
+            None => 0,
+        };
+        self.carried.at = now;
+    }
+
+    /// The text was accepted: what it said is no news any more.
+    pub(super) fn said(&mut self) {
+        let carried = core::mem::take(&mut self.carried);
+        self.mark_notice(&carried);
+        let low = self.is_low();
+        let news = &mut self.state.news;
+        news.outage = Instant::ZERO;
+        news.low_told = low && (news.low_told || carried.low);
+        if carried.beat > Duration::ZERO {
+            news.beat = carried.at;
+            news.errors = 0;
+        }
+        if let Some(quiet) = self.policy.recovered {
+            self.state.told.recovered(quiet, carried.at, true);
+        }
+    }
+
+    /// The notice has cost what was kept for it.
+    fn mark_notice(&mut self, carried: &Carried) {
+        self.state.news.notice = self.state.news.notice.max(carried.notice);
+    }
+
+    /// The text may have arrived; its notice is not repeated.
+    pub(super) fn perhaps_said(&mut self) {
+        let carried = core::mem::take(&mut self.carried);
+        self.mark_notice(&carried);
+    }
+}
+
+/// A note in the making; what does not fit is left out.
+struct Note<'a>(Vec<Piece<'a>, 12>);
+
+impl<'a> Note<'a> {
+    fn text(&mut self, words: &'a str) -> &mut Self {
+        let _ = self.0.push(Piece::Text(words));
+        self
+    }
+
+    fn number(&mut self, number: u32) -> &mut Self {
+        let _ = self.0.push(Piece::Number(number));
+        self
+    }
+
+    fn two(&mut self, number: u32) -> &mut Self {
+        let _ = self.0.push(Piece::Two((number % 100) as u8));
+        self
+    }
+
+    /// `14:05`
+    fn time(&mut self, minute: u32) -> &mut Self {
+        self.two(minute / 60).text(":").two(minute % 60)
+    }
+
+    /// `43 min`, `1 h 30 min`, `7 d`
+    fn span(&mut self, span: Duration) -> &mut Self {
+        let minutes = seconds(span) / 60;
+        let (days, hours) = (minutes / DAY_MINUTES, minutes / 60 % 24);
+        let first = match (days, hours) {
+            (0, 0) => return self.number(minutes.max(1)).text(" min"),
+            (0, _) => self.number(hours).text(" h"),
+            _ => self.number(days).text(" d"),
+        };
+        match (days, hours, minutes % 60) {
+            (0, _, 0) | (1.., 0, _) => first,
+            (0, _, rest) => first.text(" ").number(rest).text(" min"),
+            (_, hours, _) => first.text(" ").number(hours).text(" h"),
+        }
+    }
+}
+
+/// Builds note `number` and hands it on with the parts that its receiver needs.
+pub(super) fn note<M: Memory>(
+    alerter: &mut Alerter<'_, M>,
+    attempt: &Attempt,
+    number: u8,
+    give: impl FnOnce(&mut Digest, &mut [Group], &[Piece<'_>]),
+) {
+    let (digest, groups) = (&mut alerter.digest, &mut *alerter.groups);
+    let (carried, wall) = (&alerter.carried, &alerter.wall);
+    // Lives as long as the note.
+    let ascii;
+    let mut note = Note(Vec::new());
+    match number {
+        0 if carried.notice > Instant::ZERO => {
+            note.text("budget used up ");
+            match wall {
+                Some(wall) => note.text("until ").time(wall.minute(carried.notice)),
+                None => note.text("for ").span(carried.notice.since(carried.at)),
+            };
+            if !carried.all_levels {
+                note.text(" but for ERROR");
+            }
+        }
+        1 if carried.outage.0 > Instant::ZERO && digest.events() > FEW => {
+            let (from, to) = carried.outage;
+            note.number(digest.events()).text(" alerts while offline ");
+            match wall {
+                Some(wall) => note.time(wall.minute(from)).text("-").time(wall.minute(to)),
+                None => note.span(to.since(from)),
+            };
+        }
+        2 if carried.low => {
+            let balance = alerter.state.balance.unwrap_or_default();
+            let hundredths = balance.0 / (Decimal::ONE.0 / 100);
+            let size = u32::try_from(hundredths.unsigned_abs()).unwrap_or(u32::MAX);
+            note.text("balance low: ").text(if hundredths < 0 { "-" } else { "" });
+            note.number(size / 100).text(".").two(size % 100);
+        }
+        3 if carried.recovered > 0 => {
+            let quiet = alerter.policy.recovered.unwrap_or_default();
+            let kinds = if carried.recovered == 1 { " kind" } else { " kinds" };
+            note.text("recovered: ").number(carried.recovered).text(kinds);
+            note.text(" of ERROR, quiet for ").span(quiet);
+        }
+        4 if carried.beat > Duration::ZERO => {
+            let errors = alerter.state.news.errors;
+            note.text("alive ").span(carried.beat).text(", ").number(errors);
+            note.text(if errors == 1 { " error" } else { " errors" });
+        }
+        _ => {}
+    }
+    let lost = attempt.losses.saturating_sub(alerter.state.tally.told);
+    let first = LEADING + 3;
+    match alerter.state.unconfirmed.get(usize::from(number.wrapping_sub(first))) {
+        Some(unknown) if unknown.events > 0 => {
+            ascii = Reference(unknown.reference).to_ascii();
+            let reference = core::str::from_utf8(&ascii).unwrap_or("");
+            let level = Level::from_byte(unknown.level).map_or("", Level::name);
+            note.text("unconfirmed ").text(reference).text(": ");
+            note.number(unknown.events).text(" ").text(level);
+        }
+        None if number >= first && lost > 0 => {
+            note.number(lost).text(" lost");
+        }
+        _ => {}
+    }
+    give(digest, groups, &note.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_shows_local_minutes_before_and_after() {
+        // 2024-02-29 23:30:15 UTC, in Kathmandu.
+        let at = Instant::from_secs(500_000);
+        let wall = Wall::new(at, 1_709_249_415, 345);
+        assert_eq!(wall.minute(at), 5 * 60 + 15);
+        assert_eq!(wall.minute(at + Duration::from_hours(30)), 11 * 60 + 15);
+        assert_eq!(wall.minute(at - Duration::from_hours(6)), 23 * 60 + 15);
+        let west = Wall::new(at, 1_709_249_415, -720);
+        assert_eq!(west.minute(at), 11 * 60 + 30);
+    }
+}

@@ -1,0 +1,260 @@
+//! What texts say beside the events: of the budget, of outages, of the account, of the alerter.
+
+use annunciator_core::alerter::{Policy, Quiet};
+use annunciator_core::event::{Event, Level};
+use annunciator_core::testing::Device;
+use annunciator_core::time::{Duration, Instant};
+use annunciator_core::transport::{Code, Decimal, Outcome, Receipt, Retry};
+use proptest::prelude::*;
+
+const PREFIX: &str = "[Rust Logger night] ";
+/// 2024-02-29 00:00:00 UTC.
+const MIDNIGHT: u64 = 1_709_164_800;
+
+fn device(change: impl FnOnce(&mut Policy)) -> Device {
+    let mut policy = Policy::default();
+    change(&mut policy);
+    Device::with_policy(64, policy)
+}
+
+fn report(device: &mut Device, level: Level, line: u32) {
+    let message = format!("unit {line} fails");
+    device.record(&Event::new(level, &message).at("src/main.rs", line));
+}
+
+/// The accepted texts without their prefix, and when, in minutes after the start.
+fn texts(device: &Device) -> Vec<(u64, String)> {
+    let start = Instant::from_secs(10_000);
+    let text = |text: &str| text.strip_prefix(PREFIX).unwrap().to_owned();
+    let accepted = device.transport.accepted();
+    accepted.map(|sent| (sent.at.since(start).as_millis() / 60_000, text(&sent.text))).collect()
+}
+
+fn offline(device: &mut Device, span: Duration) {
+    let back = device.clock.now() + span;
+    device.transport.rule(move |at, message| {
+        if at < back {
+            Outcome::Retry(Retry::failure(Code(1)))
+        } else {
+            Outcome::Accepted(Receipt::new(message.segments))
+        }
+    });
+}
+
+fn set_clock(device: &mut Device, minute: u64, offset: i16) {
+    let now = device.clock.now();
+    device.alerter().set_wall_clock(now, MIDNIGHT + minute * 60, offset);
+}
+
+#[test]
+fn an_outage_is_one_text_with_its_span_its_worst_and_its_first_cause() {
+    for (clock, span) in [(false, "1 h 30 min"), (true, "02:10-03:40")] {
+        let mut device = device(|_| ());
+        if clock {
+            set_clock(&mut device, 70, 60);
+        }
+        offline(&mut device, Duration::from_mins(89));
+        report(&mut device, Level::Error, 1);
+        device.run(Duration::from_mins(30));
+        for line in 2..23 {
+            report(&mut device, Level::Warn, line);
+        }
+        report(&mut device, Level::Panic, 99);
+        device.run(Duration::from_hours(3));
+        let texts = texts(&device);
+        assert_eq!(texts.len(), 1, "{texts:#?}");
+        let (minute, text) = &texts[0];
+        assert!(text.starts_with("23 alerts while offline "), "{text}");
+        // Backoff decides about the last minutes.
+        let wanted = if clock { "02:10-03:4" } else { "1 h 3" };
+        assert!(text.contains(wanted), "{text} for {span}");
+        assert!(text.contains("PANIC: unit 99 fails, ERROR: unit 1 fails"), "{text}");
+        assert!((89..95).contains(minute));
+    }
+}
+
+#[test]
+fn a_short_outage_and_a_few_events_are_told_without_words() {
+    let mut short = device(|_| ());
+    offline(&mut short, Duration::from_mins(2));
+    for line in 1..9 {
+        report(&mut short, Level::Error, line);
+    }
+    short.run(Duration::from_hours(1));
+    let mut few = device(|_| ());
+    offline(&mut few, Duration::from_hours(2));
+    report(&mut few, Level::Error, 1);
+    few.run(Duration::from_hours(3));
+    assert_eq!(texts(&few)[0].1, "ERROR: unit 1 fails");
+    assert!(!texts(&short)[0].1.contains("offline"));
+}
+
+#[test]
+fn a_budget_used_up_is_said_once_and_ends_in_one_digest_of_everything() {
+    for clock in [false, true] {
+        let mut device = device(|policy| policy.limits.hour = 5);
+        if clock {
+            set_clock(&mut device, 12 * 60, 0);
+        }
+        for line in 1..30 {
+            report(&mut device, Level::Error, line);
+            device.run(Duration::from_mins(2));
+        }
+        device.run(Duration::from_hours(2));
+        let texts = texts(&device);
+        let until = if clock { "until 13:00" } else { "for 5" };
+        let notices: Vec<_> = texts.iter().filter(|(_, text)| text.contains("used up")).collect();
+        assert_eq!(notices.len(), 1, "{texts:#?}");
+        assert!(notices[0].1.starts_with(&format!("budget used up {until}")), "{texts:#?}");
+        assert_eq!(notices[0].1, texts[4].1);
+        assert_eq!(texts.len(), 6, "{texts:#?}");
+        assert!(texts[5].0 >= 60 && texts[5].1.contains("unit 6 fails"), "{texts:#?}");
+        let stats = device.alerter().stats();
+        assert_eq!((stats.delivered, stats.waiting, stats.lost), (29, 0, 0));
+    }
+}
+
+#[test]
+fn the_reserve_for_graver_levels_outlives_the_notice() {
+    let mut device = device(|policy| policy.limits.hour = 8);
+    for line in 1..12 {
+        report(&mut device, Level::Warn, line);
+        device.run(Duration::from_mins(3));
+    }
+    let said = texts(&device);
+    let last = &said.last().unwrap().1;
+    assert!(
+        last.starts_with("budget used up for ") && last.contains(" but for ERROR"),
+        "{said:#?}"
+    );
+    report(&mut device, Level::Error, 50);
+    device.run(Duration::from_mins(1));
+    assert!(texts(&device).last().unwrap().1.contains("unit 50"), "{:#?}", texts(&device));
+}
+
+#[test]
+fn a_low_balance_is_told_once_and_again_after_it_was_filled_up() {
+    let mut device = device(|_| ());
+    let answer = |cents: i64| {
+        let mut receipt = Receipt::new(1);
+        receipt.price = Decimal::parse("0.0333");
+        receipt.balance = Some(Decimal(cents * 1_000_000));
+        Outcome::Accepted(receipt)
+    };
+    device.transport.queue([250, 93, 90, 87, 2000, 80, 77].map(answer));
+    for line in 1..=4 {
+        report(&mut device, Level::Error, line);
+        device.run(Duration::from_hours(5));
+    }
+    let said: Vec<_> = texts(&device).into_iter().map(|(_, text)| text).collect();
+    let wanted = [
+        "ERROR: unit 1 fails",
+        "ERROR: unit 2 fails",
+        "balance low: 0.93",
+        "ERROR: unit 3 fails",
+        "ERROR: unit 4 fails",
+    ];
+    assert_eq!(said, wanted);
+    report(&mut device, Level::Error, 5);
+    device.run(Duration::from_hours(5));
+    assert_eq!(texts(&device).last().unwrap().1, "balance low: 0.80");
+    assert_eq!(device.alerter().stats().price.to_string(), "0.23310000");
+}
+
+#[test]
+fn a_heartbeat_says_that_all_is_well_and_survives_restarts() {
+    let week = Duration::from_hours(7 * 24);
+    let mut device = device(|policy| policy.heartbeat = Some(week));
+    for _ in 0..7 {
+        device.run(Duration::from_hours(24));
+        device.kill();
+    }
+    device.run(Duration::from_secs(1));
+    report(&mut device, Level::Error, 1);
+    device.run(week);
+    let said: Vec<_> = texts(&device).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said, ["alive 7 d, 0 errors", "ERROR: unit 1 fails", "alive 7 d, 1 error"]);
+}
+
+#[test]
+fn recovery_is_told_once_after_quiet() {
+    let mut device = device(|policy| policy.recovered = Some(Duration::from_hours(2)));
+    report(&mut device, Level::Error, 1);
+    report(&mut device, Level::Warn, 2);
+    device.run(Duration::from_hours(1));
+    report(&mut device, Level::Error, 1);
+    device.run(Duration::from_hours(100));
+    let said = texts(&device);
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert_eq!(said[2].1, "recovered: 1 kind of ERROR, quiet for 2 h");
+    assert!((179..=180).contains(&said[2].0), "an hour, and two of quiet: {said:#?}");
+}
+
+#[test]
+fn quiet_hours_let_only_the_gravest_through_and_end_in_one_text() {
+    let quiet = Quiet { from: 22 * 60, to: 7 * 60, level: Level::Panic };
+    let mut device = device(|policy| policy.quiet = Some(quiet));
+    set_clock(&mut device, 21 * 60, 60);
+    for line in 1..=3 {
+        report(&mut device, Level::Error, line);
+        device.run(Duration::from_hours(1));
+    }
+    assert_eq!(texts(&device).len(), 0, "it is 22:00 there already");
+    device.run(Duration::from_hours(12));
+    let said = texts(&device);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert_eq!(said[0].0, 9 * 60);
+    device.run(Duration::from_hours(12));
+    report(&mut device, Level::Panic, 4);
+    device.run(Duration::from_mins(1));
+    assert_eq!(texts(&device).len(), 2, "a panic gets through");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever comes, whatever the network does: no window has more segments than its limit.
+    #[test]
+    fn the_budget_holds_for_any_schedule(
+        steps in prop::collection::vec((0u32..40, 4u8..=6, 0u64..4000, 0u8..16), 1..150),
+        hour in 1u16..8,
+        day in 1u16..30,
+    ) {
+        let mut device = device(|policy| {
+            policy.limits.hour = hour;
+            policy.limits.day = day;
+            policy.heartbeat = Some(Duration::from_hours(6));
+        });
+        for (line, level, pause, fate) in steps {
+            report(&mut device, Level::from_byte(level).unwrap(), line);
+            match fate {
+                0 => device.transport.queue([Outcome::Unknown(Code(0))]),
+                1 => device.transport.queue([Outcome::Retry(Retry::failure(Code(1)))]),
+                2 => device.kill(),
+                _ => {}
+            }
+            device.run(Duration::from_secs(pause));
+        }
+        device.run(Duration::from_hours(60));
+        // A text whose fate is unknown may have been billed.
+        let billed: Vec<_> = device
+            .transport
+            .sent
+            .iter()
+            .filter(|sent| !matches!(sent.outcome, Outcome::Retry(_)))
+            .map(|sent| (sent.at, u32::from(sent.segments)))
+            .collect();
+        for (span, limit) in [(Duration::from_hours(1), hour), (Duration::from_hours(24), day)] {
+            // Fixed windows, each from the first segment spent in it.
+            let mut start = None;
+            let mut spent = 0;
+            for (at, segments) in &billed {
+                if start.is_none_or(|start| at.since(start) >= span) {
+                    (start, spent) = (Some(*at), 0);
+                }
+                spent += segments;
+                prop_assert!(spent <= u32::from(limit), "{spent} in {span:?}: {billed:?}");
+            }
+        }
+    }
+}
