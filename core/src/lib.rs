@@ -19,6 +19,7 @@ pub mod memory;
 mod policy;
 mod retry;
 pub mod ring;
+pub mod scrub;
 #[cfg(feature = "shared")]
 pub mod shared;
 mod state;

@@ -153,6 +153,57 @@ impl<'a> Draft<'a> {
         false
     }
 
+    /// How grave the event is.
+    pub const fn level(&self) -> Level {
+        self.entry.level
+    }
+
+    /// Who speaks; cut to what is kept.
+    pub const fn target(&self) -> &'a str {
+        self.target
+    }
+
+    /// The message so far; cut to what is kept.
+    pub fn message(&self) -> &str {
+        let bytes = self.entry.payload.get(..self.len).unwrap_or(&[]);
+        core::str::from_utf8(bytes).unwrap_or("")
+    }
+
+    /// Replaces the message; it may be longer than before.
+    pub fn replace(&mut self, message: &str) {
+        self.len = 0;
+        self.limit = PAYLOAD.saturating_sub(self.target.len() + self.file.len());
+        self.cut = false;
+        self.push(message);
+    }
+
+    /// Puts `***` in the place of the message's bytes from `start` to `end`, fewer if these are
+    /// fewer, and returns where it ends. Does nothing if they are no characters of the message.
+    pub(crate) fn mask(&mut self, start: usize, end: usize) -> usize {
+        let message = self.message();
+        let len = end.saturating_sub(start);
+        if len == 0 || message.get(start..end).is_none() {
+            return end;
+        }
+        let stars = len.min(3);
+        let tail = self.len.saturating_sub(end);
+        for at in 0..tail {
+            let byte = self.entry.payload.get(end + at).copied();
+            if let (Some(byte), Some(into)) = (byte, self.entry.payload.get_mut(start + stars + at))
+            {
+                *into = byte;
+            }
+        }
+        for byte in self.entry.payload.iter_mut().skip(start).take(stars) {
+            *byte = b'*';
+        }
+        self.len = start + stars + tail;
+        if self.cut {
+            self.limit = self.len;
+        }
+        start + stars
+    }
+
     /// Joins and hashes what there is. Further pieces are no part of it.
     #[inline]
     pub fn finish(&mut self) -> &Entry {

@@ -1,0 +1,189 @@
+//! Hides what looks like a secret, before an event is kept.
+//!
+//! Texts travel through other people's networks and stay on telephones. [`secrets`] knows the usual
+//! shapes; what a program's own secrets look like only the program knows.
+//!
+//! ```
+//! use annunciator_core::event::{Draft, Level};
+//! use annunciator_core::scrub;
+//!
+//! let mut draft = Draft::new(Level::Error, "app", None);
+//! draft.push("login failed: password=hunter2, retrying");
+//! scrub::secrets(&mut draft);
+//! assert_eq!(draft.message(), "login failed: password=***, retrying");
+//! ```
+
+use crate::event::Draft;
+
+/// Names whose values are hidden, lower case; they count as endings too: `api_key`, `X-Auth-Token`.
+const NAMES: [&str; 10] = [
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "sig",
+];
+/// Words whose next word is hidden.
+const SCHEMES: [&str; 2] = ["bearer", "basic"];
+/// So many hex digits in a row, with a letter and a figure among them, are a key.
+const HEX: usize = 32;
+
+/// Replaces by `***` what follows `password=` and its kin (also in URLs and in JSON), the word
+/// after `Bearer` and `Basic`, the password in `user:password@host`, and 32 hex digits or more.
+pub fn secrets(draft: &mut Draft<'_>) {
+    let mut from = 0;
+    while let Some((start, end)) = find(draft.message(), from) {
+        from = draft.mask(start, end);
+    }
+}
+
+/// The next secret at `from` or behind it: where it begins and ends.
+fn find(message: &str, from: usize) -> Option<(usize, usize)> {
+    let bytes = message.as_bytes();
+    let mut at = from;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let begins = before.is_none_or(|byte| !is_word(*byte));
+        let word = rest.iter().take_while(|byte| is_word(**byte)).count();
+        if begins && word > 0 {
+            let name = rest.get(..word).unwrap_or(rest);
+            let after = rest.get(word..).unwrap_or(&[]);
+            if let Some(skip) = value(name, after) {
+                let start = at + word + skip;
+                let value = bytes.get(start..).unwrap_or(&[]);
+                let len = value.iter().take_while(|byte| !ends_value(**byte)).count();
+                if len > 0 && !value.starts_with(b"***") {
+                    return Some((start, start + len));
+                }
+            }
+            if is_key(name) {
+                return Some((at, at + word));
+            }
+        }
+        if rest.starts_with(b"://")
+            && let Some((colon, end)) = password(rest)
+            && !rest.get(colon + 1..).unwrap_or(&[]).starts_with(b"***")
+        {
+            return Some((at + colon + 1, at + end));
+        }
+        at += word.max(1);
+    }
+    None
+}
+
+/// How many bytes after this name its secret begins, if it is a name of one.
+fn value(name: &[u8], after: &[u8]) -> Option<usize> {
+    let blanks = |bytes: &[u8]| bytes.iter().take_while(|byte| **byte == b' ').count();
+    if SCHEMES.iter().any(|scheme| name.eq_ignore_ascii_case(scheme.as_bytes())) {
+        return Some(blanks(after)).filter(|blanks| *blanks > 0);
+    }
+    let is_name = NAMES.iter().any(|known| {
+        let end = name.len().checked_sub(known.len()).and_then(|from| name.get(from..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(known.as_bytes()))
+            && (known.len() > 3 || name.len() == known.len())
+    });
+    if !is_name {
+        return None;
+    }
+    // `password="x"`, `"password": "x"`, `password = x`
+    let quote = usize::from(matches!(after.first(), Some(b'"' | b'\'')));
+    let sign = quote + blanks(after.get(quote..)?);
+    if !matches!(after.get(sign)?, b'=' | b':') {
+        return None;
+    }
+    let open = sign + 1 + blanks(after.get(sign + 1..)?);
+    let scheme = after.get(open..).unwrap_or(&[]);
+    Some(open + usize::from(matches!(scheme.first(), Some(b'"' | b'\''))))
+}
+
+/// The password within `://user:password@host`: its colon and its end.
+fn password(rest: &[u8]) -> Option<(usize, usize)> {
+    let authority = rest.get(3..)?;
+    let len = authority.iter().take_while(|byte| !ends_authority(**byte)).count();
+    let end = authority.get(..len)?.iter().rposition(|byte| *byte == b'@')?;
+    let colon = authority.get(..end)?.iter().position(|byte| *byte == b':')?;
+    (colon + 1 < end).then_some((3 + colon, 3 + end))
+}
+
+fn is_key(word: &[u8]) -> bool {
+    word.len() >= HEX
+        && word.iter().all(u8::is_ascii_hexdigit)
+        && word.iter().any(u8::is_ascii_digit)
+        && word.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn ends_value(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
+        || matches!(byte, b'&' | b',' | b';' | b'"' | b'\'' | b')' | b']' | b'}')
+}
+
+fn ends_authority(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'/' | b'?' | b'#' | b'"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Level};
+    use proptest::prelude::*;
+    use std::string::{String, ToString};
+
+    fn scrubbed(message: &str) -> String {
+        let mut draft = Draft::new(Level::Error, "app", None);
+        draft.push(message);
+        secrets(&mut draft);
+        draft.finish().event().message.to_string()
+    }
+
+    #[test]
+    fn the_usual_shapes_are_hidden_and_what_is_around_them_stays() {
+        for (message, wanted) in [
+            ("password=hunter2, retrying", "password=***, retrying"),
+            ("DB_PASSWORD = 'hun ter'", "DB_PASSWORD = '*** ter'"),
+            ("{\"api_key\": \"abc\", \"n\": 1}", "{\"api_key\": \"***\", \"n\": 1}"),
+            ("Authorization: Bearer eyJh.b-c_d refused", "Authorization: Bearer *** refused"),
+            ("GET /v1?token=a%20b&page=2 500", "GET /v1?token=***&page=2 500"),
+            ("postgres://pump:s3cr@t@db/plant is gone", "postgres://pump:***@db/plant is gone"),
+            ("session 0123456789abcdef0123456789ABCDEF ended", "session *** ended"),
+            ("p\u{e4}ssword password=\u{fc}x \u{1f525}", "p\u{e4}ssword password=*** \u{1f525}"),
+        ] {
+            assert_eq!(scrubbed(message), wanted);
+        }
+    }
+
+    #[test]
+    fn ordinary_messages_are_left_alone() {
+        for message in [
+            "wrong password for user pump",
+            "basics: 7 of 9 failed",
+            "design=7",
+            "commit f1a9675 is bad at 12:30:45",
+            "http://host:8080/path@home",
+            "counter 00000000000000000000000000000000",
+            "token: ",
+        ] {
+            assert_eq!(scrubbed(message), message);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_scrubbed_once_and_stays_text(
+            text in "(password|Bearer|://|[a-f0-9]{30,34}|[=: @&\"']|\\PC){0,40}",
+        ) {
+            let once = scrubbed(&text);
+            prop_assert_eq!(scrubbed(&once), once.clone());
+            let entry = crate::event::Entry::new(&Event::new(Level::Error, &once));
+            prop_assert_eq!(entry.event().message, once);
+        }
+    }
+}
