@@ -42,6 +42,8 @@ pub(crate) struct Channel {
     pub(crate) store: Mutex<Store>,
     pub(crate) carrier: Mutex<Box<dyn Carrier>>,
     pub(crate) reporter: Reporter,
+    /// Minutes that the owner's local time is ahead of UTC, if that is known.
+    pub(crate) utc_offset: Option<i16>,
     /// The threads that hold this channel. Beside it, since it outlives it.
     pub(crate) crew: Arc<Crew>,
 }
@@ -145,6 +147,7 @@ impl Channel {
             store: Mutex::new(store),
             carrier: Mutex::new(carrier),
             reporter,
+            utc_offset: None,
             crew: Arc::default(),
         }
     }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use annunciator_core::event::Level;
+use annunciator_core::event::{Draft, Level};
 use annunciator_core::transport::Transport;
 use annunciator_core::vonage::{Auth, CredentialsError, Number, Sender};
 use rustls_pki_types::CertificateDer;
@@ -73,7 +73,11 @@ pub struct Config {
     pub(crate) timing: Timing,
     pub(crate) tuning: Tuning,
     pub(crate) on_error: Option<OnError>,
+    pub(crate) scrub: Option<Scrub>,
 }
+
+/// Sees each event before it is kept.
+pub(crate) type Scrub = Arc<dyn Fn(&mut Draft<'_>) -> bool + Send + Sync>;
 
 impl Config {
     /// The NAME in the prefix of each text, its `{host}` replaced.
@@ -252,6 +256,11 @@ pub(crate) struct Tuning {
     pub(crate) expiry: Option<Duration>,
     pub(crate) commit_error: Option<Duration>,
     pub(crate) commit_other: Option<Duration>,
+    pub(crate) heartbeat: Option<Duration>,
+    pub(crate) recovered: Option<Duration>,
+    /// Minutes of the local day.
+    pub(crate) quiet: Option<(u16, u16)>,
+    pub(crate) utc_offset: Option<i16>,
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
-use annunciator_core::alerter::{Alerter, Buffers, Policy, Setup as CoreSetup};
+use annunciator_core::alerter::{Alerter, Buffers, Policy, Quiet, Setup as CoreSetup};
 use annunciator_core::digest::Group;
-use annunciator_core::event::{Entry, Event, Level};
+use annunciator_core::event::{Draft, Entry, Event, Level};
 use annunciator_core::ring::{Node, slots};
 use annunciator_core::time;
 use annunciator_core::vonage::Number;
@@ -17,7 +17,9 @@ use log::Log;
 use crate::carrier::{Carrier, Own};
 use crate::channel::Channel;
 use crate::client::{ClientSettings, VonageClient};
-use crate::config::{Builder, Config, ConfigError, Destination, Setting, Setup, Tuning, Way};
+use crate::config::{
+    Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Tuning, Way,
+};
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
 use crate::spool::Places;
@@ -62,6 +64,7 @@ struct Shared {
     channels: Vec<Arc<Channel>>,
     disabled: Option<String>,
     drop_timeout: Duration,
+    scrub: Option<Scrub>,
     /// For a forked child that opens channels of its own.
     config: Option<Mutex<Config>>,
 }
@@ -91,6 +94,7 @@ impl Handle {
                 channels: Vec::new(),
                 disabled: Some(why),
                 drop_timeout: Duration::ZERO,
+                scrub: None,
                 config: None,
             }),
         }
@@ -111,6 +115,7 @@ impl Handle {
                 channels,
                 disabled: None,
                 drop_timeout: config.timing.drop,
+                scrub: config.scrub.clone(),
                 config: Some(Mutex::new(config)),
             }),
         })
@@ -157,8 +162,15 @@ impl Handle {
     /// Costs a bounded copy under a short lock for each destination; waits for neither disk nor
     /// network.
     pub fn record(&self, event: &Event<'_>) {
-        if event.level >= self.shared.level {
-            Sink::record(&*self.shared, &Entry::new(event));
+        if event.level < self.shared.level {
+            return;
+        }
+        let mut draft = Draft::new(event.level, event.target, event.site);
+        draft.push(event.message);
+        if self.shared.scrub(&mut draft) {
+            Sink::record(&*self.shared, draft.finish());
+        } else {
+            self.shared.suppressed();
         }
     }
 
@@ -234,6 +246,11 @@ impl Sink for Shared {
         for channel in &self.channels {
             channel.admit(now, entry);
         }
+    }
+
+    #[inline]
+    fn scrub(&self, draft: &mut Draft<'_>) -> bool {
+        self.scrub.as_ref().is_none_or(|scrub| scrub(draft))
     }
 
     fn try_record(&self, entry: &Entry) {
@@ -314,8 +331,10 @@ fn open(
         alerter.commit(setup.now);
     }
     let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
-    let channel = Arc::new(Channel::new(seat.label.clone(), alerter, store, carrier, reporter));
-    if found.inherits || direct {
+    let mut channel = Channel::new(seat.label.clone(), alerter, store, carrier, reporter);
+    channel.utc_offset = config.tuning.utc_offset;
+    let channel = Arc::new(channel);
+    if found.inherits || direct || config.tuning.heartbeat.is_some() {
         channel.ring(&mut channel.lock());
     }
     Ok(channel)
@@ -354,6 +373,9 @@ fn policy(level: Level, tuning: &Tuning) -> Policy {
     set(&mut policy.expiry, tuning.expiry);
     set(&mut policy.commit_error, tuning.commit_error);
     set(&mut policy.commit_other, tuning.commit_other);
+    policy.heartbeat = tuning.heartbeat.map(Into::into);
+    policy.recovered = tuning.recovered.map(Into::into);
+    policy.quiet = tuning.quiet.map(|(from, to)| Quiet { from, to, level: Level::Panic });
     policy.segments = tuning.segments.unwrap_or(policy.segments);
     policy.limits.hour = tuning.limit_hour.unwrap_or(policy.limits.hour);
     policy.limits.day = tuning.limit_day.unwrap_or(policy.limits.day);
@@ -423,5 +445,51 @@ impl Drop for Annunciator {
         for channel in self.handle.shared.channels() {
             channel.wait_closed(deadline);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use annunciator_core::scrub;
+    use annunciator_core::transport::{Message, Outcome, Receipt, Transport};
+    use std::sync::mpsc;
+
+    struct Said(mpsc::Sender<String>);
+
+    impl Transport for Said {
+        fn send(&mut self, message: &Message<'_>) -> Outcome {
+            let _ = self.0.send(message.text.to_owned());
+            Outcome::Accepted(Receipt::new(message.segments))
+        }
+    }
+
+    #[test]
+    fn the_hook_changes_and_drops_events_of_every_front_before_they_are_kept() {
+        let (said, texts) = mpsc::channel::<String>();
+        let alerts = Builder::new("scrubbed")
+            .environment(|_| None)
+            .without_spool()
+            .transport("own", Said(said))
+            .scrub(|draft| {
+                scrub::secrets(draft);
+                draft.target() != "chatty"
+            })
+            .start()
+            .expect("a configuration");
+        let logger = alerts.logger();
+        let log = |target: &str, args: std::fmt::Arguments<'_>| {
+            let level = log::Level::Error;
+            logger.log(&log::Record::builder().level(level).target(target).args(args).build());
+        };
+        log("app", format_args!("login with password={} failed", "hunter2"));
+        log("chatty", format_args!("nobody wants to know"));
+        alerts.record(&Event::new(Level::Error, "no token=abc for me"));
+        alerts.record(&Event::new(Level::Error, "nor this").target("chatty"));
+        alerts.flush(Duration::from_secs(20));
+        let text = texts.recv_timeout(Duration::from_secs(20)).expect("a text");
+        let wanted = "ERROR: login with password=*** failed, ERROR: no token=*** for me";
+        assert_eq!(text, format!("[Rust Logger scrubbed] {wanted}"));
+        assert_eq!(alerts.health().destinations[0].counters.suppressed, 2);
     }
 }

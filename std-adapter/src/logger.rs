@@ -37,6 +37,12 @@ pub(crate) trait Sink: Send + Sync {
     /// The same, but never waits: if the lock is held, the event goes to a side slot or is counted.
     fn try_record(&self, entry: &Entry);
 
+    /// Shows an event to the program's own hook, before it is kept; `false` drops it.
+    fn scrub(&self, draft: &mut Draft<'_>) -> bool {
+        let _ = draft;
+        true
+    }
+
     /// Counts a record that was kept from the SMS because it arose within the formatting of
     /// another.
     fn suppressed(&self);
@@ -134,6 +140,9 @@ impl<L: Log> Logger<L> {
             let Some(_formatting) = Formatting::begin(thread) else { return sink.suppressed() };
             // An error means that the text is full or a `Display` gave up: what came before counts.
             let _ = draft.write_fmt(*record.args());
+        }
+        if !sink.scrub(&mut draft) {
+            return sink.suppressed();
         }
         sink.record(draft.finish());
     }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use annunciator_core::event::{Entry, Event, Level};
+use annunciator_core::event::{Draft, Level, Site};
 
 use crate::logger::{self, Sink};
 use crate::text::{self, Buffer, Writer};
@@ -58,11 +58,12 @@ fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
     let thread = thread.name().filter(|name| *name != "main");
     let mut text = Buffer::new();
     compose(&mut text, message, info.location().map(|at| (at.file(), at.line())), thread);
-    let event = Event::new(Level::Panic, &text).target("panic");
-    sink.try_record(&Entry::new(&match info.location() {
-        Some(at) => event.at(at.file(), at.line()),
-        None => event,
-    }));
+    let site = info.location().map(|at| Site { file: at.file(), line: at.line() });
+    let mut draft = Draft::new(Level::Panic, "panic", site);
+    draft.push(&text);
+    if sink.scrub(&mut draft) {
+        sink.try_record(draft.finish());
+    }
 }
 
 /// `index out of bounds, src/pump.rs:7, thread pump`.

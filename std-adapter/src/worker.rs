@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use annunciator_core::alerter::{Adoption, Done, Estate, Origin, Step, Ticket, Token};
 use annunciator_core::digest::text_bytes;
@@ -63,6 +63,7 @@ fn supervise(channel: &Arc<Channel>) {
 fn work(channel: &Arc<Channel>) {
     let mut store = channel.store.lock().unwrap_or_else(PoisonError::into_inner);
     let mut buf: Buffer = [0; _];
+    show_clock(channel, &mut channel.lock());
     begin(channel, &mut store);
     loop {
         let mut inner = channel.lock();
@@ -83,6 +84,7 @@ fn work(channel: &Arc<Channel>) {
                 inner.sleeping_until = until;
                 let mut inner = channel.sleep(inner, nap(until));
                 inner.sleeping_until = Instant::ZERO;
+                show_clock(channel, &mut inner);
             }
             Step::Write { token, at, len } => {
                 drop(inner);
@@ -100,6 +102,15 @@ fn work(channel: &Arc<Channel>) {
                 send(channel, ticket, &buf);
             }
         }
+    }
+}
+
+/// Shows the alerter the wall clock, which may have been set meanwhile.
+fn show_clock(channel: &Channel, inner: &mut Inner) {
+    if let Some(offset) = channel.utc_offset
+        && let Ok(since) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)
+    {
+        inner.alerter.set_wall_clock(spool::now(), since.as_secs(), offset);
     }
 }
 

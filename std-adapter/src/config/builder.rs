@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annunciator_core::event::Level;
+use annunciator_core::event::{Draft, Level};
 use annunciator_core::transport::Transport;
 
 use super::environment::Environment;
-use super::{Timing, Tuning};
+use super::{Scrub, Timing, Tuning};
 use crate::health::{OnError, Trouble};
 use crate::secret::Secret;
 
@@ -51,6 +51,7 @@ pub struct Builder {
     pub(super) timing: Timing,
     pub(super) tuning: Tuning,
     pub(super) on_error: Option<OnError>,
+    pub(super) scrub: Option<Scrub>,
 }
 
 impl Builder {
@@ -76,6 +77,7 @@ impl Builder {
             timing: Timing::default(),
             tuning: Tuning::default(),
             on_error: None,
+            scrub: None,
         }
     }
 
@@ -237,6 +239,57 @@ impl Builder {
     /// Age at which an event that could not be told is dropped and counted. Default: 3 days.
     pub fn max_age(mut self, age: Duration) -> Builder {
         self.tuning.expiry = Some(age);
+        self
+    }
+
+    /// Has a text say that all is well when so much time has passed: `alive 7 d, 0 errors`. Within
+    /// the budget. Default: none does.
+    pub fn heartbeat(mut self, every: Duration) -> Builder {
+        self.tuning.heartbeat = Some(every);
+        self
+    }
+
+    /// Has a text say so, once, when a kind of ERROR that was told has been quiet for so long.
+    /// Default: none does.
+    pub fn recovered_after(mut self, quiet: Duration) -> Builder {
+        self.tuning.recovered = Some(quiet);
+        self
+    }
+
+    /// Hours of the local day during which only panics are told; the rest waits for their end. In
+    /// minutes after midnight, the second after the last: `(22 * 60, 7 * 60)`. Needs
+    /// [`utc_offset`](Builder::utc_offset).
+    pub fn quiet_hours(mut self, from: u16, to: u16) -> Builder {
+        self.tuning.quiet = Some((from, to));
+        self
+    }
+
+    /// How many minutes the owner's local time is ahead of UTC, -720 to 840. With it texts name
+    /// times of day (`offline 02:10-03:40`), else spans (`offline 1 h 30 min`).
+    pub fn utc_offset(mut self, minutes: i16) -> Builder {
+        self.tuning.utc_offset = Some(minutes);
+        self
+    }
+
+    /// Sees each event before it is kept anywhere, and may change its message; `false` drops the
+    /// event and counts it as suppressed. Other loggers get it unchanged.
+    ///
+    /// Runs where the event arises, inside the log call or the panic hook: it must be quick and
+    /// must not panic. [`scrub::secrets`](annunciator_core::scrub::secrets) hides what usually is
+    /// one:
+    ///
+    /// ```
+    /// # use annunciator::{Builder, annunciator_core::scrub};
+    /// let builder = Builder::new("pump").scrub(|draft| {
+    ///     scrub::secrets(draft);
+    ///     draft.target() != "chatty"
+    /// });
+    /// ```
+    pub fn scrub(
+        mut self,
+        hook: impl Fn(&mut Draft<'_>) -> bool + Send + Sync + 'static,
+    ) -> Builder {
+        self.scrub = Some(Arc::new(hook));
         self
     }
 

@@ -31,6 +31,7 @@ const CA_FILE: &str = "ALERT_CA_FILE";
 const MAX_NAME: usize = 32;
 /// Sizes in bytes that a spool file may have.
 const SPOOL_SIZES: std::ops::RangeInclusive<usize> = 4 * 1024..=4 * 1024 * 1024;
+const DAY_MINUTES: u16 = 24 * 60;
 /// Longest span that is taken for meant.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -79,6 +80,7 @@ impl Builder {
             timing: self.timing,
             tuning: self.tuning,
             on_error: self.on_error,
+            scrub: self.scrub,
         })))
     }
 
@@ -302,6 +304,8 @@ impl Builder {
             ("interval", tuning.gap, false),
             ("interval", tuning.gap_max, false),
             ("max_age", tuning.expiry, true),
+            ("heartbeat", tuning.heartbeat, true),
+            ("recovered_after", tuning.recovered, true),
         ];
         for (method, span, positive) in spans {
             let Some(span) = span else { continue };
@@ -314,6 +318,19 @@ impl Builder {
         }
         if tuning.gap > tuning.gap_max {
             return refuse("interval", "the least is greater than the longest".to_owned());
+        }
+        if tuning.utc_offset.is_some_and(|offset| !(-720..=840).contains(&offset)) {
+            return refuse("utc_offset", "take -720 to 840 minutes".to_owned());
+        }
+        if let Some((from, to)) = tuning.quiet {
+            if from >= DAY_MINUTES || to >= DAY_MINUTES || from == to {
+                let problem = "take two different minutes of the day, 0 to 1439".to_owned();
+                return refuse("quiet_hours", problem);
+            }
+            if tuning.utc_offset.is_none() {
+                let problem = "the local time is not known: call Builder::utc_offset() too";
+                return refuse("quiet_hours", problem.to_owned());
+            }
         }
         if !SPOOL_SIZES.contains(&self.spool_size) {
             let (least, most) = (SPOOL_SIZES.start() / 1024, SPOOL_SIZES.end() / 1024);

@@ -362,3 +362,15 @@ fn a_transport_of_ones_own_needs_no_credentials_and_no_number() {
     let twice = builder(&[]).transport("gateway", Nowhere).transport("gateway", Nowhere);
     assert!(refused(twice).contains("\"gateway\" is empty or taken"));
 }
+
+#[test]
+fn quiet_hours_without_the_utc_offset_are_refused_by_name() {
+    let quiet = || Builder::new("pump").environment(|_| None).quiet_hours(22 * 60, 7 * 60);
+    let error = quiet().build().unwrap_err().to_string();
+    assert!(error.contains("quiet_hours()") && error.contains("utc_offset()"), "{error}");
+    assert!(quiet().utc_offset(60).build().is_ok());
+    let error = quiet().utc_offset(900).build().unwrap_err().to_string();
+    assert!(error.contains("Builder::utc_offset()"), "{error}");
+    let never = Builder::new("pump").environment(|_| None).utc_offset(0).quiet_hours(60, 60);
+    assert!(never.build().is_err());
+}
