@@ -125,7 +125,7 @@ fn state(region: &[u8]) -> BTreeMap<u64, &[u8]> {
         let covered = block.get(4..16 + len)?;
         let magic = number(b"ANS1");
         let valid =
-            field.word(4) == magic && field.word(0) == u64::from(fold(bytes(magic, covered)));
+            field.word(4) == magic && field.word(0) == u64::from(fold(bytes(magic, covered)) | 1);
         valid.then(|| (field.word(8), &block[16..16 + len]))
     };
     let (_, mut rest) = block(0).max(block(1)).expect("a ring in use has a state");
