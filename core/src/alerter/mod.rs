@@ -76,6 +76,8 @@ pub struct Alerter<'a, M> {
     /// Since when the present batch gathers, and how many events it has.
     gathering: Instant,
     gathered: u16,
+    /// Somebody flushed during a survey, which had not seen all that waits.
+    flushed: bool,
     /// The gravest level that waits.
     gravest: Level,
     /// The budget allows nothing before this.
@@ -292,6 +294,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn flush(&mut self, now: Instant) {
         let now = self.kept(now);
         self.due.held = self.due.held.min(self.due.earliest.max(now));
+        self.flushed = matches!(self.phase, Phase::Survey { .. });
         self.commit.due = self.commit.due.min(now);
     }
 

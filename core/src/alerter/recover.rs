@@ -105,6 +105,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             due: NEVER,
             gathering: setup.now,
             gathered: 0,
+            flushed: false,
             gravest: Level::Trace,
             broke_until: Instant::ZERO,
             stirred: None,

@@ -21,6 +21,9 @@ impl<M: Memory> Alerter<'_, M> {
             let news = self.news_at(now);
             self.expect(Due { earliest: news, held: news });
             self.phase = Phase::Idle;
+            if core::mem::take(&mut self.flushed) {
+                self.due.held = self.due.held.min(self.due.earliest.max(now));
+            }
             return Step::Again;
         }
         self.phase = Phase::Survey { slot: slot + 1 };
