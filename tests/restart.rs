@@ -26,7 +26,7 @@ fn however_a_run_ends_the_next_one_tells_what_it_left_and_logs_nothing_itself() 
         stage.sim.stop();
         let said = run(stage.program(PROGRAM, ending).args(["no pressure", "no flow"]));
         assert_eq!(said.stderr, "", "{ending}");
-        stage.sim.restart().unwrap();
+        stage.service_is_back();
         next_run_tells(&stage);
         // In one text or two, and as a repeat if an attempt was under way at the end.
         let told = stage.texts();
@@ -48,7 +48,7 @@ fn a_run_that_was_killed_is_no_different() {
     says(&mut child, "logged");
     child.kill().unwrap();
     ends(child);
-    stage.sim.restart().unwrap();
+    stage.service_is_back();
     next_run_tells(&stage);
     let told = stage.texts();
     let [told] = told.as_slice() else { panic!("{told:?}") };
@@ -74,7 +74,7 @@ fn without_its_memory_file_a_run_left_what_had_reached_the_disk() {
     for file in stage.memory_files() {
         fs::remove_file(file).unwrap();
     }
-    stage.sim.restart().unwrap();
+    stage.service_is_back();
     next_run_tells(&stage);
     let told = stage.texts();
     let [told] = told.as_slice() else { panic!("{told:?}") };

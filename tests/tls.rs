@@ -121,7 +121,7 @@ fn without_tls_only_this_very_machine_is_spoken_to() {
 fn a_service_that_is_away_is_told_when_it_is_back() {
     let stage = Stage::new();
     stage.sim.stop();
-    let mend = || stage.sim.restart().unwrap();
+    let mend = || stage.service_is_back();
     kept_until_mended(&stage, stage.builder(), "could not be reached", mend);
 }
 
