@@ -163,17 +163,7 @@ pub(crate) struct Place {
 
 /// The newest valid block in `bytes`.
 pub(crate) fn find(bytes: &[u8]) -> Option<Place> {
-    let valid = |half: u8| {
-        let block = block(bytes, half)?;
-        let len = word(block, 12) as usize;
-        if !len.is_multiple_of(4) {
-            return None;
-        }
-        let covered = block.get(4..HEADER.checked_add(len)?)?;
-        let sound = word(block, 4) == MAGIC && check(covered) == word(block, 0);
-        sound.then_some(Place { half, generation: word(block, 8) })
-    };
-    match (valid(0), valid(1)) {
+    match (sound(bytes, 0), sound(bytes, 1)) {
         (Some(a), Some(b)) => {
             Some(if a.generation.wrapping_sub(b.generation) as i32 > 0 { a } else { b })
         }
@@ -181,14 +171,27 @@ pub(crate) fn find(bytes: &[u8]) -> Option<Place> {
     }
 }
 
+/// The block in this half, if its check holds.
+fn sound(bytes: &[u8], half: u8) -> Option<Place> {
+    let block = block(bytes, half)?;
+    let len = word(block, 12) as usize;
+    if !len.is_multiple_of(4) {
+        return None;
+    }
+    let covered = block.get(4..HEADER.checked_add(len)?)?;
+    let sound = word(block, 4) == MAGIC && check(covered) == word(block, 0);
+    sound.then_some(Place { half, generation: word(block, 8) })
+}
+
 /// Whether the half that `place` is not in was written whole and damaged since, and was the newer
 /// one. For memory, whose stores keep their order.
 pub(crate) fn newer_is_damaged(bytes: &[u8], place: Place) -> bool {
-    let Some(other) = block(bytes, 1 - (place.half & 1)) else { return false };
+    let half = 1 - (place.half & 1);
+    let Some(other) = block(bytes, half) else { return false };
     let whole = other.first().is_some_and(|first| *first != 0);
     let older = word(other, 8).wrapping_add(1) == place.generation;
-    // A sound block would have been the newest, or be the older.
-    whole && !older
+    // A sound block is the older, or it would have been the newest.
+    whole && !older && sound(bytes, half).is_none()
 }
 
 /// Bytes in use of the block in this half.
