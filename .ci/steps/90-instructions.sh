@@ -7,4 +7,4 @@ source .ci/lib/install.sh
 command_or_debian valgrind valgrind
 command_or_debian strace strace
 run cargo run --quiet --release --locked --manifest-path bench/Cargo.toml -- \
-    counts --rows limit,annunciator,annunciator-three,annunciator-full --check
+    counts --rows limit,annunciator,annunciator-spool,annunciator-three,annunciator-full --check

@@ -40,6 +40,7 @@ rows![
     yardstick::Format,
     limit::Limit,
     annunciator::One,
+    annunciator::Spool,
     annunciator::Three,
     annunciator::Full,
     fern::Fern,
