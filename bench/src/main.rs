@@ -2,7 +2,6 @@
 //!
 //! The program starts itself anew for each row and measurement, because a process has one logger.
 
-mod holds;
 mod measure;
 mod report;
 mod row;
@@ -49,10 +48,6 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error),
         };
-    }
-    if args == ["holds"] {
-        holds::print();
-        return ExitCode::SUCCESS;
     }
     let done = options(&args).and_then(|options| {
         if options.counts {

@@ -5,7 +5,7 @@
 //! times, each operation keeps the least of its times, and what is left has no interruption in it.
 
 use crate::measure::times::Clock;
-use annunciator::annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
+use annunciator::annunciator_core::alerter::{Alerter, Buffers, Done, Estate, Origin, Setup, Step};
 use annunciator::annunciator_core::digest::{Group, text_bytes};
 use annunciator::annunciator_core::event::{Event, Level};
 use annunciator::annunciator_core::ring::{Node, SLOT, slots};
@@ -47,7 +47,8 @@ pub fn report() {
     }
 }
 
-/// A storm that overfills the ring, an outage, then a service that accepts.
+/// A storm that overfills the ring, an outage with a write that fails, a service that accepts; in
+/// the end another full ring is taken over.
 fn live(clock: &Clock) -> Held {
     let mut held = Held::new();
     let mut region = vec![0; REGION];
@@ -59,6 +60,8 @@ fn live(clock: &Clock) -> Held {
     let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
     let mut alerter = Alerter::new(region.as_mut_slice(), buffers, &setup);
     let mut buf = vec![0; text_bytes(6).max(SLOT)];
+    let mut another = None;
+    let mut fails = true;
 
     for round in 0..6 {
         for number in 0..400_u32 {
@@ -70,6 +73,9 @@ fn live(clock: &Clock) -> Held {
         }
         held.push(timed(clock, "stats", || sink(alerter.stats())));
         held.push(timed(clock, "flush", || alerter.flush(now)));
+        if round == 0 {
+            another = Some(alerter.memory().to_vec());
+        }
         // The first rounds fall into an outage.
         let up = round >= 2;
         for _ in 0..40 {
@@ -79,15 +85,20 @@ fn live(clock: &Clock) -> Held {
                 let (token, done) = match step {
                     Step::Idle { .. } => break,
                     Step::Again => continue,
+                    Step::Write { token, .. } if fails => (token, Done::StorageFailed),
                     Step::Write { token, .. } | Step::Sync { token } => (token, Done::Stored),
                     Step::Send(ticket) => (ticket.token, Done::Sent(outcome(up))),
                 };
+                fails &= done != Done::StorageFailed;
                 held.push(timed(clock, "done", || alerter.done(now, token, done)));
             }
             now = (now + Duration::from_secs(1))
                 .max(alerter.poll_at().min(now + Duration::from_hours(1)));
         }
     }
+    let bytes = another.unwrap_or_default();
+    let estate = Estate { bytes: &bytes, origin: Origin::Memory, token: 1 };
+    held.push(timed(clock, "adopt", || sink(alerter.adopt(now, &estate))));
     held
 }
 
