@@ -32,13 +32,21 @@ const NAMES: [&str; 10] = [
 const SCHEMES: [&str; 2] = ["bearer", "basic"];
 /// So many hex digits in a row, with a letter and a figure among them, are a key.
 const HEX: usize = 32;
+/// So often a message is looked through at most.
+const ROUNDS: usize = 8;
 
 /// Replaces by `***` what follows `password=` and its kin (also in URLs and in JSON), the word
 /// after `Bearer` and `Basic`, the password in `user:password@host`, and 32 hex digits or more.
 pub fn secrets(draft: &mut Draft<'_>) {
-    let mut from = 0;
-    while let Some((start, end)) = find(draft.message(), from) {
-        from = draft.mask(start, end);
+    // What is hidden can bare another shape before it; a few rounds end that.
+    for _ in 0..ROUNDS {
+        let mut from = 0;
+        while let Some((start, end)) = find(draft.message(), from) {
+            from = draft.mask(start, end);
+        }
+        if from == 0 {
+            break;
+        }
     }
 }
 
@@ -173,6 +181,11 @@ mod tests {
         ] {
             assert_eq!(scrubbed(message), message);
         }
+    }
+
+    #[test]
+    fn a_shape_that_hiding_another_has_bared_is_hidden_too() {
+        assert_eq!(scrubbed("://password=:password@"), "://password=***");
     }
 
     proptest! {
