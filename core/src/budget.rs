@@ -69,7 +69,8 @@ impl Budget {
     pub(crate) fn available(&self, limits: Limits, now: Instant, grave: bool) -> u16 {
         let left = |window: Window, length: Duration, limit: u16| {
             let reserve = if grave { 0 } else { limit.div_ceil(4) };
-            let usable = limit.saturating_sub(reserve).saturating_sub(u16::from(limit > 1));
+            // However small the limit, something is left for every level.
+            let usable = limit.saturating_sub(reserve + u16::from(limit > 1)).max(limit.min(1));
             usable.saturating_sub(window.spent(now, length))
         };
         left(self.hour, HOUR, limits.hour).min(left(self.day, DAY, limits.day))
@@ -81,12 +82,12 @@ impl Budget {
         hour.min(limits.day.saturating_sub(self.day.spent(now, DAY)))
     }
 
-    /// When more will be available than now.
+    /// When something will be available again: after `now`, and never if a limit is zero.
     pub(crate) fn renewed(&self, limits: Limits, now: Instant, grave: bool) -> Instant {
-        let hour = self.hour.start + HOUR;
-        let day = self.day.start + DAY;
-        let without_hour = Budget { hour: Window::default(), day: self.day };
-        if now < hour && without_hour.available(limits, now, grave) > 0 { hour } else { day }
+        let (hour, day) = (self.hour.start + HOUR, self.day.start + DAY);
+        let ends = [hour.min(day), hour.max(day)];
+        let mut ends = ends.into_iter().filter(|end| *end > now);
+        ends.find(|end| self.available(limits, *end, grave) > 0).unwrap_or(Instant::FAR_FUTURE)
     }
 
     pub(crate) fn charge(&mut self, now: Instant, segments: u8) {
@@ -151,6 +152,30 @@ mod tests {
         assert!(spent > 31 * u32::from(limits.day), "not the worst case: {spent}");
         assert!(spent <= limits.worst_month(), "{spent}");
         assert_eq!(Limits { hour: 1, day: 40 }.worst_month(), 745);
+    }
+
+    #[test]
+    fn the_smallest_limits_leave_something_for_every_level_and_end_in_the_future() {
+        for (hour, day) in (0..5).flat_map(|hour| (0..5).map(move |day| (hour, day))) {
+            let limits = Limits { hour, day };
+            for grave in [false, true] {
+                let (mut budget, mut now) = (Budget::default(), Instant::from_secs(5));
+                for _ in 0..100 {
+                    let available = budget.available(limits, now, grave);
+                    if available == 0 {
+                        let renewed = budget.renewed(limits, now, grave);
+                        assert!(renewed > now, "{limits:?}");
+                        assert_eq!(renewed == Instant::FAR_FUTURE, hour == 0 || day == 0);
+                        if renewed == Instant::FAR_FUTURE {
+                            break;
+                        }
+                        now = renewed;
+                    } else {
+                        budget.charge(now, available as u8);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -114,13 +114,19 @@ impl Device {
     }
 
     /// Lets `span` pass, doing at each moment what is due then.
+    ///
+    /// # Panics
+    /// If the alerter asks to be called again at once, for ever.
     pub fn run(&mut self, span: Duration) {
         let end = self.clock.now() + span;
+        let mut spurious = 0;
         loop {
             let until = self.drive();
             if until > end {
                 break;
             }
+            spurious = if until > self.clock.now() { 0 } else { spurious + 1 };
+            assert!(spurious < 1000, "nothing is done, and yet something is due");
             self.clock.set(until.max(self.clock.now()));
         }
         self.clock.set(end.max(self.clock.now()));
