@@ -137,6 +137,20 @@ fn what_was_accepted_stays_so_when_the_rest_is_lost() {
     assert_eq!(seen, [(0, 0), (1, 0), (2, 0), (2, 1)]);
 }
 
+/// "Not sent" would have it sent again, and one of the two says that it was.
+#[test]
+fn of_a_part_with_two_statuses_nobody_knows_whatever_http_says() {
+    for statuses in [[1, 0], [0, 1], [8, 8]] {
+        let [first, second] = statuses;
+        let body = format!(r#"{{"messages":[{{"status":"{first}","x":"","status":{second}}}]}}"#);
+        for http in [200, 401, 503] {
+            let mut reader = AnswerReader::new();
+            reader.push(body.as_bytes());
+            assert!(matches!(reader.finish(http, None), Outcome::Unknown(_)), "{http} {body}");
+        }
+    }
+}
+
 #[test]
 fn a_refusal_counts_only_if_the_list_is_whole() {
     let body = br#"{"messages":[{"status":"4"},{"status":"5"}]}"#;

@@ -7,9 +7,9 @@
 //!    charged. `Accepted`; other parts are counted as refused, the text is never sent again.
 //! 2. A list of parts that was read to its end and has none such: certainly not sent. The gravest
 //!    part decides.
-//! 3. Otherwise the HTTP status, if it says something.
-//! 4. Otherwise `Unknown`: a 2xx without a readable list, one cut off, one with a part that has no
-//!    readable status. It may have been sent.
+//! 3. A part that has no readable status, or two: `Unknown`. It may have been sent.
+//! 4. Otherwise the HTTP status, if it says something.
+//! 5. Otherwise `Unknown`: a 2xx without a readable list, or with one cut off.
 //!
 //! Bytes beyond ASCII become `?`, in any encoding; escapes are resolved as far as that allows.
 
@@ -85,13 +85,14 @@ impl AnswerReader {
             return Outcome::Accepted(answer.receipt());
         }
         let retry_after = retry_after.map(|seconds| Duration::from_secs(seconds.into()));
-        if self.scanner.is_closed() && answer.unreadable == 0 {
-            // The gravest of no parts is still `Accepted`, which settles nothing.
-            if answer.class != Class::Accepted {
-                return answer.class.outcome(answer.code, answer.wait.or(retry_after));
-            }
-        }
         let code = http_code(http_status);
+        if answer.unreadable > 0 {
+            return Outcome::Unknown(code);
+        }
+        // The gravest of no parts is still `Accepted`, which settles nothing.
+        if self.scanner.is_closed() && answer.class != Class::Accepted {
+            return answer.class.outcome(answer.code, answer.wait.or(retry_after));
+        }
         match Class::of_http(http_status) {
             Some(class) => class.outcome(code, retry_after),
             None => Outcome::Unknown(code),

@@ -39,6 +39,9 @@ const PART: [Known; 5] = [
     Known { name: b"remaining-balance", max: 24, cut: false },
 ];
 
+/// Where the status stands in [`PART`].
+const STATUS: u8 = 0;
+
 /// Members of the outermost object in which error pages of the service say what is wrong.
 const REMARKS: [Known; 3] = [
     Known { name: b"error-code-label", max: 240, cut: true },
@@ -61,7 +64,7 @@ const _: () = {
 pub(super) enum Found<'a> {
     /// One element of `messages`: a flat object of strings.
     Part(&'a [u8]),
-    /// An element of `messages` that is no object.
+    /// An element of `messages` that is no object, or one with two statuses.
     NoPart,
     /// A text beside the parts that may explain an error: the inside of a JSON string.
     Remark(&'a [u8]),
@@ -77,6 +80,8 @@ pub(super) struct Scanner {
     known: Option<u8>,
     /// Bits of the members that this part already has; the first of a name counts.
     kept: u8,
+    /// This part has two statuses: nobody knows which one is meant.
+    ambiguous: bool,
     /// The member that is being read is the list of parts.
     is_list: bool,
     /// The value that is being read has outgrown its room.
@@ -131,6 +136,7 @@ impl Scanner {
             token: Token::None,
             known: None,
             kept: 0,
+            ambiguous: false,
             is_list: false,
             outgrown: false,
             closed: false,
@@ -186,7 +192,8 @@ impl Scanner {
             (Place::Top, E::NameOrEnd | E::CommaOrEnd, b'}') => self.place = Place::Done,
             (Place::Entry, E::NameOrEnd | E::CommaOrEnd, b'}') => {
                 self.append(b'}');
-                found(Found::Part(self.buf.get(..self.len).unwrap_or(&[])));
+                let part = self.buf.get(..self.len).filter(|_| !self.ambiguous);
+                found(part.map_or(Found::NoPart, Found::Part));
                 self.enter(Place::List, E::CommaOrEnd);
             }
 
@@ -276,7 +283,7 @@ impl Scanner {
     fn enter(&mut self, place: Place, expect: Expect) {
         (self.place, self.expect, self.len) = (place, expect, 0);
         (self.known, self.kept) = (None, 0);
-        (self.is_list, self.outgrown) = (false, false);
+        (self.is_list, self.outgrown, self.ambiguous) = (false, false, false);
     }
 
     fn begin_name(&mut self) {
@@ -300,7 +307,9 @@ impl Scanner {
         let whole = !self.outgrown;
         let at = table.iter().position(|known| whole && known.name == name);
         self.is_list = whole && self.place == Place::Top && name == b"messages";
-        self.known = at.map(|at| at as u8).filter(|at| self.kept >> at & 1 == 0);
+        let at = at.map(|at| at as u8);
+        self.known = at.filter(|at| self.kept >> at & 1 == 0);
+        self.ambiguous |= at == Some(STATUS) && self.known.is_none();
         self.token = Token::None;
         self.expect = Expect::Colon;
         self.outgrown = false;
