@@ -10,6 +10,7 @@
 
 pub mod alerter;
 pub mod budget;
+mod crashes;
 pub mod digest;
 pub mod drive;
 pub mod event;

@@ -28,9 +28,12 @@
 //! 12    pace           doublings of the gap: u32
 //! 13    news           outage since (0: none), budget notice until, last heartbeat: u64 each,
 //!                      errors since u32, low balance told u32
+//! 14    crashes        starts after an unclean end: first, last, told at: u64 each; starts, told,
+//!                      doublings: u32 each
 //! ```
 
 use crate::budget::{Budget, Window};
+use crate::crashes::Crashes;
 use crate::hash;
 use crate::memory::Memory;
 use crate::ring::{STATE, word};
@@ -151,6 +154,7 @@ pub(crate) struct State {
     /// Tokens, the latest first; 0: none.
     pub(crate) adopted: [u64; ADOPTED],
     pub(crate) news: News,
+    pub(crate) crashes: Crashes,
 }
 
 /// Where a block was found, and which.
@@ -297,6 +301,11 @@ impl State {
                 let (errors, low_told) = (from.word(), from.word() != 0);
                 self.news = News { outage, notice, beat, errors, low_told };
             }
+            14 => {
+                let (first, last, told_at) = (from.instant(), from.instant(), from.instant());
+                let (starts, told, step) = (from.word(), from.word(), from.word() as u8);
+                self.crashes = Crashes { first, last, told_at, starts, told, step };
+            }
             _ => {}
         }
     }
@@ -403,6 +412,17 @@ impl State {
         }
         into.word(news.errors);
         into.word(u32::from(news.low_told));
+
+        let crashes = &self.crashes;
+        if crashes.starts > 0 {
+            into.section(14, 36);
+            for at in [crashes.first, crashes.last, crashes.told_at] {
+                into.long(at.as_millis());
+            }
+            for count in [crashes.starts, crashes.told, u32::from(crashes.step)] {
+                into.word(count);
+            }
+        }
     }
 }
 

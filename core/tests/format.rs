@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use annunciator_core::alerter::After;
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::Duration;
@@ -212,6 +213,21 @@ fn ring_memory_is_what_the_page_says() {
     assert_eq!(ledger.cell(2176, 0), Some((1, 0)), "attempt 0 was launched");
     assert_eq!(ledger.cell(2192, 0), Some((3, 0)));
     assert_eq!(ledger.0[2208] & !3, 0xA4);
+}
+
+#[test]
+fn a_series_of_crashes_is_what_the_page_says() {
+    let mut device = device();
+    assert!(!state(&device.memory()).contains_key(&14), "none yet");
+    device.restart(After::Crash);
+    device.run(Duration::from_mins(1));
+    device.restart(After::Crash);
+    let memory = device.memory();
+    let crashes = At(state(&memory)[&14]);
+    // Kept time begins with the first start.
+    assert_eq!((crashes.u64(0), crashes.u64(8), crashes.0.len()), (1000, 61_000, 36));
+    assert!((1000..61_000).contains(&crashes.u64(16)));
+    assert_eq!([24, 28, 32].map(|at| crashes.word(at)), [2, 1, 0]);
 }
 
 #[test]

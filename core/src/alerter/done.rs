@@ -118,9 +118,9 @@ impl<M: Memory> Alerter<'_, M> {
 
     fn unknown(&mut self, now: Instant, attempt: &Attempt, code: Code, events: u32) {
         self.counters.unclear(code);
-        self.perhaps_said();
         self.retry.unclear(&self.policy, now);
         let unknowns = attempt.unknowns.saturating_add(1);
+        self.perhaps_said(now, unknowns > 1);
         if unknowns < 2 {
             self.state.attempt = Some(Attempt { unknowns, charged: 0, ..*attempt });
             return;

@@ -28,7 +28,7 @@ mod stats;
 
 pub use crate::policy::{Policy, Quiet};
 pub use adopt::{Adoption, Estate};
-pub use recover::{Origin, Setup, is_damaged};
+pub use recover::{After, Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
 use crate::digest::{Digest, Group};
@@ -92,6 +92,9 @@ pub struct Alerter<'a, M> {
     wall: Option<Wall>,
     /// What the text under way says beside the events.
     carried: Carried,
+    /// How it came to this start, and the slot and sequence of the last grave event before.
+    after: After,
+    cause: Option<(u16, u64)>,
 }
 
 /// Where the alerter stands; the chart is at the top of the module.

@@ -1,13 +1,14 @@
 //! What a text says beside the events: of the budget, an outage, the account, the alerter itself.
 //!
 //! ```text
-//!  prefix │ budget used up until 14:00 │ 23 alerts while offline 02:10-03:40 │ events ... │
+//!  prefix │ budget used up until 14:00 │ 23 alerts while offline 02:10-03:40 │
+//!           restarted after a crash: │ events ... │
 //!           balance 0.93 │ recovered: ... │ alive 7 d, 0 errors │ unconfirmed ... │ 12 lost
 //! ```
 //!
 //! Wall time is only printed. Where nobody has told it, spans stand in its place.
 
-use super::Alerter;
+use super::{After, Alerter};
 use crate::digest::{Digest, Group, Piece};
 use crate::event::Level;
 use crate::memory::Memory;
@@ -17,8 +18,8 @@ use crate::time::{Duration, Instant};
 use crate::transport::{Decimal, Reference};
 use heapless::Vec;
 
-/// Notes before the events: the budget, an outage.
-pub(super) const LEADING: u8 = 2;
+/// Notes before the events: the budget, an outage, a crash.
+pub(super) const LEADING: u8 = 3;
 /// Notes behind them: balance, recovery, heartbeat, unconfirmed attempts, losses.
 pub(super) const TRAILING: u8 = 3 + UNCONFIRMED as u8 + 1;
 
@@ -38,13 +39,16 @@ pub(super) struct Carried {
     low: bool,
     beat: Duration,
     recovered: u32,
+    /// Starts after an unclean end, or zero.
+    crashes: u32,
     at: Instant,
 }
 
 impl Carried {
     /// Whether it is worth a text without events.
     pub(super) fn is_news(&self) -> bool {
-        self.notice > Instant::ZERO || self.low || self.beat > Duration::ZERO || self.recovered > 0
+        let account = self.notice > Instant::ZERO || self.low;
+        account || self.beat > Duration::ZERO || self.recovered > 0 || self.crashes > 0
     }
 }
 
@@ -116,6 +120,7 @@ impl<M: Memory> Alerter<'_, M> {
         if let Some(quiet) = self.policy.recovered {
             at = at.min(self.state.told.recovers(quiet));
         }
+        at = at.min(self.state.crashes.due(&self.policy));
         if at == Instant::FAR_FUTURE { at } else { at.max(self.state.told.gap_end(&self.policy)) }
     }
 
@@ -133,6 +138,8 @@ impl<M: Memory> Alerter<'_, M> {
             Some(quiet) => self.state.told.recovered(quiet, now, false),
             None => 0,
         };
+        let crashes = &self.state.crashes;
+        self.carried.crashes = if crashes.is_untold() { crashes.starts } else { 0 };
         self.carried.at = now;
     }
 
@@ -140,6 +147,7 @@ impl<M: Memory> Alerter<'_, M> {
     pub(super) fn said(&mut self) {
         let carried = core::mem::take(&mut self.carried);
         self.mark_notice(&carried);
+        self.mark_crashes(&carried, carried.at);
         let low = self.is_low();
         let news = &mut self.state.news;
         news.outage = Instant::ZERO;
@@ -158,15 +166,24 @@ impl<M: Memory> Alerter<'_, M> {
         self.state.news.notice = self.state.news.notice.max(carried.notice);
     }
 
-    /// The text may have arrived; its notice is not repeated.
-    pub(super) fn perhaps_said(&mut self) {
+    fn mark_crashes(&mut self, carried: &Carried, now: Instant) {
+        if carried.crashes > 0 {
+            self.state.crashes.tell(&self.policy, now, carried.crashes);
+        }
+    }
+
+    /// The text may have arrived; its notice is not repeated, and nothing is told a third time.
+    pub(super) fn perhaps_said(&mut self, now: Instant, twice: bool) {
         let carried = core::mem::take(&mut self.carried);
         self.mark_notice(&carried);
+        if twice {
+            self.mark_crashes(&carried, now);
+        }
     }
 }
 
 /// A note in the making; what does not fit is left out.
-struct Note<'a>(Vec<Piece<'a>, 12>);
+struct Note<'a>(Vec<Piece<'a>, 16>);
 
 impl<'a> Note<'a> {
     fn text(&mut self, words: &'a str) -> &mut Self {
@@ -237,20 +254,48 @@ pub(super) fn note<M: Memory>(
                 None => note.span(to.since(from)),
             };
         }
-        2 if carried.low => {
+        2 if carried.crashes > 0 => {
+            let series = &alerter.state.crashes;
+            let (one, many) = match alerter.after {
+                After::Reset => ("a reset", " resets"),
+                _ => ("a crash", " crashes"),
+            };
+            note.text("restarted after ");
+            if carried.crashes == 1 {
+                note.text(one);
+            } else {
+                note.number(carried.crashes).text(many);
+                note.text(" in ").span(series.last.since(series.first));
+            }
+            if alerter.after == After::Reset {
+                note.text(", boot ").number(alerter.state.boots.saturating_add(1));
+            }
+            let cause = alerter.cause.and_then(|(slot, seq)| alerter.ring.remains(slot, seq));
+            match cause {
+                // It is told with the events.
+                Some(cause) if cause.seq > alerter.ring.consumed() && digest.events() > 0 => {
+                    note.text(":");
+                }
+                Some(cause) if alerter.ring.consumed() >= cause.seq && attempt.style == 0 => {
+                    note.text(": ").text(cause.level.name()).text(": ").text(cause.message);
+                }
+                _ => {}
+            }
+        }
+        3 if carried.low => {
             let balance = alerter.state.balance.unwrap_or_default();
             let hundredths = balance.0 / (Decimal::ONE.0 / 100);
             let size = u32::try_from(hundredths.unsigned_abs()).unwrap_or(u32::MAX);
             note.text("balance low: ").text(if hundredths < 0 { "-" } else { "" });
             note.number(size / 100).text(".").two(size % 100);
         }
-        3 if carried.recovered > 0 => {
+        4 if carried.recovered > 0 => {
             let quiet = alerter.policy.recovered.unwrap_or_default();
             let kinds = if carried.recovered == 1 { " kind" } else { " kinds" };
             note.text("recovered: ").number(carried.recovered).text(kinds);
             note.text(" of ERROR, quiet for ").span(quiet);
         }
-        4 if carried.beat > Duration::ZERO => {
+        5 if carried.beat > Duration::ZERO => {
             let errors = alerter.state.news.errors;
             note.text("alive ").span(carried.beat).text(", ").number(errors);
             note.text(if errors == 1 { " error" } else { " errors" });

@@ -9,7 +9,8 @@ use crate::memory::Memory;
 use crate::retry::Retry;
 use crate::ring::{self, Ring, was_served};
 use crate::state::{self, Attempt, State};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
+use crate::told::instant;
 use heapless::String;
 
 /// Where the bytes in the ring memory come from.
@@ -28,6 +29,21 @@ pub fn is_damaged(bytes: &[u8]) -> bool {
     damaged || (used && state::find(bytes).is_none())
 }
 
+/// How the program or the device came to start, as far as the caller knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum After {
+    /// For the first time, after an orderly end, or nothing is known.
+    #[default]
+    Nothing,
+    /// The program died without its orderly end. A text says `restarted after a crash: ` and its
+    /// last grave event.
+    Crash,
+    /// The device was reset by its watchdog or by a fault. The text also counts the boots:
+    /// `restarted after a reset, boot 4: ...`.
+    Reset,
+}
+
 /// What an alerter is told when it is made.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup<'a> {
@@ -44,6 +60,9 @@ pub struct Setup<'a> {
     pub seed: u32,
     /// Where the bytes in memory come from.
     pub origin: Origin,
+    /// How it came to this start. An unclean end is told once, with what waits; three within ten
+    /// minutes become one text with their count, and a loop of them is told ever more seldom.
+    pub after: After,
     /// Whether [`Step::Write`](super::Step::Write) has somewhere to go.
     pub storage: bool,
 }
@@ -58,10 +77,14 @@ impl<'a> Setup<'a> {
             boot: 0,
             seed: 1,
             origin: Origin::Memory,
+            after: After::Nothing,
             storage: true,
         }
     }
 }
+
+/// An event longer ago than this has nothing to do with the end of the program.
+const CAUSE: Duration = Duration::from_hours(1);
 
 impl<'a, M: Memory> Alerter<'a, M> {
     /// Takes over whatever `memory` holds: records that still wait, an attempt whose fate is
@@ -114,6 +137,8 @@ impl<'a, M: Memory> Alerter<'a, M> {
             counters: Default::default(),
             wall: None,
             carried: Default::default(),
+            after: setup.after,
+            cause: None,
         };
         // The state must not be written over the newest block that storage has.
         let memory = origin == Origin::Memory;
@@ -132,6 +157,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             alerter.state.news.beat = now.max(Instant::from_millis(1));
         }
         alerter.resume_attempt(now, origin);
+        alerter.count_crash(now);
         if place.is_some() {
             alerter.state.boots = alerter.state.boots.saturating_add(1);
             alerter.schedule_commit(now, Level::Warn);
@@ -144,6 +170,19 @@ impl<'a, M: Memory> Alerter<'a, M> {
         alerter.ring.mark_halves(halves);
         alerter.ring.mark_served();
         alerter
+    }
+
+    /// After an unclean end: counts the start, and looks for what was going on.
+    fn count_crash(&mut self, now: Instant) {
+        if self.after == After::Nothing {
+            return;
+        }
+        self.state.crashes.count(&self.policy, now);
+        self.cause = self.ring.last_grave().filter(|(slot, seq)| {
+            let record = self.ring.remains(*slot, *seq);
+            record.is_some_and(|record| now.since(instant(record.tick)) < CAUSE)
+        });
+        self.schedule_commit(now, Level::Error);
     }
 
     /// An attempt was noted and its answer was not: it may have been sent.

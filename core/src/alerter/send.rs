@@ -65,7 +65,8 @@ impl<M: Memory> Alerter<'_, M> {
 
     /// Whether the text to come may use the reserve.
     fn is_grave(&self) -> bool {
-        self.state.attempt.is_some() || self.gravest >= Level::Error
+        let grave = self.gravest >= Level::Error || self.state.crashes.is_untold();
+        self.state.attempt.is_some() || grave
     }
 
     /// Charges and notes an attempt; it becomes durable before anything leaves.

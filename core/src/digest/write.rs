@@ -95,7 +95,13 @@ impl Digest {
         self.pen.close(comma, call.text);
         let units = self.pen.run_units();
         if units > comma {
-            self.begun = !self.pen.is_dry();
+            // One that ends in a colon speaks of what follows.
+            let last = self.pen.len().checked_sub(1).and_then(|last| call.text.get(last));
+            let opens = last.is_some_and(|last| *last == b':');
+            self.begun = !self.pen.is_dry() && !opens;
+            if opens && !self.pen.is_dry() {
+                self.pen.owe_space();
+            }
             let units = units.saturating_sub(u16::from(self.part)).saturating_add(2);
             self.note_room = self.note_room.saturating_sub(units);
         }

@@ -178,6 +178,22 @@ impl<'a> Index<'a> {
         }
     }
 
+    /// Puts a free slot at the end of the free list: it is to be used last.
+    pub(crate) fn use_last(&mut self, slot: u16) {
+        self.take_exact(slot);
+        let mut last = self.free;
+        for _ in 1..self.free_count {
+            last = self.node(last).next;
+        }
+        self.edit(slot, |node| node.next = NIL);
+        if last == NIL {
+            self.free = slot;
+        } else {
+            self.edit(last, |node| node.next = slot);
+        }
+        self.free_count += 1;
+    }
+
     /// Puts a slot that is in no list on the free list.
     pub(crate) fn release(&mut self, slot: u16) {
         let next = self.free;

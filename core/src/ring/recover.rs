@@ -2,7 +2,7 @@
 
 use super::index::{Index, NIL};
 use super::{LEDGER, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
-use crate::event::Record;
+use crate::event::{Level, Record};
 use crate::memory::Memory;
 
 const _: () = assert!(LEDGER.is_multiple_of(super::SLOT));
@@ -104,6 +104,34 @@ impl<'a, M: Memory> Ring<'a, M> {
             self.set_dirty(slot);
         }
         found
+    }
+
+    /// The slot of the latest grave record, settled or not, and its sequence: what was going on
+    /// when the program or the device ended. Its slot is used last, so that it can be told a while.
+    /// For recovery.
+    pub(crate) fn last_grave(&mut self) -> Option<(u16, u64)> {
+        let mut last: Option<(u16, u64)> = None;
+        for slot in 0..self.index.len() {
+            if let Some(view) = view(&self.memory, slot)
+                && !view.is_free()
+                && view.level() >= Level::Error as u8
+                && last.is_none_or(|(_, seq)| view.seq() > seq)
+            {
+                last = Some((slot, view.seq()));
+            }
+        }
+        if let Some((slot, _)) = last
+            && !self.index.is_live(slot)
+        {
+            self.index.use_last(slot);
+        }
+        last
+    }
+
+    /// The record of this sequence, if the slot still holds it, settled or not.
+    pub(crate) fn remains(&self, slot: u16, seq: u64) -> Option<Record<'_>> {
+        let view = view(&self.memory, slot).filter(|view| !view.is_free() && view.seq() == seq)?;
+        view.record()
     }
 
     /// The sequence of the valid record in `slot`, if it is not settled. For recovery: damaged

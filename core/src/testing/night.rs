@@ -1,5 +1,5 @@
 use super::{CutStorage, ScriptedTransport};
-use crate::alerter::{Alerter, Buffers, Origin, Policy, Setup};
+use crate::alerter::{After, Alerter, Buffers, Origin, Policy, Setup};
 use crate::digest::{Group, text_bytes};
 use crate::drive::{drive, load};
 use crate::event::Event;
@@ -76,11 +76,11 @@ impl Device {
             buf: vec![0; text_bytes(6).max(SLOT)],
         };
         let memory = vec![0; region_len(slots)];
-        device.start(memory, Origin::Memory);
+        device.start(memory, Origin::Memory, After::Nothing);
         device
     }
 
-    fn start(&mut self, memory: Vec<u8>, origin: Origin) {
+    fn start(&mut self, memory: Vec<u8>, origin: Origin, after: After) {
         // Lent for as long as the test runs.
         let nodes = Box::leak(vec![Node::EMPTY; self.slots].into_boxed_slice());
         let groups = Box::leak(vec![Group::EMPTY; 24].into_boxed_slice());
@@ -89,6 +89,7 @@ impl Device {
         setup.now = self.clock.now();
         setup.boot = self.boot;
         setup.origin = origin;
+        setup.after = after;
         self.alerter = Some(Alerter::new(memory, Buffers { nodes, groups }, &setup));
     }
 
@@ -132,15 +133,20 @@ impl Device {
         self.clock.set(end.max(self.clock.now()));
     }
 
-    /// The program dies and starts again; memory survives.
+    /// The program ends and starts again; memory survives, and nobody says why.
     pub fn kill(&mut self) {
+        self.restart(After::Nothing);
+    }
+
+    /// The same, and the new start is told how it came to it.
+    pub fn restart(&mut self, after: After) {
         let memory = self.memory();
-        self.start(memory, Origin::Memory);
+        self.start(memory, Origin::Memory, after);
     }
 
     /// The program starts anew on these bytes.
     pub fn start_with(&mut self, memory: Vec<u8>, origin: Origin) {
-        self.start(memory, origin);
+        self.start(memory, origin, After::Nothing);
     }
 
     /// Power fails; of the writes not synced yet those with a bit in `survivors` arrive. The clock
@@ -151,7 +157,7 @@ impl Device {
         self.clock.set(Instant::from_secs(1));
         let mut memory = vec![0; region_len(self.slots)];
         load(&mut self.storage, &mut memory).expect("a storage without faults can be read");
-        self.start(memory, Origin::Storage);
+        self.start(memory, Origin::Storage, After::Nothing);
     }
 
     /// The bytes of the ring memory as they are now.
