@@ -261,6 +261,7 @@ pub(crate) struct Tuning {
     /// Minutes of the local day.
     pub(crate) quiet: Option<(u16, u16)>,
     pub(crate) utc_offset: Option<i16>,
+    pub(crate) tell_crashes: Option<bool>,
 }
 
 #[cfg(test)]

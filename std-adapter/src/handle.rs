@@ -316,6 +316,9 @@ fn open(
     setup.boot = store::boot();
     setup.seed = seed();
     setup.origin = found.origin;
+    if config.tuning.tell_crashes != Some(false) {
+        setup.after = found.after;
+    }
     setup.storage = store.wants_commits();
     // Lent for the life of the process: a handful of kilobytes once for each destination.
     let slots = slots(found.memory.len());

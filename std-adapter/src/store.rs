@@ -17,7 +17,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant as StdInstant};
 
-use annunciator_core::alerter::{Origin, is_damaged};
+use annunciator_core::alerter::{After, Origin, is_damaged};
 use annunciator_core::ring::{region_len, slots};
 use annunciator_core::storage::Storage;
 use annunciator_core::time::{self, Instant};
@@ -51,6 +51,8 @@ pub(crate) struct Wanted<'a> {
 pub(crate) struct Found {
     pub(crate) memory: RingMemory,
     pub(crate) origin: Origin,
+    /// How the run before this one ended, if that is worth telling.
+    pub(crate) after: After,
     /// Something of an earlier run is there.
     pub(crate) inherits: bool,
     /// The spool file has nothing of the memory yet: everything is to be written to it.
@@ -112,13 +114,17 @@ pub(crate) fn open(wanted: &Wanted<'_>) -> Result<(Store, Found), SpoolError> {
     // if the spool stood in the root.
     let directory = match wanted.place {
         Place::Directory(directory) => directory.as_path(),
-        Place::Nowhere(_) => Path::new("/nonexistent/annunciator"),
+        Place::Nowhere(_) => Path::new("/dev/null/annunciator"),
     };
     let size = region_len(slots(wanted.size));
     let opened = spool::open(directory, key, size, &wanted.places)?;
     let notice = notice(&opened);
     let Opened { region, keeper, found, spool, inherited, last_end } = opened;
-    let after_crash = last_end == LastEnd::Crash;
+    // The memory knows better than the note, which may not have been written.
+    let after_crash = match found {
+        MemoryFound::Survived { clean } => !clean,
+        _ => last_end == LastEnd::Crash,
+    };
     let survived = matches!(found, MemoryFound::Survived { .. });
     let origin = match inherited {
         Inherited::Filled => Origin::Storage,
@@ -156,11 +162,13 @@ pub(crate) fn open(wanted: &Wanted<'_>) -> Result<(Store, Found), SpoolError> {
     store.quarantine_if_damaged(&region);
     store.prepare_for_direct_writes();
     store.look_for_estates();
+    let after = if after_crash { After::Crash } else { After::Nothing };
     let inherits = survived
+        || after_crash
         || origin == Origin::Storage
         || store.inherited.is_some()
         || !store.estates.is_empty();
-    Ok((store, Found { memory: region.leak(), origin, inherits, rewrite }))
+    Ok((store, Found { memory: region.leak(), origin, after, inherits, rewrite }))
 }
 
 /// What somebody should know of the start.
@@ -317,9 +325,23 @@ impl Store {
         }
     }
 
+    /// Notes that the program means to end; a next start knows that nothing crashed, even if a text
+    /// under way keeps the session from being ended in time.
+    pub(crate) fn announce_end(&mut self) {
+        self.end_session(false);
+    }
+
+    /// Whether the session goes on.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.ended
+    }
+
     /// Ends the session as it should be ended; a next start knows that nothing crashed.
     pub(crate) fn end_session(&mut self, nothing_left: bool) {
         self.keeper.end(nothing_left);
+        if self.ended {
+            return;
+        }
         if let Disk::Ready(spool) = &mut self.disk {
             // The next start takes the end for a crash, and finds everything all the same.
             let _ = spool.end_session();

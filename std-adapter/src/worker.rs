@@ -73,6 +73,11 @@ fn work(channel: &Arc<Channel>) {
         match step {
             Step::Again => {}
             Step::Idle { until } => {
+                if inner.closing && store.is_open() {
+                    drop(inner);
+                    store.announce_end();
+                    continue;
+                }
                 if inner.closing && end_session(&mut inner, &mut store) {
                     return;
                 }

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 
 const PART: &str = "ANNUNCIATOR_LIVES_PART";
 const HOME: &str = "ANNUNCIATOR_LIVES_HOME";
+/// Set for a part that is to call `process::exit`.
+const EXIT: &str = "ANNUNCIATOR_LIVES_EXIT";
 /// The longest wait for what should happen soon.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than any test.
@@ -166,6 +168,9 @@ fn play() {
         record(&alerts, level.parse().unwrap(), message);
     }
     std::fs::write(home.join("ready"), "").unwrap();
+    if std::env::var_os(EXIT).is_some() {
+        std::process::exit(0);
+    }
     std::thread::sleep(PATIENCE);
 }
 
@@ -176,7 +181,10 @@ fn what_was_logged_survives_a_kill_in_memory_alone() {
     let alerts = builder(home.0.path()).start().unwrap();
     assert!(destination(&alerts).spool.after_crash);
     wait_for("a text", || !home.texts().is_empty());
-    assert_eq!(home.texts(), ["[Rust Logger lives] WARN: low, ERROR: none (x2)"]);
+    assert_eq!(
+        home.texts(),
+        ["[Rust Logger lives] restarted after a crash: WARN: low, ERROR: none (x2)"]
+    );
 }
 
 #[test]
@@ -290,6 +298,65 @@ fn a_clean_end_is_no_crash_and_leaves_no_memory_file() {
     assert_eq!(home.texts().len(), 1);
     assert!(!memory[0].exists());
     assert!(!destination(&builder(home.0.path()).start().unwrap()).spool.after_crash);
+}
+
+#[test]
+fn crashes_are_told_once_and_in_a_loop_with_their_count() {
+    let home = Home::new();
+    for _ in 0..3 {
+        home.kill(home.command("WARN:low"));
+    }
+    let alerts = builder(home.0.path()).start().unwrap();
+    wait_for("a text", || !home.texts().is_empty());
+    drop(alerts);
+    drop(builder(home.0.path()).start().unwrap());
+    let texts = home.texts();
+    assert!(texts[0].starts_with("[Rust Logger lives] restarted after 3 crashes in "), "{texts:?}");
+    assert!(texts[0].ends_with(" min, WARN: low (x3)"), "{texts:?}");
+    assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+#[test]
+fn an_exit_without_a_drop_is_no_crash() {
+    let home = Home::new();
+    let mut child = home.command("WARN:low").env(EXIT, "1").spawn().unwrap();
+    assert!(child.wait().unwrap().success());
+    let alerts = builder(home.0.path()).start().unwrap();
+    assert!(!destination(&alerts).spool.after_crash);
+    wait_for("a text", || !home.texts().is_empty());
+    assert_eq!(home.texts(), ["[Rust Logger lives] WARN: low"]);
+}
+
+#[test]
+fn an_owner_who_does_not_want_to_hear_of_crashes_does_not() {
+    let home = Home::new();
+    home.kill(home.command("WARN:low"));
+    let alerts = builder(home.0.path()).tell_crashes(false).start().unwrap();
+    wait_for("a text", || !home.texts().is_empty());
+    drop(alerts);
+    assert_eq!(home.texts(), ["[Rust Logger lives] WARN: low"]);
+}
+
+#[test]
+fn an_end_while_a_text_is_under_way_is_no_crash() {
+    struct Slow(std::sync::mpsc::Receiver<()>);
+    impl Transport for Slow {
+        fn send(&mut self, _: &Message<'_>) -> Outcome {
+            let _ = self.0.recv_timeout(PATIENCE);
+            Outcome::Unknown(Code::NONE)
+        }
+    }
+    let home = Home::new();
+    let (answer, slow) = std::sync::mpsc::channel();
+    let alerts = with(home.0.path(), Slow(slow)).drop_timeout(Duration::ZERO).start().unwrap();
+    let handle = alerts.handle();
+    record(&alerts, Level::Error, "the service does not answer");
+    wait_for("a text to leave", || format!("{:?}", destination(&handle).state) == "Sending");
+    drop(alerts);
+    wait_for("the note", || {
+        std::fs::read_to_string(home.file(".lock")).unwrap().contains("state clean")
+    });
+    drop(answer);
 }
 
 #[test]

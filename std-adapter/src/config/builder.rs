@@ -256,6 +256,17 @@ impl Builder {
         self
     }
 
+    /// Whether a start after an unclean end says so: `restarted after a crash: ` and the last grave
+    /// event; several crashes become one text with their count. Default: it does.
+    ///
+    /// Unclean is each end that did not drop the [`Annunciator`](crate::Annunciator): a crash, a
+    /// kill, but also a SIGTERM that the program does not handle. `process::exit` is none, unless
+    /// in a container.
+    pub fn tell_crashes(mut self, tell: bool) -> Builder {
+        self.tuning.tell_crashes = Some(tell);
+        self
+    }
+
     /// Hours of the local day during which only panics are told; the rest waits for their end. In
     /// minutes after midnight, the second after the last: `(22 * 60, 7 * 60)`. Needs
     /// [`utc_offset`](Builder::utc_offset).

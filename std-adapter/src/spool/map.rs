@@ -5,6 +5,7 @@
 //! exchanged under the region by whoever holds the region's bytes exclusively.
 #![allow(unsafe_code)]
 
+use std::ffi::c_int;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
@@ -256,6 +257,14 @@ impl Drop for WipedOnFork {
         // SAFETY: the range is ours, and with the owner gone nothing refers to it.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), BLOCK) };
     }
+}
+
+/// Has the C library call `callback` when the process exits; `false` if it will not.
+pub(super) fn call_at_exit(callback: extern "C" fn()) -> bool {
+    unsafe extern "C" {
+        safe fn atexit(callback: extern "C" fn()) -> c_int;
+    }
+    atexit(callback) == 0
 }
 
 /// With all pages present from the start, where that can be asked for.

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use super::boot::BootId;
 use super::error::SpoolError;
+use super::exit::mark_at_exit;
 use super::header::{
     self, BASE_AT, CLEAN, Header, MADE, RUNNING, SESSION_AT, SLOT_AT, STATE_AT, TAKEN_AT,
 };
@@ -365,6 +366,7 @@ pub(super) fn open(wanted: Wanted<'_>) -> Result<(MemoryKeeper, Region, MemoryFo
     if let Backing::File(file) = &keeper.backing {
         file.sweep(&keeper.header);
     }
+    mark_at_exit(&keeper.mapping);
     Ok((keeper, region, found))
 }
 

@@ -20,6 +20,7 @@ mod clock;
 mod dir;
 mod direct;
 mod error;
+mod exit;
 mod file;
 mod fork;
 mod header;
