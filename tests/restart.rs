@@ -93,7 +93,10 @@ fn a_text_under_way_at_the_end_is_repeated_once_and_marked() {
     let requests = stage.wait_for_requests(2);
     let reference = requests[0].client_ref.clone().expect("a reference");
     assert_eq!(requests[0].text, text("ERROR: no pressure"));
-    assert_eq!(requests[1].text, text(&format!("(repeat {reference}) ERROR: no pressure")));
+    assert_eq!(
+        requests[1].text,
+        text(&format!("(repeat {reference}) restarted after a crash: ERROR: no pressure"))
+    );
     assert_eq!(requests[1].client_ref, Some(reference));
     next_run_tells(&stage);
     assert_eq!(stage.sim.requests().len(), 2);
@@ -115,7 +118,9 @@ fn a_text_that_was_accepted_is_not_told_again_after_a_kill() {
     child.kill().unwrap();
     ends(child);
     next_run_tells(&stage);
-    assert_eq!(stage.sim.requests().len(), 1);
+    // As the last cause it is named, and that is all.
+    let told = [text("ERROR: no pressure"), text("restarted after a crash: ERROR: no pressure")];
+    assert_eq!(stage.texts(), told);
 }
 
 #[test]

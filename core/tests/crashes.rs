@@ -38,17 +38,21 @@ fn a_crash_is_told_with_the_last_grave_event_that_was_told_before() {
     device.run(Duration::from_mins(3));
     device.restart(After::Crash);
     report(&mut device, Level::Warn, "starting with defaults");
-    device.run(Duration::from_hours(1));
+    device.run(Duration::from_mins(10));
     assert_eq!(
         said(&device),
-        "restarted after a crash: ERROR: cannot open the valve, WARN: starting with defaults"
+        "restarted after a crash (ERROR: cannot open the valve), WARN: starting with defaults"
     );
+    device.run(Duration::from_mins(30));
+    device.restart(After::Crash);
+    device.run(Duration::from_mins(10));
+    assert_eq!(said(&device), "restarted after a crash: ERROR: cannot open the valve");
     // Nothing to do with an end that came hours later.
     device.run(Duration::from_hours(9));
     device.restart(After::Crash);
     device.run(Duration::from_hours(1));
     assert_eq!(said(&device), "restarted after a crash");
-    assert_eq!(texts(&device).len(), 3, "{:#?}", texts(&device));
+    assert_eq!(texts(&device).len(), 4, "{:#?}", texts(&device));
 }
 
 #[test]

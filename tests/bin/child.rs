@@ -42,7 +42,8 @@ fn main() {
 
 fn builder() -> Builder {
     // Room to name everything.
-    impatient("pump").segments_per_text(6)
+    let crashes = std::env::var_os("E2E_SILENT_CRASHES").is_none();
+    impatient("pump").segments_per_text(6).tell_crashes(crashes)
 }
 
 fn start() -> Annunciator {

@@ -276,8 +276,11 @@ pub(super) fn note<M: Memory>(
                 Some(cause) if cause.seq > alerter.ring.consumed() && digest.events() > 0 => {
                     note.text(":");
                 }
+                // It was told before, and is not to be taken for one of these events.
                 Some(cause) if alerter.ring.consumed() >= cause.seq && attempt.style == 0 => {
-                    note.text(": ").text(cause.level.name()).text(": ").text(cause.message);
+                    let (open, close) = if digest.events() > 0 { (" (", ")") } else { (": ", "") };
+                    note.text(open).text(cause.level.name()).text(": ").text(cause.message);
+                    note.text(close);
                 }
                 _ => {}
             }
