@@ -3,10 +3,10 @@
 //! Sugar. Whatever it does can be done by hand, or by an async task, in fifteen lines; generic over
 //! how the alerter is shared.
 
-use crate::alerter::{Alerter, Done, Step, Token};
+use crate::alerter::{Alerter, Done, Origin, Step, Token};
 use crate::memory::Memory;
 use crate::ring::{self, SLOT};
-use crate::state;
+use crate::state::{self, State};
 use crate::storage::Storage;
 use crate::time::Instant;
 use crate::transport::Transport;
@@ -76,6 +76,31 @@ fn stored<E>(result: Result<(), E>) -> Done {
         Ok(()) => Done::Stored,
         Err(_) => Done::StorageFailed,
     }
+}
+
+/// What [`restore`] found, to be put into a [`Setup`](crate::alerter::Setup).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored<E> {
+    /// Where the bytes in memory come from now.
+    pub origin: Origin,
+    /// Differs from the boot that last served them. For a device whose every start is a boot, and
+    /// that has no better number.
+    pub boot: u64,
+    /// What went wrong with storage, if something did. The alerter takes what is there.
+    pub trouble: Option<E>,
+}
+
+/// Makes the ring memory ready for a start that cannot know how the last run ended, such as a
+/// chip's: [`mend`]s memory that has survived a reset, [`load`]s any other.
+pub fn restore<S: Storage>(storage: &mut S, region: &mut [u8]) -> Restored<S::Error> {
+    let survived = ring::was_served(region);
+    let (origin, result) = if survived {
+        (Origin::Memory, mend(storage, region).map(|_| ()))
+    } else {
+        (Origin::Storage, load(storage, region))
+    };
+    let last = state::find(region).map_or(0, |place| State::read(region, place).clock.boot);
+    Restored { origin, boot: last.wrapping_add(1), trouble: result.err() }
 }
 
 /// Fills the ring memory with what storage has, for a start whose memory did not survive.

@@ -6,6 +6,10 @@
 //! the section), or before there is one, goes to a side slot for one event; if that is taken, it is
 //! counted and the count is told.
 //!
+//! The side slot ends with the run. A handler that will reset the chip calls
+//! [`record_last`](Shared::record_last) instead, with memory that survives the reset; the next start
+//! calls [`take_last`](Shared::take_last).
+//!
 //! Who links this supplies the implementation of `critical-section`, as always.
 
 use core::cell::{Cell, RefCell};
@@ -16,7 +20,7 @@ use crate::alerter::{Alerter, Done, Stats, Step, Token};
 use crate::drive::Drivable;
 use crate::event::{Entry, Event, Level};
 use crate::memory::Memory;
-use crate::ring::Admission;
+use crate::ring::{self, Admission};
 use crate::time::Instant;
 
 /// An alerter that any context may record to.
@@ -65,6 +69,41 @@ impl<M: Memory> Shared<M> {
             busy.set(busy.get().saturating_add(1));
             Admission::Lost
         })
+    }
+
+    /// Records the last event of this run, from a handler that will not return: a panic, a fault, a
+    /// watchdog. If the alerter is in use at this moment, or not there yet, the event goes to
+    /// `aside`: [`SLOT`](crate::ring::SLOT) bytes that survive the reset beside the ring. One that
+    /// is there already stays, being nearer to the cause.
+    ///
+    /// What an earlier call of [`record`](Shared::record) had put into the side slot is lost.
+    pub fn record_last(&self, now: Instant, event: &Event<'_>, aside: &mut [u8]) -> Admission {
+        let entry = Entry::new(event);
+        critical_section::with(|cs| {
+            if let Ok(mut place) = self.alerter.borrow(cs).try_borrow_mut()
+                && let Some(alerter) = place.as_mut()
+            {
+                return alerter.admit(now, &entry);
+            }
+            if ring::read_alone(aside).is_some() {
+                return Admission::Lost;
+            }
+            ring::write_alone(aside, &entry);
+            Admission::Stored
+        })
+    }
+
+    /// Records what the last run has left in `aside`, and clears it; any bytes are accepted there.
+    /// To be called once the alerter is attached. A reset within the call may leave one event
+    /// counted twice.
+    pub fn take_last(&self, now: Instant, aside: &mut [u8]) {
+        let entry = ring::read_alone(aside).map(|record| Entry::of_record(&record));
+        if let Some(entry) = entry
+            && self.with(|alerter| alerter.admit(now, &entry)).is_none()
+        {
+            return;
+        }
+        aside.put(0, &[0; 4]);
     }
 
     /// The level from which on events are told; [`Level::Warn`] while there is no alerter.
@@ -228,7 +267,7 @@ mod tests {
     use crate::alerter::{Buffers, Setup};
     use crate::digest::{Group, text_bytes};
     use crate::drive::drive;
-    use crate::ring::{Node, region_len};
+    use crate::ring::{Node, SLOT, region_len};
     use crate::storage::NoStorage;
     use crate::testing::{Clock, ScriptedTransport};
 
@@ -263,5 +302,40 @@ mod tests {
         let texts: std::vec::Vec<_> =
             transport.sent.iter().map(|sent| sent.text.as_str()).collect();
         assert_eq!(texts, ["[Rust Logger chip] ERROR: before everything, PANIC: fault, 1 lost"]);
+    }
+
+    #[test]
+    fn last_words_outlive_a_reset_also_from_within_the_section() {
+        static BEFORE: Shared<Ring> = Shared::new();
+        static AFTER: Shared<Ring> = Shared::new();
+        let at = Instant::from_secs(1);
+        let mut aside = [0xA5; SLOT];
+        // Not there yet: what memory happens to hold does not matter.
+        let first = Event::new(Level::Panic, "no clock").at("src/main.rs", 7);
+        assert_eq!(BEFORE.record_last(at, &first, &mut aside), Admission::Stored);
+        BEFORE.attach(alerter());
+        BEFORE.take_last(at, &mut aside);
+        assert_eq!(BEFORE.stats().map(|stats| stats.waiting), Some(1));
+        // Free: straight to the ring. In use: aside, where the nearest to the cause stays.
+        let fault = Event::new(Level::Panic, "fault").at("src/main.rs", 9);
+        let later = Event::new(Level::Panic, "fault in the fault").at("src/main.rs", 11);
+        BEFORE.record_last(at, &fault, &mut aside);
+        assert_eq!(BEFORE.stats().map(|stats| stats.waiting), Some(2));
+        BEFORE.with(|_| {
+            assert_eq!(BEFORE.record_last(at, &fault, &mut aside), Admission::Stored);
+            assert_eq!(BEFORE.record_last(at, &later, &mut aside), Admission::Lost);
+        });
+
+        AFTER.take_last(at, &mut aside);
+        AFTER.attach(alerter());
+        for _ in 0..2 {
+            AFTER.take_last(at, &mut aside);
+            assert_eq!(AFTER.stats().map(|stats| stats.waiting), Some(1));
+        }
+        let clock = Clock::at(at);
+        let mut transport = ScriptedTransport::new(&clock);
+        let mut buf = [0; text_bytes(2)];
+        drive(&AFTER, || clock.now(), &mut NoStorage, &mut transport, &mut buf);
+        assert_eq!(transport.sent[0].text, "[Rust Logger chip] PANIC: fault");
     }
 }

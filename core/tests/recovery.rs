@@ -1,7 +1,7 @@
 //! Whatever the bytes: a valid ring comes up, what can be trusted is told, what cannot is counted.
 
 use annunciator_core::alerter::Origin;
-use annunciator_core::drive::mend;
+use annunciator_core::drive::{mend, restore};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::{Admission, OVERHEAD, SLOT, region_len};
 use annunciator_core::testing::{CutStorage, Device};
@@ -156,6 +156,34 @@ fn sound_memory_is_not_mended() {
     let mut other = CutStorage::with_bytes(vec![0x77; region_len(SLOTS)]);
     assert_eq!(mend(&mut other, &mut bytes).unwrap(), 0);
     assert!(bytes == sound);
+}
+
+#[test]
+fn a_chip_that_cannot_tell_how_it_ended_restores_from_where_more_is() {
+    // Nothing anywhere: a first start.
+    let mut empty = CutStorage::with_bytes(vec![0; region_len(SLOTS)]);
+    let fresh = restore(&mut empty, &mut vec![0x3C; region_len(SLOTS)]);
+    assert_eq!((fresh.origin, fresh.boot, fresh.trouble.is_some()), (Origin::Storage, 1, false));
+
+    let mut device = full();
+    let memory = device.memory();
+    // A reset: memory is newer, and only what it has lost comes from storage.
+    let mut bytes = memory.clone();
+    bytes[OVERHEAD + SLOT + 70] ^= 1;
+    let survived = restore(&mut device.storage, &mut bytes);
+    assert_eq!(survived.origin, Origin::Memory);
+    // Power was lost: memory is noise.
+    let mut noise = vec![0x3C; region_len(SLOTS)];
+    let lost = restore(&mut device.storage, &mut noise);
+    assert_eq!(lost.origin, Origin::Storage);
+    for (bytes, restored) in [(bytes, survived), (noise, lost)] {
+        assert_eq!(restored.boot, 2, "differs from the boot that wrote");
+        let mut device = Device::new(SLOTS);
+        device.policy.segments = 6;
+        device.start_with(bytes, restored.origin);
+        end(&mut device);
+        assert_eq!(told(&device, 0), [2; 7]);
+    }
 }
 
 /// What befalls bytes that once were a ring.

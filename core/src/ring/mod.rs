@@ -445,6 +445,24 @@ pub(crate) fn holds_record(slot: &[u8]) -> bool {
     !View(slot).is_free() && View(slot).is_valid()
 }
 
+/// Makes `slot` a record of its own, beside any ring.
+#[cfg(feature = "shared")]
+pub(crate) fn write_alone<M: Memory + ?Sized>(slot: &mut M, entry: &Entry) {
+    let header = slot::header(entry, 1, 0);
+    let (check, rest) = header.split_at(4);
+    slot.put(0, &[0; 4]);
+    slot.put(slot::text_at(), entry.text());
+    slot.put(4, rest);
+    slot.put(0, check);
+}
+
+/// The record that [`write_alone`] has left.
+#[cfg(feature = "shared")]
+pub(crate) fn read_alone(slot: &[u8]) -> Option<Record<'_>> {
+    let view = View(slot.get(..SLOT)?);
+    if holds_record(slot) { view.record() } else { None }
+}
+
 /// Whether these bytes are a memory that an alerter has served.
 pub(crate) fn was_served(bytes: &[u8]) -> bool {
     slot::read_cell(bytes, SERVED, 0).is_some_and(|cell| cell == [3, 0])
