@@ -1,8 +1,10 @@
 //! What takes a text away, with words for what came of it.
 
 use annunciator_core::transport::{Code, Message, Outcome, Retry, Transport};
+use annunciator_core::vonage::Number;
 
-use crate::client::VonageClient;
+use crate::client::{ClientSettings, VonageClient};
+use crate::config::{Config, ConfigError, Destination, Setting, Way};
 
 /// A [`Transport`] that can say what its codes mean.
 pub(crate) trait Carrier: Send {
@@ -50,6 +52,35 @@ impl Carrier for VonageClient {
     /// The latest attempt's account, which knows more than the code.
     fn words(&self, _: Code) -> String {
         self.last_attempt().to_string()
+    }
+}
+
+/// The client for one number.
+pub(crate) fn client(config: &Config, number: &Number) -> Result<VonageClient, ConfigError> {
+    let wrong = |problem: String| ConfigError::invalid(Setting::Method("to"), problem);
+    let settings = ClientSettings::of(&config.service, number, &config.timing)
+        .ok_or_else(|| wrong("a number needs credentials".to_owned()))?;
+    VonageClient::new(settings).map_err(|error| wrong(error.to_string()))
+}
+
+impl Config {
+    /// The ways to its destinations and nothing around them, in their order: for a program that
+    /// passes on texts of which others decide, such as a gateway of devices with an alerter each.
+    /// No spool, no budget, no second attempt.
+    ///
+    /// # Errors
+    ///
+    /// A number that the configured sender cannot text.
+    pub fn into_transports(mut self) -> Result<Vec<Box<dyn Transport + Send>>, ConfigError> {
+        let destinations = std::mem::take(&mut self.destinations);
+        let transport = |destination: Destination| match destination.way {
+            Way::Own(transport) => Ok(transport),
+            Way::Vonage(number) => {
+                let client: Box<dyn Transport + Send> = Box::new(client(&self, &number)?);
+                Ok(client)
+            }
+        };
+        destinations.into_iter().map(transport).collect()
     }
 }
 

@@ -16,14 +16,13 @@ use log::Log;
 
 use crate::carrier::{Carrier, Own};
 use crate::channel::Channel;
-use crate::client::{ClientSettings, VonageClient};
 use crate::config::{
     Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Tuning, Way,
 };
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
 use crate::spool::Places;
-use crate::{panic_hook, spool, store};
+use crate::{carrier, panic_hook, spool, store};
 
 /// Groups that one text can tell apart.
 const GROUPS: usize = 32;
@@ -140,8 +139,8 @@ impl Handle {
             if !parents.is_orphaned() {
                 continue;
             }
-            let carrier = match seat.number {
-                Some(number) => vonage(config, &number)?,
+            let carrier: Box<dyn Carrier> = match seat.number {
+                Some(number) => Box::new(carrier::client(config, &number)?),
                 None => parents.take_carrier().ok_or_else(|| {
                     let problem = format!("the transport {} was in use at the fork", seat.label);
                     ConfigError::invalid(Setting::Method("after_fork"), problem)
@@ -347,17 +346,8 @@ fn open(
 fn carrier(config: &Config, way: Way) -> Result<Box<dyn Carrier>, ConfigError> {
     match way {
         Way::Own(transport) => Ok(Box::new(Own(transport))),
-        Way::Vonage(number) => vonage(config, &number),
+        Way::Vonage(number) => Ok(Box::new(carrier::client(config, &number)?)),
     }
-}
-
-/// The client for one number.
-fn vonage(config: &Config, number: &Number) -> Result<Box<dyn Carrier>, ConfigError> {
-    let wrong = |problem: String| ConfigError::invalid(Setting::Method("to"), problem);
-    let settings = ClientSettings::of(&config.service, number, &config.timing)
-        .ok_or_else(|| wrong("a number needs credentials".to_owned()))?;
-    let client = VonageClient::new(settings).map_err(|error| wrong(error.to_string()))?;
-    Ok(Box::new(client))
 }
 
 /// The core's policy with the changes that were asked for.
