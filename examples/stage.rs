@@ -2,11 +2,12 @@
 //!
 //! Everything else is real: the worker, the spool, the client, TLS, the certificate check.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
 use annunciator::Builder;
-use annunciator_simulator::Simulator;
+use annunciator_simulator::{Answer, Simulator};
 
 /// The simulator and a spool of its own, if they were needed. A program of yours has no stage.
 pub struct Stage {
@@ -39,6 +40,20 @@ impl Stage {
             .spool(&spool);
         let builder = numbers.iter().fold(builder, |builder, number| builder.to(*number));
         Ok((Stage { simulator: Some(simulator), spool }, builder))
+    }
+
+    /// Has the simulator answer its first requests so: names as its `--help` lists them, separated
+    /// by commas. A real service is not told what to answer.
+    ///
+    /// # Errors
+    ///
+    /// A name that the simulator does not know.
+    pub fn script(&self, names: &str) -> Result<(), Box<dyn Error>> {
+        let answers = names.split(',').map(str::parse).collect::<Result<Vec<Answer>, _>>()?;
+        if let Some(simulator) = &self.simulator {
+            simulator.script(answers);
+        }
+        Ok(())
     }
 
     /// Prints on stdout what the simulator received, and removes the spool.
