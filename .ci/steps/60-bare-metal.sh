@@ -1,5 +1,5 @@
-# The core builds for chips without an operating system, with every set of its features but those
-# with the test doubles, which need std.
+# The core compiles for chips without an operating system: every set of its features is checked, and
+# the whole of it becomes machine code. The features with the test doubles need std.
 set -euo pipefail
 source .ci/lib/say.sh
 source .ci/lib/install.sh
@@ -8,9 +8,13 @@ source .ci/lib/crates.sh
 
 bare_metal_tools
 export CARGO_TARGET_DIR=target/bare-metal
+core=(--quiet --locked --package annunciator-core --no-default-features)
+mapfile -t sets < <(feature_sets annunciator-core testing)
 for target in "${BARE_TARGETS[@]}"; do
-    while IFS= read -r features; do
-        proven "bare_metal::$target[$features]" bare_cargo "$target" build --quiet --locked \
-            --package annunciator-core --no-default-features --features "$features"
-    done < <(feature_sets annunciator-core testing)
+    for features in "${sets[@]}"; do
+        proven "bare_metal::$target[$features]" \
+            bare_cargo "$target" check "${core[@]}" --features "$features"
+    done
+    proven "bare_metal::$target, all of it" \
+        bare_cargo "$target" build "${core[@]}" --features "${sets[-1]}"
 done
