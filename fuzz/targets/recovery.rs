@@ -3,7 +3,7 @@
 //! its memory holds; and as long as no bit was flipped, no event is gone without being counted.
 #![no_main]
 
-use annunciator_core::alerter::{Alerter, Buffers, Done, Origin, Setup, Step};
+use annunciator_core::alerter::{After, Alerter, Buffers, Done, Origin, Setup, Step};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::{Admission, Node, SLOT, region_len};
@@ -86,6 +86,7 @@ impl Device {
         setup.now = self.now;
         setup.boot = 1;
         setup.origin = Origin::Memory;
+        setup.after = if self.deaths > 0 { After::Crash } else { After::Nothing };
         let memory = self.memory.clone();
         let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
         let mut alerter = Alerter::new(memory, buffers, &setup);

@@ -1,7 +1,7 @@
 //! The alerter: every call, in any state, with any time, any event, any outcome.
 
 use crate::opaque::{any, bytes, long, one_of, sink, text, word};
-use annunciator_core::alerter::{Alerter, Buffers, Done, Origin, Policy, Setup, Step};
+use annunciator_core::alerter::{After, Alerter, Buffers, Done, Origin, Policy, Setup, Step};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive;
 use annunciator_core::event::{Entry, Event, Level};
@@ -79,6 +79,7 @@ fn start(
     setup.boot = long();
     setup.seed = word();
     setup.origin = if word() == 0 { Origin::Memory } else { Origin::Storage };
+    setup.after = one_of(&[After::Nothing, After::Crash, After::Reset]).unwrap_or(After::Reset);
     setup.storage = word() == 0;
     Alerter::new(region, Buffers { nodes, groups }, &setup)
 }
