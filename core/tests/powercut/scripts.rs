@@ -122,6 +122,24 @@ pub(crate) fn all() -> Vec<Script> {
                 &[Lose(2)],
             ],
         ),
+        // While the way is blocked for minutes no state is written: the ledger alone carries numbers.
+        script(
+            "the newest evicted, quietly",
+            4,
+            &[
+                &[Outage],
+                &each(Error, &["a", "b"]),
+                &[Run(170_000)],
+                &each(Warn, &["c"]),
+                &[Run(1_200)],
+                &each(Error, &["d", "e"]),
+                &[Run(1_200)],
+                &each(Warn, &["f", "g"]),
+                &[Run(1_200)],
+                &each(Error, &["h"]),
+                &[Run(300), Replies(&[])],
+            ],
+        ),
         script(
             "full ring over and over",
             4,
