@@ -187,15 +187,14 @@ fn sound(bytes: &[u8], half: u8) -> Option<Place> {
     sound.then_some(Place { half, generation: word(block, 8) })
 }
 
-/// Whether the half that `place` is not in was written whole and damaged since, and was the newer
-/// one. For memory, whose stores keep their order.
-pub(crate) fn newer_is_damaged(bytes: &[u8], place: Place) -> bool {
-    let half = 1 - (place.half & 1);
-    let Some(other) = block(bytes, half) else { return false };
-    let whole = other.first().is_some_and(|first| *first != 0);
-    let older = word(other, 8).wrapping_add(1) == place.generation;
-    // A sound block is the older, or it would have been the newest.
-    whole && !older && sound(bytes, half).is_none()
+/// Whether one of the blocks was written whole and damaged since: perhaps the newest, whatever its
+/// generation now says. For memory, whose stores keep their order; in storage it may be the one
+/// that a power cut tore.
+pub(crate) fn is_damaged(bytes: &[u8]) -> bool {
+    (0..2).any(|half| {
+        let whole = block(bytes, half).and_then(<[u8]>::first).is_some_and(|first| *first != 0);
+        whole && sound(bytes, half).is_none()
+    })
 }
 
 /// Bytes in use of the block in this half.

@@ -100,8 +100,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             state.settled = last.saturating_sub(ring.events());
             state.doubt = last;
         }
-        let damaged = |place| state::newer_is_damaged(ring.memory().bytes(), place);
-        if origin == Origin::Memory && place.is_some_and(damaged) {
+        if origin == Origin::Memory && state::is_damaged(ring.memory().bytes()) {
             state.doubt = last;
         }
         undo_adoption(&mut state, origin, ring.next_seq());
