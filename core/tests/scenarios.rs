@@ -216,3 +216,26 @@ fn a_fault_that_never_ends_costs_in_a_month_what_the_readme_says() {
     };
     assert_eq!((segments(0, 1), segments(1, 2), segments(0, 31)), (11, 3, 101));
 }
+
+#[test]
+fn a_loss_and_an_unconfirmed_text_are_told_in_time_though_nothing_else_happens() {
+    let mut device = Device::new(8);
+    let now = device.clock.now();
+    device.alerter().count_lost(now, 3);
+    device.kill();
+    device.run(Duration::from_mins(5));
+    assert_eq!(texts(&device), ["[Rust Logger night] 3 lost"]);
+
+    device.transport.queue([Outcome::Unknown(Code(1)), Outcome::Unknown(Code(1))]);
+    device.record(&Event::new(Level::Error, "bus fault").at("src/main.rs", 7));
+    while device.transport.sent.len() < 3 {
+        device.run(Duration::from_secs(1));
+    }
+    device.kill();
+    device.run(Duration::from_mins(10));
+    let texts = texts(&device);
+    let line = texts.last().unwrap();
+    assert!(line.contains("] unconfirmed ") && line.ends_with(": 1 ERROR"), "{texts:?}");
+    device.run(Duration::from_hours(24));
+    assert_eq!(device.transport.accepted().count(), 2, "once is enough");
+}

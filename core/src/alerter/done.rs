@@ -127,7 +127,6 @@ impl<M: Memory> Alerter<'_, M> {
         }
         let level = self.digest.groups(self.groups).iter().map(|group| group.level() as u8).max();
         self.give_up_as_unconfirmed(attempt, events, level.unwrap_or(0));
-        self.remind(now);
     }
 
     /// Twice unknown: from now on one line stands for the whole batch.
@@ -148,19 +147,6 @@ impl<M: Memory> Alerter<'_, M> {
         self.settle(events);
     }
 
-    /// An unconfirmed line is worth a text of its own, at the pace of repeated trouble.
-    pub(super) fn remind(&mut self, now: Instant) {
-        if !self.has_unconfirmed() {
-            return;
-        }
-        let mut pause = self.policy.gap;
-        for _ in 0..self.retry.failures() {
-            pause = pause.doubled(self.policy.gap_max);
-        }
-        self.due.earliest = self.due.earliest.min(now + pause);
-        self.due.held = self.due.held.min(now + pause);
-    }
-
     fn refused(&mut self, now: Instant, attempt: &Attempt, refusal: Refusal, events: u32) {
         self.counters.refused(refusal);
         if refusal.class == RefusalClass::Channel {
@@ -178,8 +164,5 @@ impl<M: Memory> Alerter<'_, M> {
         let tally = &mut self.state.tally;
         tally.refused = tally.refused.saturating_add(events);
         self.settle(0);
-        // That something was lost is news of its own.
-        self.due.earliest = self.due.earliest.min(now + self.policy.gap);
-        self.due.held = self.due.held.min(now + self.policy.gap);
     }
 }

@@ -265,6 +265,8 @@ impl<'a, M: Memory> Alerter<'a, M> {
         self.ring.turn_away(events);
         self.commit.state_dirty = true;
         self.schedule_commit(now, Level::Warn);
+        self.expect_reckoning(now);
+        self.moved = true;
     }
 
     /// So many events end the hold of what waits. More of them change nothing, unless one `stirs`.

@@ -15,6 +15,7 @@ use crate::memory::Memory;
 use crate::policy::DAY_MINUTES;
 use crate::state::{Attempt, UNCONFIRMED};
 use crate::time::{Duration, Instant};
+use crate::told::Due;
 use crate::transport::{Decimal, Reference};
 use heapless::Vec;
 
@@ -122,6 +123,23 @@ impl<M: Memory> Alerter<'_, M> {
         }
         at = at.min(self.state.crashes.due(&self.policy));
         if at == Instant::FAR_FUTURE { at } else { at.max(self.state.told.gap_end(&self.policy)) }
+    }
+
+    /// That events were lost while nothing else waits, or that nobody knows of some whether they were
+    /// told, is worth a text of its own, at the pace of repeated trouble.
+    pub(super) fn expect_reckoning(&mut self, now: Instant) {
+        // A loss beside what waits is told with that, at its pace.
+        let alone = self.ring.events() <= self.ring.in_flight();
+        let lost = alone && self.losses() > self.state.tally.told;
+        if !lost && !self.has_unconfirmed() {
+            return;
+        }
+        let mut pause = self.policy.gap;
+        for _ in 0..self.retry.failures() {
+            pause = pause.doubled(self.policy.gap_max);
+        }
+        let earliest = self.state.told.gap_end(&self.policy).max(now);
+        self.expect(Due { earliest, held: earliest.max(now + pause) });
     }
 
     /// Decides what the text to come says beside the events.

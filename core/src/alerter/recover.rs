@@ -155,7 +155,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         if alerter.state.news.beat == Instant::ZERO {
             alerter.state.news.beat = now.max(Instant::from_millis(1));
         }
-        alerter.resume_attempt(now, origin);
+        alerter.resume_attempt(origin);
         alerter.count_crash(now);
         if place.is_some() {
             alerter.state.boots = alerter.state.boots.saturating_add(1);
@@ -185,7 +185,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     /// An attempt was noted and its answer was not: it may have been sent.
-    fn resume_attempt(&mut self, now: Instant, origin: Origin) {
+    fn resume_attempt(&mut self, origin: Origin) {
         let Some(mut attempt) = self.state.attempt else { return };
         attempt.upto = self.ring.pin_upto(attempt.upto);
         self.state.attempt = Some(attempt);
@@ -211,7 +211,6 @@ impl<'a, M: Memory> Alerter<'a, M> {
             .filter_map(|slot| Some(self.ring.record(slot, attempt.upto)?.level as u8));
         let level = levels.max().unwrap_or(0);
         self.give_up_as_unconfirmed(&attempt, events, level);
-        self.remind(now);
     }
 }
 

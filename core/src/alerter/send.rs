@@ -20,6 +20,7 @@ impl<M: Memory> Alerter<'_, M> {
         if slot >= self.ring.len() {
             let news = self.news_at(now);
             self.expect(Due { earliest: news, held: news });
+            self.expect_reckoning(now);
             self.phase = Phase::Idle;
             if core::mem::take(&mut self.flushed) {
                 self.due.held = self.due.held.min(self.due.earliest.max(now));
