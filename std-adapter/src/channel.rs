@@ -183,16 +183,17 @@ impl Channel {
     fn write_directly(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner>, admission: Admission) {
         let mut bytes = [0; SLOT];
         let taken = matches!(admission, Admission::Stored | Admission::Merged);
-        let slot = inner.alerter.last_slot().filter(|_| taken).map(|(at, slot)| {
-            bytes.iter_mut().zip(slot).for_each(|(to, from)| *to = *from);
-            at
-        });
         let writer = inner.direct.clone();
+        let permit = inner.alerter.last_slot().filter(|_| taken).and_then(|(at, slot)| {
+            let permit = writer.as_ref()?.begin(at, SLOT)?;
+            bytes.iter_mut().zip(slot).for_each(|(to, from)| *to = *from);
+            Some(permit)
+        });
         self.ring_if_needed(&mut inner);
         drop(inner);
-        if let (Some(at), Some(writer)) = (slot, writer) {
+        if let Some(permit) = permit {
             // Whatever comes of it, the worker writes it again and syncs.
-            let _ = writer.write(at, &bytes);
+            let _ = permit.write(&bytes);
         }
     }
 

@@ -69,6 +69,9 @@ fn work(channel: &Arc<Channel>) {
         let mut inner = channel.lock();
         channel.take_aside(&mut inner);
         let now = spool::now();
+        if let Some(direct) = &inner.direct {
+            direct.worker_copies();
+        }
         let step = inner.alerter.step(now, &mut buf);
         match step {
             Step::Again => {}

@@ -1,13 +1,23 @@
 //! Writes from the thread that logs, where no memory survives the program.
 //!
-//! One `pwrite`, no sync, and no lock held while it runs: the only thing shared with the worker is
-//! which file takes writes, handed over in a moment. If the worker happens to be changing that, the
-//! call does without. A log call must not wait for a disk, so once one of these writes was slow
-//! there are no more until the worker has seen the disk write fast again.
+//! One `pwrite`, no sync, and nothing waited for. Two writes to one place must arrive in the order
+//! in which their bytes were copied from the ring, so there is a gate that is passed while the ring
+//! is still locked:
+//!
+//! ```text
+//!  caller   ring locked: change, begin (gate tried; held by another: skipped), copy
+//!           ring free:   pwrite, gate let go
+//!  worker   ring locked: worker_copies, copy        ring free: gate waited for; pwrite, unless a
+//!                                                   caller began here since: its bytes are newer
+//! ```
+//!
+//! What is skipped or left to a caller's bytes is dirty in the ring, and the worker comes to it. A
+//! log call must not wait for a disk, so once one of these writes was slow there are no more until
+//! the worker has seen the disk write fast again.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::sys;
@@ -21,6 +31,10 @@ const FAST_ONES: u8 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Target {
     file: Mutex<Option<Arc<OwnedFd>>>,
+    /// Held while a write runs: where direct writes went, and in which of the worker's turns.
+    gate: Mutex<Vec<(usize, u32)>>,
+    /// How often the worker has copied bytes of the ring.
+    turn: AtomicU32,
     begun: AtomicU32,
     ended: AtomicU32,
     failed: AtomicBool,
@@ -30,7 +44,9 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn aim(&self, file: Option<Arc<OwnedFd>>) {
-        *self.file.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = file;
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        // What callers wrote to another file is not in this one.
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// How many writes have begun so far.
@@ -43,8 +59,23 @@ impl Target {
         self.ended.load(Ordering::SeqCst)
     }
 
+    /// Does a write of the worker at this place, unless a caller has put newer bytes there.
+    pub(super) fn write_after<E>(
+        &self,
+        at: usize,
+        write: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.turn.load(Ordering::SeqCst);
+        gate.retain(|(_, begun)| *begun == turn);
+        if gate.iter().any(|(place, _)| *place == at) {
+            return Ok(());
+        }
+        self.observe(write)
+    }
+
     /// Does a write of the worker, and learns from it how fast the disk is.
-    pub(super) fn observe<R>(&self, write: impl FnOnce() -> R) -> R {
+    fn observe<R>(&self, write: impl FnOnce() -> R) -> R {
         let distrust = self.distrust.load(Ordering::Relaxed);
         if distrust == 0 {
             return write();
@@ -65,8 +96,6 @@ impl Target {
 pub(crate) enum Direct {
     /// The bytes are with the kernel: the end of the program no longer matters.
     Written,
-    /// There is no file to write to just now, or the disk is too slow; the worker will write.
-    Skipped,
     /// The disk refused; the worker will find out and write everything again.
     Failed,
 }
@@ -86,29 +115,71 @@ impl DirectWriter {
         DirectWriter { target, capacity }
     }
 
-    /// One write, no sync.
-    pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Direct {
-        let in_bounds = at.checked_add(bytes.len()).is_some_and(|end| end <= self.capacity);
-        let file = match self.target.file.try_lock() {
+    /// To be called under the ring's lock, before the worker copies from it.
+    pub(crate) fn worker_copies(&self) {
+        self.target.turn.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Both at once, for what is in no ring; `None`: skipped.
+    #[cfg(test)]
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Option<Direct> {
+        Some(self.begin(at, bytes.len())?.write(bytes))
+    }
+
+    /// To be called under the ring's lock, before so many bytes for this place are copied from it.
+    /// Nothing if there is no file to write to just now, the disk is too slow, or another caller is
+    /// writing: then the worker will.
+    pub(crate) fn begin(&self, at: usize, len: usize) -> Option<Permit<'_>> {
+        let target = &*self.target;
+        at.checked_add(len).filter(|end| *end <= self.capacity)?;
+        let file = match target.file.try_lock() {
             Ok(file) => file.clone(),
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
             Err(TryLockError::WouldBlock) => None,
         };
-        let fast = self.target.distrust.load(Ordering::Relaxed) == 0;
-        let Some(file) = file.filter(|_| in_bounds && fast) else { return Direct::Skipped };
-        self.target.begun.fetch_add(1, Ordering::SeqCst);
+        let fast = target.distrust.load(Ordering::Relaxed) == 0;
+        let file = file.filter(|_| fast)?;
+        let mut gate = match target.gate.try_lock() {
+            Ok(gate) => gate,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let turn = target.turn.load(Ordering::SeqCst);
+        // One for each place, so there are never more than the ring has slots.
+        match gate.iter_mut().find(|(place, _)| *place == at) {
+            Some(place) => place.1 = turn,
+            None => gate.push((at, turn)),
+        }
+        Some(Permit { target, capacity: self.capacity, file, at, _gate: gate })
+    }
+}
+
+/// One write that may be made; nobody else writes as long as it lives.
+pub(crate) struct Permit<'a> {
+    target: &'a Target,
+    capacity: usize,
+    file: Arc<OwnedFd>,
+    at: usize,
+    _gate: MutexGuard<'a, Vec<(usize, u32)>>,
+}
+
+impl Permit<'_> {
+    /// One write, no sync.
+    pub(crate) fn write(self, bytes: &[u8]) -> Direct {
+        let Permit { target, capacity, ref file, at, .. } = self;
+        target.begun.fetch_add(1, Ordering::SeqCst);
         // A lowered `ulimit -f` would answer with a signal.
         let (written, slow) = timed(|| {
-            sys::file_size_limit_below(self.capacity).is_none()
-                && sys::write_at(&*file, bytes, at as u64).is_ok()
+            sys::file_size_limit_below(capacity).is_none()
+                && sys::write_at(&**file, bytes, at as u64).is_ok()
         });
         if slow {
-            self.target.distrust.store(FAST_ONES, Ordering::Relaxed);
+            target.distrust.store(FAST_ONES, Ordering::Relaxed);
         }
         if !written {
-            self.target.failed.store(true, Ordering::SeqCst);
+            target.failed.store(true, Ordering::SeqCst);
         }
-        self.target.ended.fetch_add(1, Ordering::SeqCst);
+        target.ended.fetch_add(1, Ordering::SeqCst);
         if written { Direct::Written } else { Direct::Failed }
     }
 }

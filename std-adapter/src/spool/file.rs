@@ -371,10 +371,10 @@ impl Storage for SpoolFile {
         let written = match &mut self.state {
             State::Current { file, dirty, .. } => {
                 *dirty = true;
-                self.direct.observe(|| sys::write_at(&**file, bytes, at as u64))
+                self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
             }
             State::Fresh { file } => {
-                self.direct.observe(|| sys::write_at(&**file, bytes, at as u64))
+                self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
             }
             State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
         };

@@ -187,7 +187,7 @@ pub(super) fn play_limited(directory: &Path, places: &Places) {
     limit(Some(512));
     let error = before.write(SIZE - 1, b"x").unwrap_err();
     assert!(error.to_string().contains("ulimit -f"), "{error}");
-    assert_eq!(before.direct_writer().write(SIZE - 1, b"x"), Direct::Failed);
+    assert_eq!(before.direct_writer().write(SIZE - 1, b"x"), Some(Direct::Failed));
 
     let opened = start(directory, SIZE, places);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };

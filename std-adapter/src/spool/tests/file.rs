@@ -290,17 +290,17 @@ fn direct_writes_reach_the_file_that_takes_writes() {
     let home = Home::new();
     let mut spool = home.open();
     let direct = spool.direct_writer();
-    assert_eq!(direct.write(0, b"early"), Direct::Skipped);
+    assert_eq!(direct.write(0, b"early"), None);
     spool.prepare().unwrap();
-    assert_eq!(direct.write(0, b"now"), Direct::Written);
-    assert_eq!(direct.write(SIZE - 1, b"xx"), Direct::Skipped);
+    assert_eq!(direct.write(0, b"now"), Some(Direct::Written));
+    assert_eq!(direct.write(SIZE - 1, b"xx"), None);
     assert_eq!(&on_disk(&home)[..3], b"now", "without any sync");
 
     // It is not taken for interference, and it is synced with the next commit.
     let before = spool.used();
     spool.sync().unwrap();
     assert_eq!(spool.used().syncs, before.syncs + 1);
-    assert_eq!(direct.write(8, b"again"), Direct::Written);
+    assert_eq!(direct.write(8, b"again"), Some(Direct::Written));
     spool.write(100, b"worker").unwrap();
     spool.sync().unwrap();
     spool.write(100, b"worker").unwrap();
@@ -308,9 +308,9 @@ fn direct_writes_reach_the_file_that_takes_writes() {
 
     // In a rewrite it goes to the new file.
     spool.start_over();
-    assert_eq!(direct.write(0, b"none"), Direct::Skipped);
+    assert_eq!(direct.write(0, b"none"), None);
     spool.write(100, b"worker").unwrap();
-    assert_eq!(direct.write(0, b"new"), Direct::Written);
+    assert_eq!(direct.write(0, b"new"), Some(Direct::Written));
     spool.sync().unwrap();
     assert_eq!(&on_disk(&home)[..10], b"new\0\0\0\0\0\0\0");
 }
@@ -321,7 +321,7 @@ fn a_failed_direct_write_has_everything_written_again() {
     let mut spool = committed(&home);
     let direct = spool.direct_writer();
     faults::fail(Op::Write, 0, Errno::IO);
-    assert_eq!(direct.write(0, b"xxx"), Direct::Failed);
+    assert_eq!(direct.write(0, b"xxx"), Some(Direct::Failed));
     assert!(matches!(spool.sync(), Err(SpoolError::Changed { how: Change::Doubtful, .. })));
     rewrite(&mut spool);
     assert_rewritten(&home);
@@ -333,17 +333,52 @@ fn a_slow_disk_is_left_to_the_worker_until_it_has_been_fast_three_times() {
     let mut spool = committed(&home);
     let direct = spool.direct_writer();
     faults::fail(Op::Slow, 0, Errno::AGAIN);
-    assert_eq!(direct.write(0, b"slow"), Direct::Written);
-    assert_eq!(direct.write(0, b"no"), Direct::Skipped);
+    assert_eq!(direct.write(0, b"slow"), Some(Direct::Written));
+    direct.worker_copies();
+    assert_eq!(direct.write(0, b"no"), None);
     spool.write(0, b"fast").unwrap();
     spool.write(0, b"fast").unwrap();
-    assert_eq!(direct.write(0, b"no"), Direct::Skipped);
+    assert_eq!(direct.write(0, b"no"), None);
     faults::fail(Op::Slow, 0, Errno::AGAIN);
     spool.write(0, b"slow again").unwrap();
     for _ in 0..3 {
-        assert_eq!(direct.write(0, b"no"), Direct::Skipped);
+        assert_eq!(direct.write(0, b"no"), None);
         spool.write(0, b"fast").unwrap();
     }
-    assert_eq!(direct.write(0, b"yes"), Direct::Written);
+    assert_eq!(direct.write(0, b"yes"), Some(Direct::Written));
     assert!(faults::all_struck());
+}
+
+#[test]
+fn of_two_writes_to_one_place_the_newer_bytes_stay() {
+    let home = Home::new();
+    let mut spool = home.open();
+    spool.prepare().unwrap();
+    let direct = spool.direct_writer();
+
+    // The worker has copied, then a caller changes the record and writes: the worker comes late.
+    direct.worker_copies();
+    assert_eq!(direct.write(512, b"newer"), Some(Direct::Written));
+    spool.write(512, b"older").unwrap();
+    spool.write(768, b"other").unwrap();
+    spool.sync().unwrap();
+    let mut bytes = [0; 5];
+    spool.read(512, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"newer");
+    spool.read(768, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"other");
+
+    // Copied later, the worker's are the newest.
+    direct.worker_copies();
+    spool.write(512, b"again").unwrap();
+    spool.read(512, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"again");
+
+    // While a caller writes, another leaves it to the worker.
+    let permit = direct.begin(512, 5).unwrap();
+    assert!(direct.clone().begin(512, 5).is_none());
+    assert_eq!(permit.write(b"first"), Direct::Written);
+    assert_eq!(direct.write(512, b"third"), Some(Direct::Written));
+    spool.read(512, &mut bytes).unwrap();
+    assert_eq!(&bytes, b"third");
 }
