@@ -10,7 +10,7 @@
 //!  start 3  the card has kept it: one text
 //! ```
 
-use annunciator_core::alerter::{Origin, Stats};
+use annunciator_core::alerter::Stats;
 use annunciator_core::time::Duration;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -31,12 +31,9 @@ static SCENE: AtomicU32 = AtomicU32::new(0);
 static COMMITS: AtomicU32 = AtomicU32::new(0);
 
 /// The alerter is there.
-pub fn started(origin: Origin) {
+pub fn started(survived: bool) {
     let Some(stats) = ALERTS.stats() else { return };
-    let from = match origin {
-        Origin::Memory => "RAM",
-        Origin::Storage => "the card",
-    };
+    let from = if survived { "RAM" } else { "the card" };
     hprintln!("start {}: {} waiting, from {from}", stats.boots, stats.waiting);
     if stats.boots == 0 {
         warn!("battery at {} %", 20);
