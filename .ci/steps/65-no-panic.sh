@@ -2,4 +2,3 @@
 set -euo pipefail
 
 proofs/no-panic/prove.sh
-proofs/sizes.sh

@@ -21,7 +21,6 @@ pub const BUFFER: usize = text_bytes(6);
 /// The alerter of a firmware.
 pub type Firmware = Alerter<'static, &'static mut [u8]>;
 
-// As a firmware has them, so that the sizes tell its RAM.
 static mut REGION: [u8; region_len(SLOTS)] = [0; region_len(SLOTS)];
 static mut NODES: [Node; SLOTS] = [Node::EMPTY; SLOTS];
 static mut DIGEST: [Group; GROUPS] = [Group::EMPTY; GROUPS];

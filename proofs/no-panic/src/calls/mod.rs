@@ -1,12 +1,10 @@
 //! What is proved: one file for each group of modules. Every function is called with values of
 //! which the optimiser knows nothing, on an alerter in any state at all.
 
-#[cfg(any(feature = "alerter", feature = "firmware", feature = "shared"))]
+#[cfg(any(feature = "alerter", feature = "shared"))]
 mod alerter;
 #[cfg(feature = "answer")]
 mod answer;
-#[cfg(feature = "firmware")]
-mod firmware;
 #[cfg(feature = "request")]
 mod request;
 #[cfg(feature = "shared")]
@@ -20,8 +18,6 @@ pub fn all() {
     vocabulary::all();
     #[cfg(feature = "alerter")]
     alerter::all();
-    #[cfg(feature = "firmware")]
-    firmware::all();
     #[cfg(feature = "request")]
     request::all();
     #[cfg(feature = "shared")]
