@@ -1,6 +1,6 @@
 //! The alerter of this device: its memory, its start, and the handle that everybody records to.
 
-use annunciator_core::alerter::{Alerter, Buffers, PREFIX_MAX, Setup};
+use annunciator_core::alerter::{After, Alerter, Buffers, Origin, PREFIX_MAX, Setup};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive::{Restored, restore};
 use annunciator_core::event::Event;
@@ -49,6 +49,12 @@ pub fn start<S: Storage>(storage: &mut S) -> Restored<S::Error> {
     setup.now = clock::uptime();
     setup.boot = restored.boot;
     setup.origin = restored.origin;
+    // Memory that survived tells of a reset, and here each is one after a panic or a fault. A device
+    // that also resets on purpose, for an update, looks at what its handlers left, or at the
+    // reset-cause register.
+    if restored.origin == Origin::Memory {
+        setup.after = After::Reset;
+    }
     // A product takes its serial number.
     setup.seed = 6965;
     let nodes = singleton!(: [Node; SLOTS] = [Node::EMPTY; SLOTS]).expect("called once");
