@@ -43,7 +43,12 @@ impl<M: Memory> Shared<M> {
     /// Puts the alerter in; one that was there is given back.
     pub fn attach(&self, alerter: Alerter<'static, M>) -> Option<Alerter<'static, M>> {
         critical_section::with(|cs| match self.alerter.borrow(cs).try_borrow_mut() {
-            Ok(mut place) => place.replace(alerter),
+            // Two ways, so that the first needs no room for one that was there.
+            Ok(mut place) if place.is_some() => place.replace(alerter),
+            Ok(mut place) => {
+                *place = Some(alerter);
+                None
+            }
             // Only a fault inside another call gets here, and faults do not attach.
             Err(_) => Some(alerter),
         })

@@ -343,11 +343,8 @@ impl State {
 
         let tally = &self.tally;
         into.section(2, 24);
-        for count in
-            [tally.told, tally.expired, tally.refused, tally.damaged, tally.aside, tally.suppressed]
-        {
-            into.word(count);
-        }
+        into.words([tally.told, tally.expired, tally.refused]);
+        into.words([tally.damaged, tally.aside, tally.suppressed]);
         if let Some(attempt) = &self.attempt {
             into.section(3, 20);
             into.long(attempt.upto);
@@ -371,16 +368,12 @@ impl State {
         into.section(6, (entries.len() * told::ENTRY) as u16);
         for entry in entries {
             let [low, high] = entry.times.to_le_bytes();
-            into.word(entry.group);
-            into.word(entry.told);
-            into.word(entry.seen);
-            into.word(u32::from_le_bytes([entry.step, entry.level, low, high]));
+            let rest = u32::from_le_bytes([entry.step, entry.level, low, high]);
+            into.words([entry.group, entry.told, entry.seen, rest]);
         }
         into.section(7, 12 * UNCONFIRMED as u16);
         for unknown in &self.unconfirmed {
-            into.word(unknown.reference);
-            into.word(unknown.events);
-            into.word(u32::from(unknown.level));
+            into.words([unknown.reference, unknown.events, unknown.level.into()]);
         }
         into.section(8, 24);
         into.long(self.clock.boot);
@@ -464,15 +457,21 @@ impl<M: Memory + ?Sized> Writer<'_, M> {
     }
 
     fn word(&mut self, word: u32) {
-        if self.at + 4 <= self.end {
-            self.memory.put(self.at, &word.to_le_bytes());
-            self.at += 4;
-        }
+        self.words([word]);
     }
 
     fn long(&mut self, long: u64) {
-        self.word(long as u32);
-        self.word((long >> 32) as u32);
+        self.words([long as u32, (long >> 32) as u32]);
+    }
+
+    /// Several at once: a store each would cost more than the words.
+    fn words<const N: usize>(&mut self, words: [u32; N]) {
+        let bytes = words.map(u32::to_le_bytes);
+        let bytes = bytes.as_flattened();
+        if self.at + bytes.len() <= self.end {
+            self.memory.put(self.at, bytes);
+            self.at += bytes.len();
+        }
     }
 }
 
