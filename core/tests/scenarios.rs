@@ -1,5 +1,6 @@
 //! Whole stories on virtual time, with the texts that were sent pinned.
 
+use annunciator_core::alerter::{Done, Step};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::Admission;
 use annunciator_core::testing::Device;
@@ -238,4 +239,35 @@ fn a_loss_and_an_unconfirmed_text_are_told_in_time_though_nothing_else_happens()
     assert!(line.contains("] unconfirmed ") && line.ends_with(": 1 ERROR"), "{texts:?}");
     device.run(Duration::from_hours(24));
     assert_eq!(device.transport.accepted().count(), 2, "once is enough");
+}
+
+/// A network takes its time; what happens meanwhile keeps the rhythm of what is being told.
+#[test]
+fn the_same_trouble_while_its_text_is_under_way_waits_its_interval() {
+    let mut device = Device::new(16);
+    let trouble = Event::new(Level::Error, "pump 1: no pressure").at("pump.rs", 7);
+    device.record(&trouble);
+    let mut buf = [0; 2048];
+    let mut texts = Vec::new();
+    while texts.len() < 3 {
+        let now = device.clock.now();
+        let (token, result) = match device.alerter().step(now, &mut buf) {
+            Step::Again => continue,
+            Step::Idle { until } => {
+                device.clock.set(until);
+                continue;
+            }
+            Step::Write { token, .. } | Step::Sync { token } => (token, Done::Stored),
+            Step::Send(ticket) => {
+                texts.push(now.as_millis() / 1000);
+                device.clock.set(now + Duration::from_millis(700));
+                device.record(&trouble);
+                (ticket.token, Done::Sent(Outcome::Accepted(Receipt::new(1))))
+            }
+        };
+        let now = device.clock.now();
+        device.alerter().done(now, token, result);
+    }
+    let gaps = [texts[1] - texts[0], texts[2] - texts[1]];
+    assert!((60..62).contains(&gaps[0]) && (60..122).contains(&gaps[1]), "{gaps:?}");
 }

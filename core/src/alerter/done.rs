@@ -1,6 +1,6 @@
 //! What follows from an outcome.
 
-use super::{Alerter, Done, Phase, Token};
+use super::{Alerter, Done, NEVER, Phase, Step, Token};
 use crate::memory::Memory;
 use crate::state::{Attempt, Unconfirmed};
 use crate::time::{Duration, Instant};
@@ -63,10 +63,7 @@ impl<M: Memory> Alerter<'_, M> {
         events: u32,
     ) {
         self.state.budget.refund(attempt.charged.saturating_sub(segments));
-        for group in self.digest.groups(self.groups).iter().filter(|group| group.is_named()) {
-            let level = group.level() as u8;
-            self.state.told.group_accepted(&self.policy, now, group.key(), level);
-        }
+        self.phase = Phase::Telling { group: 0 };
         self.state.told.text_accepted(&self.policy, now);
         self.state.tally.told = attempt.losses;
         self.state.unconfirmed = Default::default();
@@ -78,6 +75,29 @@ impl<M: Memory> Alerter<'_, M> {
         self.settle(events);
         self.retry.accepted();
         self.counters.accepted(segments, events, receipt.code);
+    }
+
+    /// Notes of one group of the accepted text that it was told, and looks anew at what waits once
+    /// all are noted. A crash before that is over costs no more than their intervals.
+    pub(super) fn tell(&mut self, now: Instant, number: u16) -> Step {
+        let groups = self.digest.groups(self.groups);
+        if let Some(group) = groups.get(usize::from(number)) {
+            if group.is_named() {
+                let at = self.state.told.last_text.unwrap_or(now);
+                let level = group.level() as u8;
+                self.state.told.group_accepted(&self.policy, at, group.key(), level);
+            }
+            self.phase = Phase::Telling { group: number.saturating_add(1) };
+            return Step::Again;
+        }
+        self.mark_recovered();
+        // What came while the text was under way knew nothing of it.
+        self.due = NEVER;
+        self.stirred = None;
+        self.phase = Phase::Survey { slot: 0 };
+        self.save();
+        self.commit_now(now);
+        Step::Again
     }
 
     /// The batch is over; `events` of it are named or counted by a text that was, or may have been,

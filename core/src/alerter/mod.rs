@@ -4,8 +4,8 @@
 //!   record ──► ring              ┌───────────────── not sent ────────────────┐
 //!     │                          │              (unpinned; backoff)          │
 //!     ▼                          ▼                                           │
-//!   Survey ──► Idle ──due──► Noted ──► Composing ──► Sending ──accepted──► Survey
-//!  (when is      ▲         attempt     digest, a      │  │        (consumed, told)
+//!   Survey ──► Idle ──due──► Noted ──► Composing ──► Sending ──accepted──► Telling ──► Survey
+//!  (when is      ▲         attempt     digest, a      │  │       (consumed; a group a step)
 //!   what due?)   │         durable     piece a step   │  └─refused─► latch, or once reduced
 //!                │                                    │
 //!                └──── repeat of the same records ◄───┘ unknown, first time
@@ -76,7 +76,7 @@ pub struct Alerter<'a, M> {
     /// Since when the present batch gathers, and how many events it has.
     gathering: Instant,
     gathered: u16,
-    /// Somebody flushed during a survey, which had not seen all that waits.
+    /// Somebody flushed when not all that waits had been looked at.
     flushed: bool,
     /// The gravest level that waits.
     gravest: Level,
@@ -108,6 +108,8 @@ enum Phase {
     Noted,
     /// The digest is being written, a piece a step; `slot` is where its walk stands.
     Composing { slot: u16 },
+    /// Noting, one a step, which groups the accepted text has told.
+    Telling { group: u16 },
     /// Handed to the transport.
     Sending { token: u32, segments: u8, events: u32 },
 }
@@ -299,7 +301,8 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn flush(&mut self, now: Instant) {
         let now = self.kept(now);
         self.due.held = self.due.held.min(self.due.earliest.max(now));
-        self.flushed = matches!(self.phase, Phase::Survey { .. });
+        // Any other phase ends in a survey, which finds anew when what is due.
+        self.flushed = self.phase != Phase::Idle;
         self.commit.due = self.commit.due.min(now);
     }
 
@@ -319,7 +322,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
         let kept = self.kept(now);
         self.state.clock.last = self.state.clock.last.max(kept);
-        if !matches!(self.phase, Phase::Composing { .. })
+        if !matches!(self.phase, Phase::Composing { .. } | Phase::Telling { .. })
             && let Some(step) = self.commit_step(kept, buf)
         {
             return step;
@@ -334,6 +337,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             Phase::Noted if self.commit.is_pending() => self.idle(),
             Phase::Noted => self.begin_digest(kept),
             Phase::Composing { slot } => self.compose(kept, slot, buf),
+            Phase::Telling { group } => self.tell(kept, group),
             Phase::Idle | Phase::Sending { .. } => self.idle(),
         }
     }

@@ -163,7 +163,8 @@ impl<M: Memory> Alerter<'_, M> {
 
     /// The text was accepted: what it said is no news any more.
     pub(super) fn said(&mut self) {
-        let carried = core::mem::take(&mut self.carried);
+        // Taken by `mark_recovered`, when the groups of this text are noted.
+        let carried = self.carried;
         self.mark_notice(&carried);
         self.mark_crashes(&carried, carried.at);
         let low = self.is_low();
@@ -174,6 +175,12 @@ impl<M: Memory> Alerter<'_, M> {
             news.beat = carried.at;
             news.errors = 0;
         }
+    }
+
+    /// The text was accepted, and the groups it names are noted: those that it called quiet are
+    /// told as recovered.
+    pub(super) fn mark_recovered(&mut self) {
+        let carried = core::mem::take(&mut self.carried);
         if let Some(quiet) = self.policy.recovered {
             self.state.told.recovered(quiet, carried.at, true);
         }
