@@ -41,5 +41,5 @@ fn a_panic_that_aborts_is_told_by_the_next_start() {
     let said = run(&mut stage.program(PROGRAM, "log nothing"));
     assert!(said.status.success(), "{said:?}");
     let texts = stage.texts();
-    assert!(texts.iter().any(|text| text.contains("PANIC: no way on, ")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("PANIC: no way on, ")), "{texts:?}; {said:?}");
 }

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::alerter::Alerter;
@@ -19,6 +20,10 @@ use crate::health::{FlushReport, Reporter, SpoolHealth};
 use crate::spool::{self, DirectWriter, ForkCopies, ForkGuard};
 use crate::store::{RingMemory, Store};
 use crate::worker;
+
+/// How often a panic tries the lock, and how long it rests in between: five milliseconds in all.
+const LOCK_TRIES: u32 = 51;
+const LOCK_PAUSE: Duration = Duration::from_micros(100);
 
 /// One destination.
 pub(crate) struct Channel {
@@ -197,19 +202,25 @@ impl Channel {
         }
     }
 
-    /// Records one event without ever waiting: if the lock is held, perhaps by this very thread,
-    /// the event goes to the side slot, and if that is taken it is counted.
+    /// Records one event without waiting for long: if the lock is still held after a few
+    /// milliseconds, perhaps by this very thread, the event goes to the side slot, and if that is
+    /// taken it is counted.
+    ///
+    /// Others hold the lock for microseconds. The side slot ends with the process, and it may be
+    /// about to: with `panic = "abort"` these milliseconds decide whether the panic is told.
     pub(crate) fn try_admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
         if self.fork.in_child() {
             return self.admit_in_child(|channel| channel.try_admit(now, entry));
         }
-        let inner = match self.inner.try_lock() {
-            Ok(inner) => Some(inner),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        if let Some(inner) = inner {
-            return self.admit_locked(inner, now, entry);
+        for patience in (0..LOCK_TRIES).rev() {
+            match self.inner.try_lock() {
+                Ok(inner) => return self.admit_locked(inner, now, entry),
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    return self.admit_locked(poisoned.into_inner(), now, entry);
+                }
+                Err(TryLockError::WouldBlock) if patience > 0 => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => {}
+            }
         }
         match self.side.try_lock() {
             Ok(mut side) if side.is_none() => *side = Some(entry.clone()),

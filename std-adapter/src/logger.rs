@@ -34,7 +34,8 @@ pub(crate) trait Sink: Send + Sync {
     /// Records one event under a short lock.
     fn record(&self, entry: &Entry);
 
-    /// The same, but never waits: if the lock is held, the event goes to a side slot or is counted.
+    /// The same, but gives a lock that is held up after a few milliseconds: the event then goes to
+    /// a side slot or is counted.
     fn try_record(&self, entry: &Entry);
 
     /// Shows an event to the program's own hook, before it is kept; `false` drops it.

@@ -1,8 +1,8 @@
 //! Records panics, also of threads nobody joins.
 //!
 //! The hook that was there runs first, so that the console shows what it always shows. Then the
-//! panic is recorded above ERROR, with its message and place, through a path that never waits: the
-//! panicking thread may hold any lock. Nothing is sent here; the worker sends, or with
+//! panic is recorded above ERROR, with its message and place, through a path that waits for no lock
+//! longer than a few milliseconds: the panicking thread may hold it. Nothing is sent here; the worker sends, or with
 //! `panic = "abort"` the next start does.
 
 use std::fmt::Write as _;
