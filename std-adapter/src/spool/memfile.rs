@@ -96,7 +96,8 @@ impl MemoryFile {
     pub(super) fn sweep(&self, ours: &Header) {
         let Ok(entries) = Dir::read_from(&self.dir) else { return };
         let Some(directory) = self.path.parent() else { return };
-        let mut unclaimed = Vec::new();
+        // By age, the oldest first.
+        let mut unclaimed: Vec<(u64, PathBuf)> = Vec::new();
         for entry in entries.flatten() {
             let Ok(name) = entry.file_name().to_str() else { continue };
             if name == self.name || !name.ends_with(".ring") {
@@ -107,10 +108,10 @@ impl MemoryFile {
             let known = !header.home.as_os_str().is_empty();
             let gone = known && sys::meta_path(&header.home) == Err(Errno::NOENT);
             if header.identity != ours.identity && header.boot == ours.boot && gone {
-                unclaimed.push((header.session, path));
+                let at = unclaimed.partition_point(|(session, _)| *session < header.session);
+                unclaimed.insert(at, (header.session, path));
             }
         }
-        unclaimed.sort_unstable();
         let many = unclaimed.len().saturating_sub(MAX_UNCLAIMED);
         for (index, (session, path)) in unclaimed.into_iter().enumerate() {
             let old = ours.session.saturating_sub(session) > UNCLAIMED_FOR_NANOS;

@@ -275,17 +275,17 @@ impl Spool {
 
     /// All slots that appear in the directory, but for our own.
     fn unheld(&self) -> Result<Vec<SlotName>, SpoolError> {
-        let mut slots: Vec<SlotName> = self
-            .dir
-            .names()?
-            .iter()
-            .filter_map(|name| SlotName::parse(name))
-            .filter(|(_, kind)| matches!(*kind, "lock" | "spool" | "new"))
-            .map(|(slot, _)| slot)
-            .filter(|slot| *slot != self.slot())
-            .collect();
-        slots.sort_unstable();
-        slots.dedup();
+        let mut slots: Vec<SlotName> = Vec::new();
+        for name in self.dir.names()? {
+            let Some((slot, "lock" | "spool" | "new")) = SlotName::parse(&name) else { continue };
+            if slot == self.slot() {
+                continue;
+            }
+            // There are few; a sort for any number of them would be five kilobytes of code.
+            if let Err(at) = slots.binary_search(&slot) {
+                slots.insert(at, slot);
+            }
+        }
         Ok(slots)
     }
 
