@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 
 use annunciator_simulator::{Answer, Certificate, Simulator};
-use annunciator_tests::{Stage, files_below, holds, run, side_by_side};
+use annunciator_tests::{Proxy, Stage, files_below, holds, run, side_by_side, text};
 
 use crate::PROGRAM;
 
@@ -13,6 +13,8 @@ const KEY: &str = "k3yPump7";
 const SECRET: &str = "Geheim-W0rt-7";
 /// Base64 of `k3yPump7:Geheim-W0rt-7`.
 const BASIC: &str = "azN5UHVtcDc6R2VoZWltLVcwcnQtNw==";
+/// Base64 of `me:Geheim-W0rt-7`.
+const PROXY_BASIC: &str = "bWU6R2VoZWltLVcwcnQtNw==";
 
 /// One way a run can go; each makes the program talk of something else.
 struct Run {
@@ -139,6 +141,33 @@ fn no_output_no_error_no_debug_no_file_and_no_address_holds_a_secret() {
         assert!(exposed.is_empty(), "{name}: {exposed:?}");
         for request in stage.sim.requests() {
             assert_eq!(request.target, "/sms/json", "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_logger_that_knows_nothing_of_us_sees_no_secret_in_what_the_client_traces() {
+    let ways: [(&str, &[(&str, &str)]); 2] = [("header", &[]), ("body", &[("IN_BODY", "1")])];
+    side_by_side(&ways, |(way, variables)| {
+        let sim = Simulator::builder().credentials(KEY, SECRET).start().expect("a simulator");
+        let stage = Stage::with(sim);
+        // Through a proxy with a password as well.
+        let proxy = Proxy::start();
+        let mut program = stage.program(PROGRAM, "be traced");
+        program
+            .env("VONAGE_API_SECRET", SECRET)
+            .env("VONAGE_SMS_URL", stage.sim.named_url())
+            .env("HTTPS_PROXY", proxy.url().replace("http://", &format!("http://me:{SECRET}@")))
+            .envs(variables.iter().copied());
+        let said = run(&mut program);
+        assert!(said.stdout.contains("1 sent, 0 kept, 0 lost"), "{way}: {said:?}");
+        assert_eq!(stage.texts(), [text("ERROR: no pressure")], "{way}");
+        stage.sim.assert_clean();
+        let dumped = dumped(&said.stderr);
+        assert!(holds(&dumped, "POST /sms/json HTTP/1.1"), "{way}: nothing was traced");
+        for secret in [KEY, SECRET, BASIC, PROXY_BASIC] {
+            assert!(!said.stderr.contains(secret), "{way}: {secret} is shown: {}", said.stderr);
+            assert!(!holds(&dumped, secret), "{way}: {secret} is shown as hexadecimal digits");
         }
     });
 }

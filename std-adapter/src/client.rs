@@ -24,6 +24,7 @@
 mod attempt;
 #[cfg(test)]
 mod tests;
+mod veil;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -38,11 +39,14 @@ use annunciator_core::vonage::{
 };
 use rustls_pki_types::CertificateDer;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE as CONTENT_TYPE_HEADER};
-use ureq::http::{HeaderMap, HeaderValue, Response};
+use ureq::http::{HeaderMap, Response};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, SendBody};
 
 pub(crate) use attempt::Attempt;
+use veil::Veil;
 
 use crate::config::{Endpoint, Proxy, Service, Timing};
 use crate::secret::Secret;
@@ -123,8 +127,8 @@ impl std::error::Error for ClientError {}
 pub(crate) struct VonageClient {
     agent: Agent,
     settings: ClientSettings,
-    /// Marked as sensitive: the HTTP client's own log leaves it out.
-    authorization: Option<HeaderValue>,
+    /// What the `Authorization` header will say; the HTTP client does not know it.
+    authorization: Option<Veil>,
     last: Attempt,
 }
 
@@ -140,7 +144,7 @@ impl VonageClient {
             .map_err(ClientError::Credentials)?;
         let authorization = (!settings.in_body).then(|| authorization(&credentials)).transpose()?;
         Ok(VonageClient {
-            agent: agent(&settings)?,
+            agent: agent(&settings, authorization.as_ref())?,
             authorization,
             settings,
             last: Attempt::default(),
@@ -188,9 +192,9 @@ impl VonageClient {
             .header(CONTENT_TYPE_HEADER, CONTENT_TYPE)
             .header(CONTENT_LENGTH, form.len());
         if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
+            request = request.header(AUTHORIZATION, authorization.lower());
         }
-        let mut noted = Noted { rest: form, asked: false };
+        let mut noted = Noted { rest: form, asked: false, veil: self.authorization.as_ref() };
         let result = request.send(SendBody::from_reader(&mut noted));
         (result, noted.asked)
     }
@@ -259,17 +263,14 @@ fn options(settings: &ClientSettings) -> Options<'_> {
     options
 }
 
-fn authorization(credentials: &Credentials<'_>) -> Result<HeaderValue, ClientError> {
+fn authorization(credentials: &Credentials<'_>) -> Result<Veil, ClientError> {
     const INVALID: ClientError = ClientError::Credentials(CredentialsError::SecretCharacter);
     let mut buf = [0; Credentials::MAX_BASIC_LEN];
-    let value = credentials.basic(&mut buf).map_err(|_| INVALID)?;
-    let mut value = HeaderValue::from_str(value).map_err(|_| INVALID)?;
-    value.set_sensitive(true);
-    Ok(value)
+    credentials.basic(&mut buf).map(Veil::over).map_err(|_| INVALID)
 }
 
 /// The HTTP client, with every default that matters spelled out.
-fn agent(settings: &ClientSettings) -> Result<Agent, ClientError> {
+fn agent(settings: &ClientSettings, veil: Option<&Veil>) -> Result<Agent, ClientError> {
     let roots = match &settings.roots {
         None => RootCerts::WebPki,
         Some(roots) => {
@@ -280,7 +281,7 @@ fn agent(settings: &ClientSettings) -> Result<Agent, ClientError> {
     };
     let proxy = settings.proxy.as_ref().map(|proxy| ureq::Proxy::new(proxy.expose()));
     let secure = settings.endpoint.url().get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:"));
-    Ok(Agent::config_builder()
+    let config = Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .https_only(secure)
         // Its default is the environment's.
@@ -298,18 +299,28 @@ fn agent(settings: &ClientSettings) -> Result<Agent, ClientError> {
         .timeout_resolve(Some(settings.connect))
         .timeout_connect(Some(settings.connect))
         .timeout_global(Some(settings.request))
-        .build()
-        .into())
+        .build();
+    Ok(match veil {
+        None => config.into(),
+        Some(veil) => {
+            let connector = DefaultConnector::new().chain(veil.clone());
+            Agent::with_parts(config, connector, DefaultResolver::default())
+        }
+    })
 }
 
 /// A request body that notes whether somebody has begun to take it.
 struct Noted<'f> {
     rest: &'f [u8],
     asked: bool,
+    veil: Option<&'f Veil>,
 }
 
 impl Read for Noted<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.veil.is_some_and(|veil| !veil.is_lifted()) {
+            return Err(io::Error::other("the request's head left without its credentials"));
+        }
         self.asked = true;
         self.rest.read(buf)
     }

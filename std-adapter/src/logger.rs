@@ -17,8 +17,8 @@
 //! counted, so that one which logs itself cannot recurse without end.
 //!
 //! Muted for the SMS are this crate's own targets and its worker threads. The inner logger gets
-//! these too, but for what the workers' HTTP client says at TRACE: there it dumps every byte of a
-//! request, credentials included.
+//! these too, but for what the workers' HTTP client says at TRACE: there it dumps heads and answers,
+//! which hold no credentials but the number.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -281,8 +281,8 @@ impl Drop for Formatting {
     }
 }
 
-/// Whether a record may hold the bytes of our own request: the client's dumps, made on a thread of
-/// ours.
+/// Whether a record may hold the bytes of our own request or its answer: the client's dumps, made
+/// on a thread of ours.
 #[inline]
 fn is_dump(record: &Record<'_>) -> bool {
     record.level() == log::Level::Trace && this_thread_is_muted()

@@ -36,6 +36,7 @@ fn main() {
         "everything" => everything(),
         "install twice" => install_twice(),
         "talk" => talk(),
+        "be traced" => be_traced(),
         other => panic!("no such story: {other}"),
     }
 }
@@ -278,4 +279,17 @@ fn talk() {
     let report = alerts.flush(Duration::from_millis(2500));
     say(&format!("{report} {report:?}\n{}\n{:?}", alerts.health(), alerts.health()));
     log::logger().flush();
+}
+
+/// Installs a logger of its own that knows nothing of ours and shows everything.
+fn be_traced() {
+    let builder = match env::var_os("IN_BODY") {
+        Some(_) => builder().credentials_in_body(),
+        None => builder(),
+    };
+    let alerts = builder.drop_timeout(PATIENCE).start().expect("a start");
+    log::set_boxed_logger(Box::new(Console(LevelFilter::Trace))).expect("the only logger");
+    log::set_max_level(LevelFilter::Trace);
+    alerts.record(&annunciator::Event::new(Level::Error, "no pressure"));
+    say(&alerts.flush(PATIENCE).to_string());
 }
