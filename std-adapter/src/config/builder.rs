@@ -30,6 +30,7 @@ const SPOOL_SIZE: usize = 64 * 1024;
 /// | `VONAGE_SMS_URL` | [`url`](Builder::url) | `https://rest.nexmo.com/sms/json` |
 /// | `ALERT_CA_FILE` | [`ca_file`](Builder::ca_file) | built-in roots |
 /// | `HTTPS_PROXY`, `https_proxy` | [`proxy`](Builder::proxy) | none |
+/// | `NO_PROXY`, `no_proxy` | | no host; is asked only for a proxy from the environment |
 ///
 /// Explicit settings win over the environment. An empty value counts as absent, in either.
 #[must_use = "a builder does nothing until it is built or started"]

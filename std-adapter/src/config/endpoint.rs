@@ -50,6 +50,37 @@ impl Endpoint {
         &self.url
     }
 
+    /// Whether a list such as `NO_PROXY` names it: hosts between commas or blanks, each standing
+    /// for itself and for all below it, with or without a dot or `*.` in front; `*` for every host.
+    /// An entry with a port means this port alone.
+    pub(crate) fn is_exempt(&self, list: &str) -> bool {
+        let rest = split_scheme(&self.url).map_or("", |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or("");
+        let Some(host) = host_of(authority) else { return false };
+        let port = match port_of(authority) {
+            Some(port) => port,
+            None if self.url.get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:")) => "443",
+            None => "80",
+        };
+        let entries = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
+        entries.filter(|entry| !entry.is_empty()).any(|entry| {
+            if entry == "*" {
+                return true;
+            }
+            // An address of version 6 may stand there without its brackets.
+            let bare = entry.parse::<Ipv6Addr>().is_ok();
+            let (name, wanted) = if bare {
+                (entry, None)
+            } else {
+                let entry = entry.strip_prefix('*').unwrap_or(entry);
+                let entry = entry.strip_prefix('.').unwrap_or(entry);
+                let Some(name) = host_of(entry) else { return false };
+                (name, port_of(entry))
+            };
+            wanted.is_none_or(|wanted| wanted == port) && is_or_is_below(host, name)
+        })
+    }
+
     /// Whether it is on this machine, where no proxy is asked.
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
@@ -128,6 +159,20 @@ fn split_scheme(url: &str) -> Option<(bool, &str)> {
     }
 }
 
+/// The port that an authority names.
+fn port_of(authority: &str) -> Option<&str> {
+    let after = authority.rsplit_once(']').map_or(authority, |(_, after)| after);
+    after.rsplit_once(':').map(|(_, port)| port)
+}
+
+/// Whether `host` is `name`, or a host of the domain `name`.
+fn is_or_is_below(host: &str, name: &str) -> bool {
+    let Some(at) = host.len().checked_sub(name.len()) else { return false };
+    let same = host.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(name));
+    let address = host.parse::<IpAddr>().is_ok();
+    same && (at == 0 || (!address && host.get(..at).is_some_and(|front| front.ends_with('.'))))
+}
+
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, without brackets; `None` if malformed.
 fn host_of(authority: &str) -> Option<&str> {
     let (host, port) = match authority.strip_prefix('[') {
@@ -204,6 +249,33 @@ mod tests {
         assert_eq!(Endpoint::parse(Endpoint::vonage().url()), Ok(Endpoint::vonage()));
         assert!(!Endpoint::vonage().is_loopback());
         assert!(Endpoint::parse("https://[::1]:1/").unwrap().is_loopback());
+    }
+
+    #[test]
+    fn hosts_that_need_no_proxy_are_known_by_the_list() {
+        let at = |url: &str, list: &str| Endpoint::parse(url).unwrap().is_exempt(list);
+        let vonage = "https://rest.nexmo.com/sms/json";
+        for list in [
+            "*",
+            "rest.nexmo.com",
+            "nexmo.com",
+            ".nexmo.com",
+            "*.nexmo.com",
+            "REST.Nexmo.com",
+            "localhost, 10.0.0.1 ,nexmo.com",
+            "localhost nexmo.com",
+            "rest.nexmo.com:443",
+        ] {
+            assert!(at(vonage, list), "{list}");
+        }
+        for list in ["", ",", "exmo.com", "rest.nexmo.com.evil", "a.rest.nexmo.com", "nexmo.com:80"]
+        {
+            assert!(!at(vonage, list), "{list}");
+        }
+        assert!(at("https://10.0.0.7:8443/x", "10.0.0.7:8443"));
+        assert!(!at("https://10.0.0.7/x", "0.7"));
+        assert!(at("https://[fe80::1]/x", "fe80::1") && at("https://[fe80::1]/x", "[fe80::1]:443"));
+        assert!(!at("https://[fe80::1]/x", "::1"));
     }
 
     #[test]

@@ -222,12 +222,22 @@ impl Builder {
         match given {
             // The machine's proxy cannot reach this machine's own loopback.
             Some((_, Setting::Variable(_))) if endpoint.is_loopback() => Ok(None),
+            Some((_, Setting::Variable(_))) if self.is_exempt(endpoint)? => Ok(None),
             Some((text, setting)) => match Proxy::parse(&text) {
                 Ok(proxy) => Ok(Some(proxy)),
                 Err(problem) => Err(ConfigError::invalid(setting, problem)),
             },
             None => Ok(None),
         }
+    }
+
+    /// Whether the surroundings that name a proxy say that the service needs none.
+    fn is_exempt(&self, endpoint: &Endpoint) -> Result<bool, ConfigError> {
+        let list = match self.environment.text("NO_PROXY")? {
+            None => self.environment.text("no_proxy")?,
+            list => list,
+        };
+        Ok(list.is_some_and(|list| endpoint.is_exempt(&list)))
     }
 
     fn resolved_roots(&self) -> Result<Option<Vec<CertificateDer<'static>>>, ConfigError> {

@@ -318,6 +318,22 @@ fn the_machines_proxy_is_not_asked_for_a_loopback_address() {
 }
 
 #[test]
+fn no_proxy_exempts_hosts_from_a_proxy_of_the_environment_only() {
+    let proxy = ("HTTPS_PROXY", "http://proxy:3128");
+    for exempt in [("NO_PROXY", "localhost,nexmo.com"), ("no_proxy", "*")] {
+        assert!(enabled(with_three(&[proxy, exempt])).service.proxy.is_none());
+        let explicit = enabled(with_three(&[exempt]).proxy("http://proxy:3128"));
+        assert!(explicit.service.proxy.is_some());
+    }
+    for other in [("NO_PROXY", "vonage.com"), ("NO_PROXY", "")] {
+        assert!(enabled(with_three(&[proxy, other])).service.proxy.is_some());
+    }
+    // The first of the two that says something counts.
+    let both = [proxy, ("NO_PROXY", "vonage.com"), ("no_proxy", "*")];
+    assert!(enabled(with_three(&both)).service.proxy.is_some());
+}
+
+#[test]
 fn roots_come_from_a_pem_file_that_is_checked_at_once() {
     let file = |text: &str| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
