@@ -12,6 +12,7 @@ mod panics;
 mod restart;
 mod secrets;
 mod setup;
+mod signed;
 mod tls;
 
 /// The program under test, where it has to be a process of its own.

@@ -48,8 +48,7 @@ use ureq::{Agent, Body, SendBody};
 pub(crate) use attempt::Attempt;
 use veil::Veil;
 
-use crate::config::{Endpoint, Proxy, Service, Timing};
-use crate::secret::Secret;
+use crate::config::{Credentials as Account, Endpoint, Proxy, Service, Timing};
 
 /// Bytes of the longest answer that is read; six parts have 2.4 KiB, the longest text 18 KiB.
 const ANSWER_MAX: u64 = 128 * 1024;
@@ -60,10 +59,7 @@ const HEADER_MAX: usize = 8 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct ClientSettings {
     pub(crate) endpoint: Endpoint,
-    pub(crate) key: String,
-    pub(crate) secret: Secret,
-    /// Key and secret go into the form, not into a header.
-    pub(crate) in_body: bool,
+    pub(crate) account: Account,
     pub(crate) from: Sender,
     pub(crate) to: Number,
     /// Put before the batch's id in `client-ref`; may be empty.
@@ -87,9 +83,7 @@ impl ClientSettings {
         let credentials = service.credentials.as_ref()?;
         Some(ClientSettings {
             endpoint: service.endpoint.clone(),
-            key: credentials.key.clone(),
-            secret: credentials.secret.clone(),
-            in_body: credentials.in_body,
+            account: credentials.clone(),
             from: service.sender,
             to: *number,
             reference_prefix: String::new(),
@@ -140,9 +134,10 @@ impl VonageClient {
     pub(crate) fn new(settings: ClientSettings) -> Result<VonageClient, ClientError> {
         check_route(&settings.from, &settings.to).map_err(ClientError::Route)?;
         options(&settings).check().map_err(ClientError::Options)?;
-        let credentials = Credentials::new(&settings.key, settings.secret.expose())
-            .map_err(ClientError::Credentials)?;
-        let authorization = (!settings.in_body).then(|| authorization(&credentials)).transpose()?;
+        let authorization = match settings.account.auth().map_err(ClientError::Credentials)? {
+            Auth::Basic(credentials) => Some(authorization(&credentials)?),
+            _ => None,
+        };
         Ok(VonageClient {
             agent: agent(&settings, authorization.as_ref())?,
             authorization,
@@ -161,14 +156,12 @@ impl VonageClient {
     fn form(&self, message: &Message<'_>) -> Result<Vec<u8>, RequestError> {
         let settings = &self.settings;
         let options = options(settings);
-        let credentials = Credentials::new(&settings.key, settings.secret.expose());
-        let auth = match (credentials, settings.in_body) {
-            (Ok(credentials), true) => Auth::Body(credentials),
-            (Ok(credentials), false) => Auth::Basic(credentials),
-            // Checked when the client was made.
-            (Err(_), _) => return Err(RequestError::DoesNotFit { needed: usize::MAX }),
-        };
+        // Checked when the client was made.
+        let broken = |_| RequestError::DoesNotFit { needed: usize::MAX };
+        let auth = settings.account.auth().map_err(broken)?;
         let request = Request::new(&settings.from, &settings.to, auth);
+        #[cfg(feature = "signature")]
+        let request = request.at(seconds_of_the_clock());
         let request = request.options(options).unwrap_or(request);
         let mut size = max_body_len(message.encoding, message.segments) + options.max_len();
         loop {
@@ -251,6 +244,13 @@ fn read_answer(response: Response<Body>, last: &mut Attempt) -> Outcome {
         (Outcome::Unknown(_), Some(code)) => Outcome::Unknown(code),
         (outcome, _) => outcome,
     }
+}
+
+/// Seconds since 1970, as the clock has it.
+#[cfg(feature = "signature")]
+fn seconds_of_the_clock() -> u32 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| u32::try_from(since.as_secs()).unwrap_or(u32::MAX))
 }
 
 fn header<'h>(headers: &'h HeaderMap, names: &[&str]) -> Option<&'h str> {

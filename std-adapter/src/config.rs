@@ -27,6 +27,8 @@ use std::time::Duration;
 
 use annunciator_core::event::{Draft, Level};
 use annunciator_core::transport::Transport;
+#[cfg(feature = "signature")]
+use annunciator_core::vonage::Algorithm;
 use annunciator_core::vonage::{Auth, CredentialsError, Number, Sender};
 use rustls_pki_types::CertificateDer;
 
@@ -183,14 +185,27 @@ impl fmt::Debug for Service {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) key: String,
+    /// Of the API, or of signatures.
     pub(crate) secret: Secret,
-    /// In the form body, not in an `Authorization` header.
-    pub(crate) in_body: bool,
+    pub(crate) proof: Proof,
+}
+
+/// How a request proves whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Proof {
+    /// Key and secret in an `Authorization` header.
+    #[default]
+    Header,
+    /// Key and secret in the form.
+    Body,
+    /// A digest over the form.
+    #[cfg(feature = "signature")]
+    Signature(Algorithm),
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("in_body", &self.in_body).finish_non_exhaustive()
+        f.debug_struct("Credentials").field("proof", &self.proof).finish_non_exhaustive()
     }
 }
 
@@ -198,7 +213,12 @@ impl Credentials {
     /// The same for the protocol. An error only for what no [`Config`] holds.
     pub(crate) fn auth(&self) -> Result<Auth<'_>, CredentialsError> {
         let pair = annunciator_core::vonage::Credentials::new(&self.key, self.secret.expose())?;
-        Ok(if self.in_body { Auth::Body(pair) } else { Auth::Basic(pair) })
+        Ok(match self.proof {
+            Proof::Header => Auth::Basic(pair),
+            Proof::Body => Auth::Body(pair),
+            #[cfg(feature = "signature")]
+            Proof::Signature(algorithm) => Auth::Signed(pair, algorithm),
+        })
     }
 }
 

@@ -72,6 +72,8 @@ mod worker;
 
 pub use annunciator_core;
 pub use annunciator_core::event::{Event, Level};
+#[cfg(feature = "signature")]
+pub use annunciator_core::vonage::Algorithm;
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
 pub use handle::{Annunciator, Handle};

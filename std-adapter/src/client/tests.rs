@@ -15,7 +15,7 @@ use annunciator_core::vonage::status::{http_code, local};
 use annunciator_core::vonage::{Number, Sender};
 
 use super::{ClientError, ClientSettings, VonageClient};
-use crate::config::{Endpoint, Proxy};
+use crate::config::{Credentials, Endpoint, Proof, Proxy};
 use crate::secret::Secret;
 
 const SECRET: &str = "abc123456789";
@@ -74,9 +74,11 @@ impl Server {
 fn settings(url: &str) -> ClientSettings {
     ClientSettings {
         endpoint: Endpoint::parse(url).unwrap(),
-        key: "aaa012bb".into(),
-        secret: Secret::from(SECRET),
-        in_body: false,
+        account: Credentials {
+            key: "aaa012bb".into(),
+            secret: Secret::from(SECRET),
+            proof: Proof::Header,
+        },
         from: Sender::parse("sampleapp").unwrap(),
         to: Number::parse("447700900000").unwrap(),
         reference_prefix: String::new(),
@@ -150,7 +152,7 @@ fn credentials_travel_in_one_place_and_are_shown_nowhere() {
     let refusal = r#"{"messages":[{"status":"4","error-text":"Bad Credentials"}]}"#;
     let server = Server::start([say(http("200 OK", "", refusal))]);
     let mut settings = settings(&server.url("http"));
-    settings.in_body = true;
+    settings.account.proof = Proof::Body;
     let mut shown = format!("{settings:?}");
     let mut client = VonageClient::new(settings).unwrap();
     client.send(&message());
@@ -382,7 +384,7 @@ fn settings_that_cannot_work_make_no_client() {
     american.to = Number::parse("14155550100").unwrap();
     assert!(matches!(VonageClient::new(american), Err(ClientError::Route(_))));
     let mut keyless = settings(url);
-    keyless.key = SECRET.into();
+    keyless.account.key = SECRET.into();
     let error = VonageClient::new(keyless).unwrap_err();
     assert!(matches!(error, ClientError::Credentials(_)) && !error.to_string().contains(SECRET));
     let mut spaced = settings(url);

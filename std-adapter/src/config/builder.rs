@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use annunciator_core::event::{Draft, Level};
 use annunciator_core::transport::Transport;
+#[cfg(feature = "signature")]
+use annunciator_core::vonage::Algorithm;
 
 use super::environment::Environment;
 use super::{Scrub, Timing, Tuning};
@@ -22,6 +24,7 @@ const SPOOL_SIZE: usize = 64 * 1024;
 /// | variable | method | default |
 /// |---|---|---|
 /// | `VONAGE_API_KEY`, `VONAGE_API_SECRET` | [`credentials`](Builder::credentials) | none: disabled |
+/// | `VONAGE_SIGNATURE_SECRET`, `VONAGE_SIGNATURE_METHOD` (`md5hash` or `sha256`) | `signature`, a feature | none: not signed |
 /// | `ALERT_PHONE_NUMBER`, comma-separated | [`to`](Builder::to), repeated | none: disabled |
 /// | `ALERT_NAME` | [`name`](Builder::name) | the program's name given at the start |
 /// | `ALERT_SENDER` | [`sender`](Builder::sender) | the name's first 11 letters and digits |
@@ -40,6 +43,8 @@ pub struct Builder {
     pub(super) name: Option<String>,
     pub(super) credentials: Option<(String, Secret)>,
     pub(super) credentials_in_body: bool,
+    #[cfg(feature = "signature")]
+    pub(super) signature: Option<(Algorithm, Secret)>,
     pub(super) numbers: Vec<String>,
     pub(super) transports: Vec<(String, Box<dyn Transport + Send>)>,
     pub(super) sender: Option<String>,
@@ -66,6 +71,8 @@ impl Builder {
             name: None,
             credentials: None,
             credentials_in_body: false,
+            #[cfg(feature = "signature")]
+            signature: None,
             numbers: Vec::new(),
             transports: Vec::new(),
             sender: None,
@@ -109,6 +116,16 @@ impl Builder {
     /// that know only the older way.
     pub fn credentials_in_body(mut self) -> Builder {
         self.credentials_in_body = true;
+        self
+    }
+
+    /// Signs requests with the account's *signature* secret, which takes the place of the API
+    /// secret: only the key of [`credentials`](Builder::credentials) or `VONAGE_API_KEY` is needed
+    /// beside it. The algorithm is a setting of the account. Needs a clock that is right within
+    /// minutes.
+    #[cfg(feature = "signature")]
+    pub fn signature(mut self, algorithm: Algorithm, secret: impl Into<Secret>) -> Builder {
+        self.signature = Some((algorithm, secret.into()));
         self
     }
 

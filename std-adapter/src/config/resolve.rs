@@ -6,19 +6,25 @@ use std::time::Duration;
 
 use annunciator_core::event::Level;
 use annunciator_core::transport::Transport;
+#[cfg(feature = "signature")]
+use annunciator_core::vonage::Algorithm;
 use annunciator_core::vonage::{CredentialsError, Number, Sender, check_route};
 use rustls_pki_types::CertificateDer;
 
 use super::endpoint::{self, Endpoint, Proxy};
 use super::error::{ConfigError, Setting};
 use super::{
-    Builder, Config, Credentials, Destination, Disabled, Place, Service, Setup, Spool, Way,
+    Builder, Config, Credentials, Destination, Disabled, Place, Proof, Service, Setup, Spool, Way,
 };
 use crate::secret::Secret;
 use crate::text;
 
 const KEY: &str = "VONAGE_API_KEY";
 const SECRET: &str = "VONAGE_API_SECRET";
+#[cfg(feature = "signature")]
+const SIGNATURE_SECRET: &str = "VONAGE_SIGNATURE_SECRET";
+#[cfg(feature = "signature")]
+const SIGNATURE_METHOD: &str = "VONAGE_SIGNATURE_METHOD";
 const NUMBER: &str = "ALERT_PHONE_NUMBER";
 const NAME: &str = "ALERT_NAME";
 const SENDER: &str = "ALERT_SENDER";
@@ -131,6 +137,10 @@ impl Builder {
     }
 
     fn resolved_credentials(&self) -> Result<Option<Credentials>, ConfigError> {
+        #[cfg(feature = "signature")]
+        if let Some(credentials) = self.resolved_signature()? {
+            return Ok(Some(credentials));
+        }
         let given = self.credentials.as_ref().map(|(key, secret)| (key.trim(), secret.clone()));
         let given = given.filter(|(key, secret)| !(key.is_empty() && secret.expose().is_empty()));
         let (key, secret, settings, words) = match given {
@@ -154,14 +164,54 @@ impl Builder {
             }
             (false, false) => {}
         }
-        let credentials = Credentials { key, secret, in_body: self.credentials_in_body };
-        match credentials.auth() {
-            Ok(_) => Ok(Some(credentials)),
-            Err(error) => {
-                let setting = settings[usize::from(error != CredentialsError::Key)];
-                Err(ConfigError::invalid(setting, error.to_string()))
+        let proof = if self.credentials_in_body { Proof::Body } else { Proof::Header };
+        checked(Credentials { key, secret, proof }, settings).map(Some)
+    }
+
+    /// Key and signature secret, if there is the latter.
+    #[cfg(feature = "signature")]
+    fn resolved_signature(&self) -> Result<Option<Credentials>, ConfigError> {
+        let explicit = self.signature.as_ref().filter(|(_, secret)| !secret.expose().is_empty());
+        let (algorithm, secret, setting) = match explicit {
+            Some((algorithm, secret)) => (*algorithm, secret.clone(), Setting::Method("signature")),
+            None => {
+                let Some(secret) = self.environment.exact(SIGNATURE_SECRET)? else {
+                    return Ok(None);
+                };
+                let method = self.environment.text(SIGNATURE_METHOD)?;
+                let algorithm = match method.as_deref() {
+                    None => Algorithm::default(),
+                    Some(name) if name.eq_ignore_ascii_case("md5hash") => Algorithm::Md5Hash,
+                    Some(name) if name.eq_ignore_ascii_case("sha256") => Algorithm::HmacSha256,
+                    Some(_) => {
+                        let problem = "write md5hash or sha256, as the account's settings say; the \
+                                       other methods are not known here";
+                        return Err(ConfigError::invalid(
+                            Setting::Variable(SIGNATURE_METHOD),
+                            problem,
+                        ));
+                    }
+                };
+                (algorithm, Secret::from(secret), Setting::Variable(SIGNATURE_SECRET))
             }
+        };
+        let given = self.credentials.as_ref().map(|(key, _)| key.trim());
+        let (key, key_setting) = match given.filter(|key| !key.is_empty()) {
+            Some(key) => (key.to_owned(), Setting::Method("credentials")),
+            None => {
+                let key = self.environment.text(KEY)?.unwrap_or_default();
+                (key, Setting::Variable(KEY))
+            }
+        };
+        if key.is_empty() {
+            let present = match setting {
+                Setting::Method(_) => "Builder::signature()",
+                Setting::Variable(name) => name,
+            };
+            return Err(ConfigError::HalfConfigured { present, missing: KEY });
         }
+        let proof = Proof::Signature(algorithm);
+        checked(Credentials { key, secret, proof }, [key_setting, setting]).map(Some)
     }
 
     fn resolved_numbers(&self) -> Result<Vec<Number>, ConfigError> {
@@ -353,6 +403,18 @@ impl Builder {
             return refuse("budget", "a budget of zero would never tell anything".to_owned());
         }
         Ok(())
+    }
+}
+
+/// The credentials, if the protocol takes them; else what is wrong with the key, the first setting,
+/// or with the secret, the second.
+fn checked(credentials: Credentials, settings: [Setting; 2]) -> Result<Credentials, ConfigError> {
+    match credentials.auth() {
+        Ok(_) => Ok(credentials),
+        Err(error) => {
+            let setting = settings[usize::from(error != CredentialsError::Key)];
+            Err(ConfigError::invalid(setting, error.to_string()))
+        }
     }
 }
 

@@ -77,7 +77,7 @@ fn three_variables_are_enough() {
         (credentials.key.as_str(), credentials.secret.expose()),
         ("aaa012bc", "abc123456789")
     );
-    assert!(!credentials.in_body);
+    assert_eq!(credentials.proof, Proof::Header);
     assert_eq!(config.tuning, Tuning::default());
     assert_eq!(config.spool.size, 65536);
     assert!(config.missing().is_empty());
