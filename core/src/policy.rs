@@ -51,7 +51,8 @@ pub struct Policy {
     pub commit_other: Duration,
     /// A balance below this is told, once. Default 1 (euro, for Vonage); `None`: never.
     pub low_balance: Option<Decimal>,
-    /// After so much time a text says that all is well: `alive 7 d, 0 errors`. Default `None`.
+    /// After so much time a text says that all is well: `alive 7 d, 0 errors`; at least a minute.
+    /// Default `None`.
     pub heartbeat: Option<Duration>,
     /// When a kind of ERROR that was told has been quiet for this long, a text says so, once.
     /// Default `None`.

@@ -26,6 +26,8 @@ pub(super) const TRAILING: u8 = 3 + UNCONFIRMED as u8 + 1;
 
 /// An outage shorter than this is not worth words.
 const OUTAGE: Duration = Duration::from_mins(5);
+/// Heartbeats are not closer than this.
+const QUICKEST: Duration = Duration::from_mins(1);
 /// So many events are told without any.
 const FEW: u32 = 3;
 
@@ -101,6 +103,10 @@ impl<M: Memory> Alerter<'_, M> {
         at + quiet.wait(wall.minute(at))
     }
 
+    fn heartbeat(&self) -> Option<Duration> {
+        self.policy.heartbeat.map(|span| span.max(QUICKEST))
+    }
+
     fn is_low(&self) -> bool {
         match (self.policy.low_balance, self.state.balance) {
             (Some(limit), Some(balance)) => balance < limit,
@@ -115,7 +121,7 @@ impl<M: Memory> Alerter<'_, M> {
         if self.is_low() && !news.low_told {
             at = now;
         }
-        if let Some(span) = self.policy.heartbeat {
+        if let Some(span) = self.heartbeat() {
             at = at.min(news.beat + span);
         }
         if let Some(quiet) = self.policy.recovered {
@@ -148,7 +154,7 @@ impl<M: Memory> Alerter<'_, M> {
         let offline = news.outage > Instant::ZERO && now.since(news.outage) >= OUTAGE;
         self.carried.outage = if offline { (news.outage, now) } else { Default::default() };
         self.carried.low = self.is_low() && !news.low_told;
-        self.carried.beat = match self.policy.heartbeat {
+        self.carried.beat = match self.heartbeat() {
             Some(span) if now >= news.beat + span => now.since(news.beat),
             _ => Duration::ZERO,
         };

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::vec;
 use std::vec::Vec;
 
+/// Steps that no moment needs.
+const MANY: u32 = 1_000_000;
+
 /// Virtual time; clones show the same.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Arc<AtomicU64>);
@@ -108,10 +111,19 @@ impl Device {
     }
 
     /// Does what is to be done now and returns until when there is nothing more.
+    ///
+    /// # Panics
+    /// If there is more to do, for ever.
     pub fn drive(&mut self) -> Instant {
         let clock = self.clock.clone();
+        let mut steps = 0;
+        let now = || {
+            steps += 1;
+            assert!(steps < MANY, "it goes on for ever");
+            clock.now()
+        };
         let alerter = self.alerter.as_mut().expect("a device has an alerter between its starts");
-        drive(alerter, || clock.now(), &mut self.storage, &mut self.transport, &mut self.buf)
+        drive(alerter, now, &mut self.storage, &mut self.transport, &mut self.buf)
     }
 
     /// Lets `span` pass, doing at each moment what is due then.
