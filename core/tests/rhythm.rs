@@ -258,18 +258,6 @@ proptest! {
 }
 
 #[test]
-fn what_was_lost_is_told_although_nothing_happens_any_more() {
-    let mut device = Device::with_policy(24, Policy::default());
-    device.record(&Event::new(Level::Error, "pump fails").at("src/main.rs", 1));
-    device.run(Duration::from_mins(1));
-    let now = device.clock.now();
-    device.alerter().count_lost(now, 3);
-    device.run(Duration::from_hours(24));
-    let texts: Vec<_> = device.transport.accepted().map(|sent| sent.text.as_str()).collect();
-    assert_eq!(texts, ["[Rust Logger night] ERROR: pump fails", "[Rust Logger night] 3 lost"]);
-}
-
-#[test]
 fn the_corners_of_all_policies_do_not_spin() {
     for span in [Duration::ZERO, Duration::MAX] {
         for limit in [0, 1, 2, u16::MAX] {
