@@ -220,8 +220,14 @@ pub struct Digest {
     /// The records are told one by one, in the order of their arrival, and what that needs.
     plain: bool,
     plain_units: u32,
-    /// What the names of all groups need.
+    /// What the names of all groups need, and how much of a message is one.
     names: u32,
+    name: u16,
+    /// Room is short: a level stands only before the first of its items, and the last of those.
+    compact: bool,
+    led: Option<Level>,
+    /// The item at hand goes without its level.
+    bare: bool,
     /// The last sequence told so.
     told_seq: Option<u32>,
     /// Events of the item at hand.
@@ -296,6 +302,10 @@ impl Digest {
             plain: false,
             plain_units: 0,
             names: 0,
+            name: group::NAME,
+            compact: false,
+            led: None,
+            bare: false,
             told_seq: None,
             count: 0,
             extras: false,

@@ -90,8 +90,8 @@ fn the_gravest_come_first_and_all_are_named_before_one_is_told_at_length() {
     reads(
         &batch,
         &spec(1),
-        "[Rust Logger sampleapp] PANIC: index out of..., ERROR: cannot reach the..., \
-         WARN: job 1 gave up..., WARN: job 2 gave up..., WARN: job 4 gave up..., +1 more",
+        "[Rust Logger sampleapp] PANIC: index out of bounds:..., ERROR: cannot reach..., \
+         WARN: job 1 gave up..., job 2 gave up..., job 3 gave up..., job 4 gave up...",
     );
     reads(
         &batch,
@@ -127,13 +127,33 @@ fn what_found_no_room_is_counted() {
     let told = batch.compose(&spec(1));
     assert_eq!(
         told.text,
-        "[Rust Logger sampleapp] ERROR: site 0: the relay is... (x2), ERROR: site 1: the... (x2), \
-         ERROR: site 2: the... (x2), ERROR: site 199: the... (x2), +392 more",
+        "[Rust Logger sampleapp] ERROR: site 0: the relay is... (x2), site 1:... (x2), \
+         site 2:... (x2), site 3:... (x2), site 4:... (x2), site 199:... (x2), +388 more",
     );
-    assert_eq!((told.named, told.more), (8, 392));
+    assert_eq!((told.named, told.more), (12, 388));
     // Without any scratch there is still a text.
     batch.entries = 0;
     reads(&batch, &spec(1), "[Rust Logger sampleapp] +400 more");
+}
+
+#[test]
+fn where_names_are_many_each_level_is_said_once() {
+    let mut batch = Batch::new();
+    for n in 1..=5 {
+        batch.add_at(Error, &format!("pump {n} has no pressure"), n);
+        batch.add_at(Warn, &format!("fan {n} stops"), n).count = n;
+    }
+    let mut silent = batch.clone();
+    reads(
+        &batch,
+        &Spec::new("[x] ", 1),
+        "[x] ERROR: pump 1..., pump 2..., pump 3..., pump 4..., pump 5..., \
+         WARN: fan 1 stops, fan 2 stops (x2), fan 3 stops (x3), fan 4 stops (x4), fan 5 stops (x5)",
+    );
+    // What has no message is not lost in the row.
+    silent.slots[2].as_mut().unwrap().message.clear();
+    let told = silent.compose(&Spec::new("[x] ", 1));
+    assert!(told.text.contains("pump 1..., sensor.rs:2, pump 3"), "{}", told.text);
 }
 
 #[test]

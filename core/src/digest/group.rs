@@ -29,8 +29,9 @@ pub struct Group {
 const TOLD: u8 = 1;
 const NAMED: u8 = 2;
 
-/// Most units of a message that make a name.
+/// Most units of a message that make a name, and one where names are many.
 pub(super) const NAME: u16 = 16;
+pub(super) const SHORT_NAME: u16 = 12;
 
 /// Records of one group that are still told one by one.
 const FEW: u16 = 3;
@@ -137,6 +138,11 @@ impl Group {
         before(self.first_seq, other.first_seq)
     }
 
+    /// Whether its item, as one of a text's, leads the items of this level.
+    pub(super) fn leads(&self, level: Level) -> bool {
+        self.is_named() && self.room > 0 && self.level() == level
+    }
+
     /// Sequence and slot of the record `nth` of those told one by one.
     pub(super) fn record(&self, nth: u8) -> Option<(u32, u16)> {
         match (nth, self.records) {
@@ -147,9 +153,13 @@ impl Group {
         }
     }
 
-    /// Units of its item with the room it has: `, ERROR: message (x57, 3 kinds)`.
-    pub(super) fn cost(&self) -> u32 {
+    /// Units of its item with the room it has: `, ERROR: message (x57, 3 kinds)`; `led` if its
+    /// level is said already, which spares one with a message its own.
+    pub(super) fn cost(&self, led: bool) -> u32 {
         let mut cost = item_cost(self.level(), self.room, self.events);
+        if led && self.room > 0 {
+            cost -= self.level().name().len() as u32 + 2;
+        }
         if self.records > 1 {
             cost += 8 + digits(u32::from(self.records));
         }

@@ -4,8 +4,11 @@
 //! every group is given the room for its name, in the order of rank but after each level's first
 //! cause its latest group; what is left raises the messages in rounds, so that the long message
 //! of one does not starve the others; groups told before come after those that are new.
+//!
+//! If the names do not fit, levels are said once only; if they still do not, all is measured again
+//! for shorter names.
 
-use super::group::{NAME, before, item_cost, more_cost};
+use super::group::{NAME, SHORT_NAME, before, item_cost, more_cost};
 use super::{Call, Digest, Group, Stage, Style, Want};
 use crate::gsm7::Script;
 
@@ -16,6 +19,12 @@ const ROUNDS: [(u16, bool); 5] =
 impl Digest {
     /// Begins to measure for a text in `script`.
     pub(super) fn measure(&mut self, call: &mut Call<'_>, script: Script) {
+        self.name = NAME;
+        self.compact = false;
+        self.measure_names(call, script);
+    }
+
+    fn measure_names(&mut self, call: &mut Call<'_>, script: Script) {
         let mut few = !self.overflow && call.spec.style == Style::Full;
         for group in call.groups.iter_mut() {
             group.set_named(false);
@@ -41,8 +50,10 @@ impl Digest {
         while let Some(group) = call.groups.get(usize::from(self.index)) {
             if let Some((_, slot)) = group.record(self.part) {
                 self.pen.restart(self.pen.script(), true);
-                self.pen.limit(NAME);
-                self.pen.measure_to(self.capacity(call));
+                self.pen.limit(self.name);
+                if self.name == NAME {
+                    self.pen.measure_to(self.capacity(call));
+                }
                 return self.go(Stage::Body, Want::Record(slot));
             }
             self.part = 0;
@@ -64,12 +75,14 @@ impl Digest {
         let units = if self.pen.is_full() { u16::MAX } else { self.pen.units() };
         if let Some(group) = call.groups.get_mut(index) {
             if self.part == 0 {
-                group.need = units;
-                if units > NAME {
+                if self.name == NAME {
+                    group.need = units;
+                }
+                if units > self.name {
                     self.pen.cut(call.text);
                 }
                 group.room = self.pen.units();
-                self.names = self.names.saturating_add(group.cost());
+                self.names = self.names.saturating_add(group.cost(false));
             }
             let count = call.record.map_or(1, |record| record.count);
             let cost = item_cost(group.level(), units, count);
@@ -94,9 +107,14 @@ impl Digest {
             let beyond = self.capacity(call).saturating_sub(one);
             self.plain = self.plain_units <= u32::from(self.room.saturating_sub(beyond));
         }
-        let needed = if self.plain { 0 } else { self.names };
-        if let Some(rest) = u32::from(self.room).checked_sub(needed).filter(|_| known == self.total)
-        {
+        let others = self.total.saturating_sub(known);
+        let room = u32::from(self.room.saturating_sub(more_cost(others)));
+        let mut needed = if self.plain { 0 } else { self.names };
+        if self.compact || needed > room {
+            self.compact = true;
+            needed = compact(call.groups);
+        }
+        if let Some(rest) = room.checked_sub(needed).filter(|_| others == 0) {
             call.groups.iter_mut().for_each(|group| group.set_named(true));
             self.room = rest as u16;
             self.unnamed = 0;
@@ -104,6 +122,10 @@ impl Digest {
                 return self.begin_text(call, self.pen.script(), false);
             }
             return self.go(Stage::Raise, Want::Nothing);
+        }
+        if needed > room && self.name == NAME {
+            self.name = SHORT_NAME;
+            return self.measure_names(call, self.pen.script());
         }
         match self.room.checked_sub(more_cost(self.total)) {
             Some(rest) => {
@@ -120,7 +142,7 @@ impl Digest {
     pub(super) fn name(&mut self, call: &mut Call<'_>) {
         let (above, rest) =
             call.groups.split_at_mut_checked(usize::from(self.index)).unwrap_or_default();
-        let Some(group) = rest.first_mut() else {
+        let Some((group, tail)) = rest.split_first_mut() else {
             if self.part == 0 {
                 return self.go(Stage::Raise, Want::Nothing);
             }
@@ -129,9 +151,12 @@ impl Digest {
             return;
         };
         let level = group.level();
-        self.name_one(group);
+        let led = above.iter().any(|group| group.leads(level));
+        let led = led || tail.iter().any(|group| group.leads(level));
+        self.name_one(group, led);
+        let led = led || group.leads(level);
         if above.last().is_none_or(|group| group.level() != level) {
-            let level = rest.iter_mut().take_while(|group| group.level() == level);
+            let level = tail.iter_mut().take_while(|group| group.level() == level);
             let latest =
                 level.reduce(
                     |latest, group| {
@@ -139,20 +164,22 @@ impl Digest {
                     },
                 );
             if let Some(latest) = latest {
-                self.name_one(latest);
+                self.name_one(latest, led);
             }
         }
         self.index = self.index.saturating_add(1);
     }
 
-    /// Names a group if there is room.
-    fn name_one(&mut self, group: &mut Group) {
+    /// Names a group if there is room; `led` if an item before or behind it says its level.
+    fn name_one(&mut self, group: &mut Group, led: bool) {
         if group.is_named() {
             return;
         }
         let others = self.unnamed.saturating_sub(group.events);
         let room = u32::from(self.room) + u32::from(more_cost(self.unnamed));
-        if let Some(rest) = room.checked_sub(group.cost() + u32::from(more_cost(others))) {
+        if let Some(rest) =
+            room.checked_sub(group.cost(led && self.compact) + u32::from(more_cost(others)))
+        {
             self.room = rest as u16;
             self.unnamed = others;
             self.part = 1;
@@ -191,4 +218,17 @@ impl Digest {
         }
         self.part = self.part.saturating_add(1);
     }
+}
+
+/// What the names need if each level is said once; the groups stand in order of level.
+fn compact(groups: &[Group]) -> u32 {
+    let mut led = None;
+    let mut needed = 0u32;
+    for group in groups {
+        needed = needed.saturating_add(group.cost(led == Some(group.level())));
+        if group.room > 0 {
+            led = Some(group.level());
+        }
+    }
+    needed
 }

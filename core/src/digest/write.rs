@@ -26,6 +26,7 @@ impl Digest {
         self.part = 0;
         self.begun = false;
         self.items_told = false;
+        self.led = None;
         self.go(Stage::Head, Want::Nothing);
     }
 
@@ -162,10 +163,20 @@ impl Digest {
     fn open(&mut self, call: &mut Call<'_>, level: Level, room: u16, slot: u16) {
         self.pen.limit(self.capacity(call));
         self.separate(call);
-        self.pen.words(level.name(), call.text);
         self.begun = true;
-        self.limit_run(call, room.saturating_add(2));
+        // The level was said: of the run's two units more only the space is left.
+        self.bare = self.compact && room > 0 && self.led == Some(level);
+        if !self.bare {
+            self.pen.words(level.name(), call.text);
+            self.led = Some(level).filter(|_| room > 0).or(self.led);
+        }
+        self.limit_run(call, room.saturating_add(self.lead()));
         self.go(Stage::Item, Want::Record(slot));
+    }
+
+    /// Units between the level, or the comma, and the message.
+    fn lead(&self) -> u16 {
+        if self.bare { 1 } else { 2 }
     }
 
     /// The message of an item.
@@ -175,14 +186,21 @@ impl Digest {
         };
         let seq = if self.plain { self.told_seq.unwrap_or(0) } else { group.first_seq };
         let (room, events, records) = (group.room, group.events, group.records);
-        if !self.run_body(call, seq, ":") {
+        let level = group.level();
+        if !self.run_body(call, seq, if self.bare { "" } else { ":" }) {
             return;
+        }
+        if self.bare && self.pen.run_units() == 0 {
+            // Its record is gone.
+            self.pen.limit(self.capacity(call));
+            self.pen.words(level.name(), call.text);
         }
         self.count = match call.record {
             Some(record) if self.plain && records > 1 => record.count,
             _ => events,
         };
-        let given = self.room.saturating_add(room).saturating_add(if room > 0 { 2 } else { 0 });
+        let lead = if room > 0 { self.lead() } else { 0 };
+        let given = self.room.saturating_add(room).saturating_add(lead);
         self.room = given.saturating_sub(self.pen.run_units());
         self.go(Stage::Count, Want::Nothing);
     }
@@ -285,7 +303,7 @@ impl Digest {
         self.fresh = false;
         let reduced = call.spec.style == Style::Reduced || record.message.is_empty();
         let done = if reduced {
-            self.run(&source(record), call.text)
+            self.run(&source(record, self.compact), call.text)
         } else {
             self.run(&[Piece::Text(record.message)], call.text)
         };
@@ -337,11 +355,12 @@ impl Digest {
     }
 }
 
-/// What is told of a record without its message: `sensors::bus bus.rs:88`.
-fn source<'r>(record: &Record<'r>) -> [Piece<'r>; 5] {
+/// What is told of a record without its message: `sensors::bus bus.rs:88`, or `bus.rs:88`.
+fn source<'r>(record: &Record<'r>, compact: bool) -> [Piece<'r>; 5] {
     let nothing = Piece::Text("");
     let target = Piece::Text(record.target);
     let Some(site) = record.site else { return [target, nothing, nothing, nothing, nothing] };
+    let target = if compact { nothing } else { target };
     let bytes = site.file.as_bytes();
     let name = bytes.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
     let file = site.file.get(name..).unwrap_or_default();
