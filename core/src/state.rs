@@ -23,7 +23,7 @@
 //!  7    unconfirmed    12 bytes each: reference, events, level
 //!  8    clock          boot id u64, offset u64, last u64
 //!  9    spending       price i64, balance i64 (min: unknown)
-//! 10    adoption       token u64, from u64, upto u64 (max: under way), void u32
+//! 10    adoption       token u64, from u64, upto u64, u32: 1 void, 2 being copied
 //! 11    adopted        tokens of the last rings adopted, u64 each
 //! 12    pace           doublings of the gap: u32
 //! 13    news           outage since (0: none), budget notice until, last heartbeat: u64 each,
@@ -119,11 +119,13 @@ pub(crate) struct News {
 pub(crate) struct Adoption {
     /// Identifies the other ring's content.
     pub(crate) token: u64,
-    /// Numbers given to its events; `upto` is the greatest number while they are being copied.
+    /// Numbers set aside for its events.
     pub(crate) from: u64,
     pub(crate) upto: u64,
     /// It was undone: what storage has of it is to be cleared.
     pub(crate) void: bool,
+    /// It is being copied.
+    pub(crate) copying: bool,
 }
 
 /// Adopted rings remembered.
@@ -290,8 +292,12 @@ impl State {
             }
             10 => {
                 let (token, first, upto) = (from.long(), from.long(), from.long());
-                let void = from.word() != 0;
-                self.adoption = Some(Adoption { token, from: first, upto, void });
+                let (void, copying) = match from.word() {
+                    0 => (false, false),
+                    2 => (false, true),
+                    _ => (true, false),
+                };
+                self.adoption = Some(Adoption { token, from: first, upto, void, copying });
             }
             11 => self.adopted.iter_mut().for_each(|token| *token = from.long()),
             12 => self.told.pace = from.word() as u8,
@@ -389,7 +395,7 @@ impl State {
             into.long(adoption.token);
             into.long(adoption.from);
             into.long(adoption.upto);
-            into.word(u32::from(adoption.void));
+            into.word(if adoption.copying { 2 } else { u32::from(adoption.void) });
         }
         into.section(11, 8 * ADOPTED as u16);
         self.adopted.iter().for_each(|token| into.long(*token));
@@ -498,7 +504,13 @@ mod tests {
             }),
             price: Decimal(333),
             balance: Some(Decimal(-1)),
-            adoption: Some(Adoption { token: 1 << 60, from: 3, upto: u64::MAX, void: true }),
+            adoption: Some(Adoption {
+                token: 1 << 60,
+                from: 3,
+                upto: u64::MAX,
+                void: true,
+                copying: false,
+            }),
             adopted: [1 << 50, 2, 3, 0],
             news: News {
                 outage: Instant::from_secs(1),

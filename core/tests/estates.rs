@@ -24,26 +24,36 @@ fn left(messages: &[&str]) -> Vec<u8> {
     device.memory()
 }
 
-fn estate(bytes: &[u8], token: u64) -> Estate<'_> {
-    Estate { bytes, origin: Origin::Memory, token }
+fn adopt(device: &mut Device, bytes: &[u8], token: u64) -> Adoption {
+    let now = device.clock.now();
+    let mut estate = Estate::survey(bytes, Origin::Memory, token);
+    for _ in 0..100 {
+        let adoption = device.alerter().adopt(now, bytes, &mut estate);
+        if adoption != Adoption::More {
+            return adoption;
+        }
+    }
+    panic!("no end of it");
+}
+
+fn write_off(device: &mut Device, bytes: &[u8], token: u64) -> Adoption {
+    let now = device.clock.now();
+    device.alerter().write_off(now, &mut Estate::survey(bytes, Origin::Memory, token))
 }
 
 #[test]
 fn an_estate_is_told_once_however_often_it_is_offered() {
     let bytes = left(&["one", "two", "one"]);
     let mut device = Device::new(8);
-    let now = device.clock.now();
-    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Pending);
+    assert_eq!(adopt(&mut device, &bytes, 7), Adoption::Pending);
     let other = left(&["three"]);
-    assert_eq!(device.alerter().adopt(now, &estate(&other, 8)), Adoption::Busy);
+    assert_eq!(adopt(&mut device, &other, 8), Adoption::Busy);
     device.drive();
-    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Durable);
+    assert_eq!(adopt(&mut device, &bytes, 7), Adoption::Durable);
     device.power_loss(0);
-    let now = device.clock.now();
-    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Pending);
+    assert_eq!(adopt(&mut device, &bytes, 7), Adoption::Pending);
     device.run(Duration::from_mins(5));
-    let now = device.clock.now();
-    assert_eq!(device.alerter().adopt(now, &estate(&bytes, 7)), Adoption::Durable);
+    assert_eq!(adopt(&mut device, &bytes, 7), Adoption::Durable);
     assert_eq!(texts(&device), ["[Rust Logger night] ERROR: one (x2), ERROR: two"]);
 }
 
@@ -51,15 +61,65 @@ fn an_estate_is_told_once_however_often_it_is_offered() {
 fn what_is_written_off_is_counted_as_too_old_and_named_by_nobody() {
     let bytes = left(&["one", "two", "one"]);
     let mut device = Device::new(8);
-    let now = device.clock.now();
-    assert_eq!(device.alerter().write_off(now, &estate(&bytes, 7)), Adoption::Pending);
+    assert_eq!(write_off(&mut device, &bytes, 7), Adoption::Pending);
     device.drive();
-    assert_eq!(device.alerter().write_off(now, &estate(&bytes, 7)), Adoption::Durable);
+    assert_eq!(write_off(&mut device, &bytes, 7), Adoption::Durable);
     let stats = device.alerter().stats();
     assert_eq!((stats.losses.expired, stats.lost, stats.waiting), (3, 3, 0));
     device.record(&error("mine"));
     device.run(Duration::from_mins(5));
     assert_eq!(texts(&device), ["[Rust Logger night] ERROR: mine, 3 lost"]);
+}
+
+#[test]
+fn what_comes_between_the_records_of_an_estate_survives_its_undoing() {
+    let bytes = left(&["one", "two", "three"]);
+    // Killed after so many records of it: undone, and taken wholly when it is offered again.
+    for records in 0..=4 {
+        let mut device = Device::new(12);
+        device.record(&error("mine"));
+        let mut estate = Estate::survey(&bytes, Origin::Memory, 7);
+        for _ in 0..records {
+            let now = device.clock.now();
+            let _ = device.alerter().adopt(now, &bytes, &mut estate);
+            // Not merged into what may have to go.
+            device.record(&error("one"));
+            device.record(&error("mine"));
+            device.run(Duration::from_millis(200));
+        }
+        let copied = records == 4;
+        assert_eq!(texts(&device), [""; 0]);
+        device.kill();
+        let now = device.clock.now();
+        device.alerter().commit(now);
+        device.drive();
+        assert!(matches!(adopt(&mut device, &bytes, 7), Adoption::Pending | Adoption::Durable));
+        device.run(Duration::from_mins(5));
+        let said = texts(&device).concat();
+        let mine = if records == 0 { "mine".into() } else { format!("mine (x{})", records + 1) };
+        assert!(said.contains(&format!("ERROR: {mine},")), "{records}: {said}");
+        assert_eq!(said.matches("ERROR: two").count(), 1, "{records}, {copied}: {said}");
+        let stats = device.alerter().stats();
+        let all = 4 + 2 * records;
+        assert_eq!((stats.delivered, stats.lost, stats.waiting), (all, 0, 0), "{records}: {said}");
+    }
+}
+
+#[test]
+fn no_text_leaves_between_the_records_of_an_estate() {
+    let bytes = left(&["one", "two", "three"]);
+    let mut device = Device::new(12);
+    device.record(&error("mine"));
+    let mut estate = Estate::survey(&bytes, Origin::Memory, 7);
+    let now = device.clock.now();
+    assert_eq!(device.alerter().adopt(now, &bytes, &mut estate), Adoption::More);
+    device.run(Duration::from_secs(5));
+    assert_eq!(texts(&device), [""; 0]);
+    // A survey of its own goes on where the other stood.
+    assert_eq!(adopt(&mut device, &bytes, 7), Adoption::Pending);
+    device.run(Duration::from_secs(5));
+    let said = texts(&device).concat();
+    assert_eq!(said, "[Rust Logger night] ERROR: mine, ERROR: one, ERROR: two, ERROR: three");
 }
 
 #[test]

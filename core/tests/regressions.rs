@@ -292,14 +292,15 @@ fn an_adopted_ring_is_not_adopted_twice() {
     let bytes = dead.memory();
     let mut device = Device::new(SLOTS);
     for _ in 0..3 {
-        let estate = Estate { bytes: &bytes, origin: Origin::Memory, token: 5 };
+        let mut estate = Estate::survey(&bytes, Origin::Memory, 5);
         let mut offers = 0;
         loop {
             let now = device.clock.now();
-            if device.alerter().adopt(now, &estate) == Adoption::Durable {
-                break;
+            match device.alerter().adopt(now, &bytes, &mut estate) {
+                Adoption::Durable => break,
+                Adoption::More => {}
+                _ => _ = device.drive(),
             }
-            device.drive();
             offers += 1;
             assert!(offers < 5);
         }
@@ -320,8 +321,10 @@ fn an_adopted_attempt_in_flight_is_marked() {
     let bytes = dead.memory();
     let mut device = Device::new(SLOTS);
     let now = device.clock.now();
-    let estate = Estate { bytes: &bytes, origin: Origin::Memory, token: 5 };
-    assert_eq!(device.alerter().adopt(now, &estate), Adoption::Pending);
+    let mut estate = Estate::survey(&bytes, Origin::Memory, 5);
+    for wanted in [Adoption::More, Adoption::More, Adoption::Pending] {
+        assert_eq!(device.alerter().adopt(now, &bytes, &mut estate), wanted);
+    }
     device.run(Duration::from_hours(1));
     assert_eq!(accepted(&device), ["(repeat 0000) ERROR: perhaps told, ERROR: not told"]);
     assert_eq!(device.alerter().stats().lost, 0);

@@ -94,6 +94,15 @@ enum Disk {
     },
 }
 
+impl Disk {
+    fn quarantine(&self, bytes: &[u8]) {
+        if let Disk::Ready(spool) = self {
+            // Worth having, not worth a word.
+            let _ = spool.quarantine(bytes);
+        }
+    }
+}
+
 /// How long a directory that could not be opened is left alone.
 const PAUSE: Duration = Duration::from_secs(30);
 /// How often the worker looks after disk, memory and what others left.
@@ -296,7 +305,7 @@ impl Store {
     }
 
     /// What another process left, to be offered to the alerter until it has it durably.
-    pub(crate) fn parcel(&self) -> Option<&Parcel> {
+    pub(crate) fn parcel(&mut self) -> Option<&mut Parcel> {
         self.estates.parcel()
     }
 
@@ -310,8 +319,9 @@ impl Store {
         if let Some(error) = self.estates.open_next() {
             self.notice = Some(error.to_string());
         }
-        if let Some(parcel) = self.estates.parcel().filter(|parcel| is_damaged(&parcel.bytes)) {
-            self.quarantine(&parcel.bytes);
+        let Store { disk, estates, .. } = self;
+        if let Some(parcel) = estates.parcel().filter(|parcel| is_damaged(&parcel.bytes)) {
+            disk.quarantine(&parcel.bytes);
         }
     }
 
@@ -441,14 +451,7 @@ impl Store {
 
     fn quarantine_if_damaged(&self, region: &[u8]) {
         if is_damaged(region) {
-            self.quarantine(region);
-        }
-    }
-
-    fn quarantine(&self, bytes: &[u8]) {
-        if let Disk::Ready(spool) = &self.disk {
-            // Worth having, not worth a word.
-            let _ = spool.quarantine(bytes);
+            self.disk.quarantine(region);
         }
     }
 

@@ -149,20 +149,26 @@ fn end_session(inner: &mut Inner, store: &mut Store) -> bool {
 fn begin(channel: &Channel, store: &mut Store) {
     store.resume_session();
     if let Some(bytes) = store.take_inherited() {
-        take_in(&mut channel.lock(), store, bytes);
+        take_in(channel, store, bytes);
     }
 }
 
 /// Takes over what this slot's own file holds. Should a crash come before all is written again, the
 /// next start offers the same under the same token.
-fn take_in(inner: &mut Inner, store: &mut Store, bytes: Vec<u8>) {
-    let now = spool::now();
-    let estate = Estate { bytes: &bytes, origin: Origin::Storage, token: token_of(&bytes) };
-    match inner.alerter.adopt(now, &estate) {
-        Adoption::Busy => store.keep_inherited(bytes),
+fn take_in(channel: &Channel, store: &mut Store, bytes: Vec<u8>) {
+    let mut estate = Estate::survey(&bytes, Origin::Storage, token_of(&bytes));
+    let adoption = loop {
+        estate.look(&bytes);
+        let adoption = channel.lock().alerter.adopt(spool::now(), &bytes, &mut estate);
+        if adoption != Adoption::More {
+            break adoption;
+        }
+    };
+    match adoption {
+        Adoption::Busy | Adoption::More => store.keep_inherited(bytes),
         Adoption::Pending | Adoption::Durable => store.took_over(),
     }
-    inner.alerter.rewrite(now);
+    channel.lock().alerter.rewrite(spool::now());
 }
 
 /// Does what there is time for while nothing is due: looks after disk and memory, and takes over
@@ -185,18 +191,25 @@ fn take_over_estates<'a>(
         store.open_estate();
         return None;
     }
-    let Some(Parcel { bytes, origin, token, tell }) = store.parcel() else {
+    let Some(Parcel { bytes, estate, tell }) = store.parcel() else {
         return Some((inner, until));
     };
-    let estate = Estate { bytes, origin: *origin, token: *token };
     let adoption = match tell {
-        true => inner.alerter.adopt(now, &estate),
-        false => inner.alerter.write_off(now, &estate),
+        true => inner.alerter.adopt(now, bytes, estate),
+        false => inner.alerter.write_off(now, estate),
     };
-    if adoption == Adoption::Durable {
-        drop(inner);
-        store.settle_parcel(now);
-        return None;
+    match adoption {
+        Adoption::More => {
+            drop(inner);
+            estate.look(bytes);
+            return None;
+        }
+        Adoption::Durable => {
+            drop(inner);
+            store.settle_parcel(now);
+            return None;
+        }
+        Adoption::Busy | Adoption::Pending => {}
     }
     let until = inner.alerter.poll_at();
     (until > now).then_some((inner, until))
@@ -206,27 +219,23 @@ fn take_over_estates<'a>(
 fn make_round(channel: &Channel, store: &mut Store, now: Instant) {
     let result = store.round(now);
     look_after_memory(channel, store, store.wants_memory());
-    let inherited = store.take_inherited();
-    let mut inner = channel.lock();
-    match inherited {
-        Some(bytes) => take_in(&mut inner, store, bytes),
-        None if result.is_err() => inner.alerter.rewrite(now),
+    match store.take_inherited() {
+        Some(bytes) => take_in(channel, store, bytes),
+        None if result.is_err() => channel.lock().alerter.rewrite(now),
         None => {}
     }
-    refresh(channel, inner, store, result.err());
+    refresh(channel, channel.lock(), store, result.err());
 }
 
 /// Reports what became of a piece of writing, and looks after the memory file on the way.
 fn stored(channel: &Channel, store: &mut Store, token: Token, result: Result<(), String>) {
     let done = if result.is_ok() { Done::Stored } else { Done::StorageFailed };
     look_after_memory(channel, store, !store.memory_is_linked());
-    let inherited = store.take_inherited();
-    let mut inner = channel.lock();
-    match inherited {
-        Some(bytes) => take_in(&mut inner, store, bytes),
-        None => inner.alerter.done(spool::now(), token, done),
+    match store.take_inherited() {
+        Some(bytes) => take_in(channel, store, bytes),
+        None => channel.lock().alerter.done(spool::now(), token, done),
     }
-    refresh(channel, inner, store, result.err());
+    refresh(channel, channel.lock(), store, result.err());
 }
 
 /// Makes the memory file anew if it has `gone`.

@@ -5,7 +5,9 @@
 //! times, each operation keeps the least of its times, and what is left has no interruption in it.
 
 use crate::measure::times::Clock;
-use annunciator::annunciator_core::alerter::{Alerter, Buffers, Done, Estate, Origin, Setup, Step};
+use annunciator::annunciator_core::alerter::{
+    Adoption, Alerter, Buffers, Done, Estate, Origin, Setup, Step,
+};
 use annunciator::annunciator_core::digest::{Group, text_bytes};
 use annunciator::annunciator_core::event::{Event, Level};
 use annunciator::annunciator_core::ring::{Node, SLOT, slots};
@@ -97,8 +99,13 @@ fn live(clock: &Clock) -> Held {
         }
     }
     let bytes = another.unwrap_or_default();
-    let estate = Estate { bytes: &bytes, origin: Origin::Memory, token: 1 };
-    held.push(timed(clock, "adopt", || sink(alerter.adopt(now, &estate))));
+    let mut estate = Estate::survey(&bytes, Origin::Memory, 1);
+    let mut adoption = Adoption::More;
+    while adoption == Adoption::More {
+        estate.look(&bytes);
+        let next = || adoption = alerter.adopt(now, &bytes, &mut estate);
+        held.push(timed(clock, "adopt", next));
+    }
     held
 }
 

@@ -1,34 +1,29 @@
 //! Taking over another ring: that of a program that ended, or of an earlier slot of this one.
 //!
-//! Its bytes stay where they are until all of it is durable here; whoever keeps them removes them
-//! then. So a crash may come at any moment, between any two stores:
+//! One record a call, so that a lock around the alerter is held shortly and events come in between.
+//! The other ring's bytes stay where they are until all of it is durable here; whoever keeps them
+//! removes them then. So a crash may come at any moment, between any two stores:
 //!
 //! ```text
-//!  noted ──► copied, under numbers from..=upto ──► committed ──► token remembered ──► removed
-//!    └───────────────┴─────────── a crash ────────────┘                 └── a crash: offered again,
-//!               undone: these numbers are void                              and not taken again
+//!  noted, with numbers from..=upto set aside ──► copied ──► committed ──► token remembered ──► removed
+//!    └─────────────────────┴─────────── a crash ────┘                         └── a crash: offered
+//!                   undone: these numbers are void                        again, and not taken again
 //! ```
+//!
+//! The numbers are set aside beforehand: for as many events as wait there and were lost there. Those
+//! that no record gets are thereby lost here too. Events of this ring that come meanwhile have
+//! later numbers, are not merged into what is being copied, and do not go when that is undone. No
+//! attempt at what waits begins before the copying is over.
 //!
 //! Memory keeps its order of stores, so there only a crash before the end of the copying undoes it.
 
+use super::estate::Estate;
 use super::{Alerter, Origin};
 use crate::event::Entry;
 use crate::memory::Memory;
-use crate::ring::{Held, foreign};
+use crate::ring::Held;
 use crate::state::{self, ADOPTED, State};
 use crate::time::Instant;
-
-/// What another ring left.
-#[derive(Debug, Clone, Copy)]
-pub struct Estate<'b> {
-    /// Its region; any bytes at all.
-    pub bytes: &'b [u8],
-    /// Where they come from.
-    pub origin: Origin,
-    /// Identifies this content: the same whenever it is offered, and different from any other's.
-    /// Not 0.
-    pub token: u64,
-}
 
 /// What became of an offer to [`Alerter::adopt`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +31,21 @@ pub struct Estate<'b> {
 pub enum Adoption {
     /// Another is being taken over: offer it again after the next steps.
     Busy,
+    /// There is more: offer it again at once. Until then no text leaves.
+    More,
     /// Taken over, but not yet durable: keep the bytes and offer them again after the next steps.
     Pending,
     /// Everything of it is durable here; its bytes may be removed.
     Durable,
+}
+
+/// A ring that is being copied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Copying {
+    /// The next of the numbers set aside.
+    next: u64,
+    /// The sequence, there, of the last record copied.
+    taken: u64,
 }
 
 impl<M: Memory> Alerter<'_, M> {
@@ -47,39 +53,94 @@ impl<M: Memory> Alerter<'_, M> {
     /// lost what it had lost and not told. What it may have told already is told as a repeat, and
     /// what it may have told twice is counted as lost.
     ///
-    /// To be offered again, at leisure, until the answer is [`Adoption::Durable`]; nothing is taken
-    /// twice. Only one ring is taken over at a time. Walks both rings: not for an interrupt.
-    pub fn adopt(&mut self, now: Instant, estate: &Estate<'_>) -> Adoption {
-        self.take_over(now, estate, true)
+    /// `bytes` are those that were surveyed. Takes one record a call: to be called again, at once
+    /// while there is [`More`](Adoption::More), then at leisure, until the answer is
+    /// [`Adoption::Durable`]. Nothing is taken twice. Only one ring is taken over at a time.
+    pub fn adopt(&mut self, now: Instant, bytes: &[u8], estate: &mut Estate) -> Adoption {
+        self.begin_adoption(now, estate)
+            .unwrap_or_else(|| self.copy_next(now, bytes, estate).unwrap_or(Adoption::More))
     }
 
     /// As [`adopt`](Alerter::adopt), but nobody is told of its records: they are counted as too
     /// old. For a ring whose owner will not come back.
-    pub fn write_off(&mut self, now: Instant, estate: &Estate<'_>) -> Adoption {
-        self.take_over(now, estate, false)
+    pub fn write_off(&mut self, now: Instant, estate: &mut Estate) -> Adoption {
+        self.begin_adoption(now, estate).unwrap_or_else(|| {
+            let events = estate.lost.saturating_add(estate.waiting);
+            let expired = &mut self.state.tally.expired;
+            *expired = expired.saturating_add(u32::try_from(events).unwrap_or(u32::MAX));
+            self.end_copying(now)
+        })
     }
 
-    fn take_over(&mut self, now: Instant, estate: &Estate<'_>, tell: bool) -> Adoption {
+    /// Notes that the ring is about to be copied, unless that is done. `None`: it may be copied.
+    fn begin_adoption(&mut self, now: Instant, estate: &mut Estate) -> Option<Adoption> {
         if self.state.adopted.contains(&estate.token) {
             if !self.commit.enabled || !(self.commit.is_pending() || self.commit.state_dirty) {
-                return Adoption::Durable;
+                return Some(Adoption::Durable);
             }
             let kept = self.kept(now);
             self.commit.due = self.commit.due.min(kept);
-            return Adoption::Pending;
+            return Some(Adoption::Pending);
         }
-        if self.state.adoption.is_some() {
-            return Adoption::Busy;
+        if let Some(adoption) = self.state.adoption {
+            let copying = self.copying.filter(|_| adoption.token == estate.token);
+            return match copying {
+                Some(copying) => {
+                    estate.skip(copying.taken);
+                    None
+                }
+                None if adoption.token == estate.token && !adoption.void => Some(Adoption::Pending),
+                None => Some(Adoption::Busy),
+            };
         }
-        let from = self.ring.next_seq();
-        let adoption = state::Adoption { token: estate.token, from, upto: u64::MAX, void: false };
-        self.state.adoption = Some(adoption);
+        let from = self.ring.set_aside(estate.waiting.saturating_add(estate.lost));
+        let upto = self.ring.next_seq() - 1;
+        self.copying = Some(Copying { next: from, taken: 0 });
+        self.state.adoption =
+            Some(state::Adoption { token: estate.token, from, upto, void: false, copying: true });
         self.save();
-        self.ring.merge_from(from);
-        let doubt = self.copy(now, estate, tell);
-        self.ring.merge_from(0);
-        self.state.doubt = self.state.doubt.max(doubt);
-        self.state.adoption = Some(state::Adoption { upto: self.ring.next_seq() - 1, ..adoption });
+        // Nothing of it is written to storage before this is known there.
+        self.commit.needs_order();
+        let kept = self.kept(now);
+        self.commit_now(kept);
+        None
+    }
+
+    /// Copies one record. `None`: there may be more.
+    fn copy_next(&mut self, now: Instant, bytes: &[u8], estate: &mut Estate) -> Option<Adoption> {
+        let copying = self.copying?;
+        let upto = self.state.adoption.map_or(0, |adoption| adoption.upto);
+        let Some(record) = estate.record(bytes) else {
+            // Whatever number is left stands for a loss.
+            let lost = upto.saturating_add(1).saturating_sub(copying.next);
+            let aside = &mut self.state.tally.aside;
+            *aside = aside.saturating_add(u32::try_from(lost).unwrap_or(u32::MAX));
+            return Some(self.end_copying(now));
+        };
+        let (seq, count) = (record.seq, record.count);
+        estate.took(seq);
+        let next = copying.next.saturating_add(u64::from(count));
+        if next > upto.saturating_add(1) {
+            // These are not the bytes that were surveyed.
+            return None;
+        }
+        self.copying = Some(Copying { next, taken: seq });
+        let kept = self.kept(now);
+        let entry = Entry::of_record(&record);
+        let admission = self.ring.admit_as(&entry, crate::told::tick(kept), count, copying.next);
+        self.admitted(kept, &entry, admission);
+        if seq <= estate.doubtful {
+            self.state.doubt = self.state.doubt.max(next - 1);
+        }
+        None
+    }
+
+    fn end_copying(&mut self, now: Instant) -> Adoption {
+        self.copying = None;
+        self.ring.end_aside();
+        if let Some(adoption) = &mut self.state.adoption {
+            adoption.copying = false;
+        }
         self.commit.needs_order();
         if !self.commit.enabled {
             self.end_adoption();
@@ -87,62 +148,9 @@ impl<M: Memory> Alerter<'_, M> {
         self.save();
         let kept = self.kept(now);
         self.commit_now(kept);
+        self.expect_reckoning(kept);
+        self.moved = true;
         if self.commit.enabled { Adoption::Pending } else { Adoption::Durable }
-    }
-
-    /// Copies the records; returns up to which number of this ring they may have been told.
-    fn copy(&mut self, now: Instant, estate: &Estate<'_>, tell: bool) -> u64 {
-        let bytes = estate.bytes;
-        let place = state::find(bytes);
-        let mut other = place.map_or_else(State::default, |place| State::read(bytes, place));
-        let mut held = held(&other, estate.origin);
-        let attempt = other.attempt.unwrap_or_default();
-        // A dry walk: how much is there, and how far its attempt got.
-        let found = foreign(bytes, &held, attempt.reference, |_| ());
-        undo_adoption(&mut other, estate.origin, found.last + 1);
-        let left = attempt.charged > 0 && (found.launched || estate.origin == Origin::Storage);
-        let tries = attempt.unknowns.saturating_add(u8::from(left));
-        let mut doubtful = other.doubt;
-        if tries > 0 {
-            doubtful = doubtful.max(attempt.upto);
-        }
-        let mut lost = found.last.saturating_sub(other.settled).saturating_sub(found.waiting);
-        lost = lost.saturating_sub(u64::from(other.tally.told));
-        for unknown in &other.unconfirmed {
-            lost = lost.saturating_add(u64::from(unknown.events));
-        }
-        if place.is_none() {
-            (doubtful, lost) = (u64::MAX, 0);
-        }
-        if !tell {
-            let events = u32::try_from(lost.saturating_add(found.waiting)).unwrap_or(u32::MAX);
-            self.state.tally.expired = self.state.tally.expired.saturating_add(events);
-            self.ring.turn_away(events);
-            return 0;
-        }
-        let mut doubt = 0;
-        let skipped = if tries > 1 { attempt.upto } else { 0 };
-        foreign(bytes, &held_beyond(&mut held, skipped), 0, |record| {
-            let entry = Entry::of_record(record);
-            self.admit_counted(now, &entry, record.count);
-            if record.seq <= doubtful {
-                doubt = self.ring.next_seq() - 1;
-            }
-        });
-        if skipped > 0 {
-            let kept = foreign(bytes, &held, 0, |_| ());
-            lost = lost.saturating_add(found.waiting.saturating_sub(kept.waiting));
-        }
-        if lost > 0 {
-            self.count_lost(now, u32::try_from(lost).unwrap_or(u32::MAX));
-        }
-        doubt
-    }
-
-    fn admit_counted(&mut self, now: Instant, entry: &Entry, count: u32) {
-        let now = self.kept(now);
-        let admission = self.ring.admit(entry, crate::told::tick(now), count);
-        self.admitted(now, entry, admission);
     }
 
     /// What was adopted is durable, or what was undone is cleared.
@@ -159,16 +167,11 @@ impl<M: Memory> Alerter<'_, M> {
     }
 }
 
-fn held_beyond(held: &mut Held, skipped: u64) -> Held {
-    held.consumed = held.consumed.max(skipped);
-    *held
-}
-
 /// What `state` says of the slots beside it, given where they come from.
 pub(super) fn held(state: &State, origin: Origin) -> Held {
     let undone = state
         .adoption
-        .filter(|adoption| adoption.void || adoption.upto == u64::MAX || origin == Origin::Storage);
+        .filter(|adoption| adoption.void || adoption.copying || origin == Origin::Storage);
     Held {
         consumed: state.consumed,
         next_seq: state.next_seq,
@@ -180,6 +183,7 @@ pub(super) fn held(state: &State, origin: Origin) -> Held {
 pub(super) fn undo_adoption(state: &mut State, origin: Origin, next_seq: u64) {
     let Some((from, upto)) = held(state, origin).void else { return };
     let Some(adoption) = &mut state.adoption else { return };
+    adoption.copying = false;
     if !adoption.void {
         adoption.void = true;
         adoption.upto = upto.min(next_seq - 1);

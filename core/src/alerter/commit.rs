@@ -315,7 +315,7 @@ impl<M: Memory> Alerter<'_, M> {
         self.commit.barrier = false;
         self.commit.failures = 0;
         self.counters.commits = self.counters.commits.saturating_add(1);
-        if self.state.adoption.is_some() {
+        if self.state.adoption.is_some() && self.copying.is_none() {
             self.end_adoption();
             self.commit_now(now);
         }

@@ -21,13 +21,15 @@
 mod adopt;
 mod commit;
 mod done;
+mod estate;
 mod notes;
 mod recover;
 mod send;
 mod stats;
 
 pub use crate::policy::{Policy, Quiet};
-pub use adopt::{Adoption, Estate};
+pub use adopt::Adoption;
+pub use estate::Estate;
 pub use recover::{After, Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
@@ -40,6 +42,7 @@ use crate::state::{Place, State};
 use crate::time::Instant;
 use crate::told::{Due, tick};
 use crate::transport::{Message, Outcome, Reference};
+use adopt::Copying;
 use commit::Commit;
 use heapless::String;
 use notes::{Carried, Wall};
@@ -95,6 +98,7 @@ pub struct Alerter<'a, M> {
     /// How it came to this start, and the slot and sequence of the last grave event before.
     after: After,
     cause: Option<(u16, u64)>,
+    copying: Option<Copying>,
 }
 
 /// Where the alerter stands; the chart is at the top of the module.
@@ -372,6 +376,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     /// failed is tried again at its own pace, and nobody waits for that.
     pub fn is_settled(&self, until: Instant) -> bool {
         let rests = matches!(self.phase, Phase::Idle) && !self.ring.reclaims();
+        let rests = rests && self.copying.is_none();
         let committed =
             self.commit.is_failing(self.state.clock.last) || self.given(self.commit_at()) > until;
         rests && committed && !self.commit.is_pending() && self.given(self.send_at()) > until

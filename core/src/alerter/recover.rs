@@ -138,6 +138,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             carried: Default::default(),
             after: setup.after,
             cause: None,
+            copying: None,
         };
         // The state must not be written over the newest block that storage has.
         let memory = origin == Origin::Memory;

@@ -58,6 +58,8 @@ impl<M: Memory> Alerter<'_, M> {
     pub(super) fn send_at(&self) -> Instant {
         let due = match self.state.attempt {
             Some(_) => Instant::ZERO,
+            // What is copied next belongs to what waits.
+            None if self.copying.is_some() => return Instant::FAR_FUTURE,
             None => self.due.held,
         };
         let at = due.max(self.retry.until()).max(self.broke_until);

@@ -40,7 +40,7 @@ use crate::memory::Memory;
 use index::{Index, NIL};
 use slot::View;
 
-pub(crate) use recover::{Held, foreign};
+pub(crate) use recover::{Held, foreign, next_foreign};
 pub(crate) use slot::{CELL, SEQ_LIMIT, word};
 
 /// Bytes before the first slot: two state blocks and the ledger.
@@ -61,6 +61,9 @@ const SERVED: usize = LAUNCH + PITCH;
 /// Where it stands which halves of storage are next: one byte, which no crash tears; in memory
 /// alone.
 const HALVES: usize = SERVED + PITCH;
+
+/// No numbers.
+const NOTHING: (u64, u64) = (1, 0);
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub(crate) struct Ring<'a, M> {
     pinned: u64,
     /// Records up to here are not merged into.
     closed: u64,
+    /// Nor are those from the first to the second of these numbers.
+    apart: (u64, u64),
     /// Events that wait, that are in flight, and that were evicted from a batch in flight: whether
     /// these are lost is known when the batch is settled.
     waiting: u64,
@@ -107,15 +112,41 @@ impl<M: Memory> Ring<'_, M> {
     /// most two slots.
     #[inline]
     pub(crate) fn admit(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
-        let closed = self.closed;
+        let (closed, (from, upto)) = (self.closed, self.apart);
         let bucket = self.index.bucket(entry.key);
-        let equal = self
-            .index
-            .find(&self.memory, bucket, entry.key, |view| view.seq() > closed && view.holds(entry));
+        let equal = self.index.find(&self.memory, bucket, entry.key, |view| {
+            let seq = view.seq();
+            seq > closed && !(from..=upto).contains(&seq) && view.holds(entry)
+        });
         match equal {
             Some(slot) => self.merge(slot, count),
             None => self.store(bucket, entry, tick, count),
         }
+    }
+
+    /// Sets the next numbers aside for so many events of another ring, and returns the first.
+    pub(crate) fn set_aside(&mut self, events: u64) -> u64 {
+        let from = self.next_seq;
+        self.next_seq = from.saturating_add(events);
+        self.apart = (from, self.next_seq - 1);
+        from
+    }
+
+    /// They are given out, or lost.
+    pub(crate) fn end_aside(&mut self) {
+        self.apart = NOTHING;
+    }
+
+    /// As [`admit`](Ring::admit), under numbers that were set aside.
+    pub(crate) fn admit_as(&mut self, entry: &Entry, tick: u32, count: u32, seq: u64) -> Admission {
+        let (next, closed, apart) = (self.next_seq, self.closed, self.apart);
+        // It is merged into what comes from there only.
+        self.closed = closed.max(apart.0.saturating_sub(1));
+        self.apart = (apart.1.saturating_add(1), u64::MAX);
+        self.next_seq = seq;
+        let admission = self.admit(entry, tick, count);
+        (self.next_seq, self.closed, self.apart) = (next, closed, apart);
+        admission
     }
 
     #[inline]
@@ -293,11 +324,6 @@ impl<M: Memory> Ring<'_, M> {
         self.flight = 0;
         self.held = 0;
         self.reclaim = 0;
-    }
-
-    /// From here on records are merged into only if they begin at `from` or later.
-    pub(crate) fn merge_from(&mut self, from: u64) {
-        self.closed = self.pinned.max(from.saturating_sub(1));
     }
 
     /// Looks at one slot that may be dead and frees it. `false` when there is none left to look at.

@@ -1,7 +1,8 @@
 //! Taking over the slots that an earlier run left, or that another ring holds.
 
 use super::index::{Index, NIL};
-use super::{LEDGER, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
+use super::slot::View;
+use super::{LEDGER, NOTHING, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
 use crate::event::{Level, Record};
 use crate::memory::Memory;
 
@@ -46,6 +47,7 @@ impl<'a, M: Memory> Ring<'a, M> {
             consumed,
             pinned: consumed,
             closed: consumed,
+            apart: NOTHING,
             waiting: 0,
             flight: 0,
             held: 0,
@@ -182,41 +184,43 @@ pub(crate) struct Foreign {
     pub(crate) launched: bool,
 }
 
-/// Hands every record that `bytes` of another ring still hold to `each`, in order of arrival.
-pub(crate) fn foreign(
-    bytes: &[u8],
-    held: &Held,
-    reference: u32,
-    mut each: impl FnMut(&Record<'_>),
-) -> Foreign {
-    let slots = slots(bytes.len()).min(usize::from(NIL)) as u16;
-    let valid = |slot: u16| {
-        let view = view(bytes, slot)?;
-        (!view.is_free() && view.is_valid()).then_some(view)
-    };
-    let numbers = (0..slots).filter_map(valid).map(|view| view.tally().last);
+/// What `bytes` of another ring still hold.
+pub(crate) fn foreign(bytes: &[u8], held: &Held, reference: u32) -> Foreign {
     let counted = ledger(bytes).0.max(held.next_seq.saturating_sub(1));
-    let mut foreign = Foreign {
-        last: numbers.fold(counted, u64::max),
-        waiting: 0,
-        launched: was_launched(bytes, reference),
-    };
-    let mut last = held.consumed;
-    loop {
-        let mut next = None;
-        for slot in 0..slots {
-            let Some(seq) = view(bytes, slot).map(super::View::seq) else { break };
-            let earlier = next.is_none_or(|(least, _)| seq < least);
-            // Whether it is a record is asked last: that reads all of it.
-            if seq > last && earlier && !held.covers(seq) && valid(slot).is_some() {
-                next = Some((seq, slot));
-            }
-        }
-        let Some((seq, slot)) = next else { return foreign };
-        last = seq;
-        if let Some(record) = valid(slot).and_then(super::View::record) {
-            foreign.waiting += u64::from(record.count);
-            each(&record);
+    let launched = was_launched(bytes, reference);
+    let mut foreign = Foreign { last: counted, waiting: 0, launched };
+    for slot in 0..foreign_slots(bytes) {
+        if let Some(view) = valid(bytes, slot) {
+            foreign.last = foreign.last.max(view.tally().last);
         }
     }
+    let mut last = held.consumed;
+    while let Some(view) = next_foreign(bytes, held, last).and_then(|slot| view(bytes, slot)) {
+        last = view.seq();
+        foreign.waiting = foreign.waiting.saturating_add(u64::from(view.count()));
+    }
+    foreign
+}
+
+/// The slot of the first record of another ring after this number.
+pub(crate) fn next_foreign(bytes: &[u8], held: &Held, after: u64) -> Option<u16> {
+    let after = after.max(held.consumed);
+    let mut next: Option<(u64, u16)> = None;
+    for slot in 0..foreign_slots(bytes) {
+        let Some(seq) = view(bytes, slot).map(View::seq) else { break };
+        let earlier = next.is_none_or(|(least, _)| seq < least);
+        // Whether it is a record is asked last: that reads all of it.
+        if seq > after && earlier && !held.covers(seq) && valid(bytes, slot).is_some() {
+            next = Some((seq, slot));
+        }
+    }
+    next.map(|(_, slot)| slot)
+}
+
+fn foreign_slots(bytes: &[u8]) -> u16 {
+    slots(bytes.len()).min(usize::from(NIL)) as u16
+}
+
+fn valid(bytes: &[u8], slot: u16) -> Option<View<'_>> {
+    view(bytes, slot).filter(|view| !view.is_free() && view.is_valid())
 }

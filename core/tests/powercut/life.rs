@@ -55,6 +55,8 @@ pub(crate) enum Op {
     Outage,
     Lose(u32),
     Adopt(usize),
+    /// The same, one record.
+    AdoptOne(usize),
     /// The program ends and starts again, memory kept.
     Restart,
     /// The same, but memory is made anew from what storage shows.
@@ -130,6 +132,8 @@ struct Living<'a, 'n, S> {
 }
 
 const BUF: usize = text_bytes(6);
+/// More records than any estate has.
+const ALL: usize = 100;
 
 fn policy() -> Policy {
     let mut policy = Policy::default();
@@ -297,12 +301,13 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
             }
             Op::Adopt(number) => {
                 for _ in 0..4 {
-                    if self.adopt(script, *number)? {
+                    if self.adopt(script, *number, ALL)? {
                         break;
                     }
                     self.run(1)?;
                 }
             }
+            Op::AdoptOne(number) => _ = self.adopt(script, *number, 1)?,
             Op::Restart | Op::Forget => unreachable!(),
             Op::Abandon => {
                 let now = self.now();
@@ -400,7 +405,8 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         Some(())
     }
 
-    fn adopt(&mut self, script: &Script, number: usize) -> Option<bool> {
+    /// Takes over so many records at most; whether all are durable here.
+    fn adopt(&mut self, script: &Script, number: usize, most: usize) -> Option<bool> {
         let legacy = &script.estates[number];
         self.progress.begun.resize(script.estates.len(), false);
         self.progress.durable.resize(script.estates.len(), false);
@@ -418,9 +424,15 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         }
         let token = 77 + number as u64;
         let now = self.now();
-        let estate = Estate { bytes: &legacy.bytes, origin: legacy.origin, token };
-        let adoption = self.alerter.adopt(now, &estate);
-        self.alive()?;
+        let mut estate = Estate::survey(&legacy.bytes, legacy.origin, token);
+        let mut adoption = Adoption::More;
+        for _ in 0..most {
+            adoption = self.alerter.adopt(now, &legacy.bytes, &mut estate);
+            self.alive()?;
+            if adoption != Adoption::More {
+                break;
+            }
+        }
         let durable = adoption == Adoption::Durable;
         self.progress.durable[number] = durable;
         Some(durable)
@@ -436,7 +448,7 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         for _ in 0..12 {
             for number in 0..script.estates.len() {
                 if self.progress.begun.get(number) == Some(&true) {
-                    self.adopt(script, number)?;
+                    self.adopt(script, number, ALL)?;
                 }
             }
             self.run(3_600_000)?;

@@ -7,7 +7,8 @@ use annunciator_core::storage::NoStorage;
 use annunciator_core::testing::CuttingMemory;
 
 use crate::life::Op::{
-    Abandon, Adopt, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps, ToSend,
+    Abandon, Adopt, AdoptOne, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps,
+    ToSend,
 };
 use crate::life::Reply::{Accept, NotSent, RefuseChannel, RefuseText, Unknown};
 use crate::life::{Legacy, Op, Progress, Reply, Script, Start, live};
@@ -278,6 +279,15 @@ fn adoptions() -> Vec<Script> {
             ..script(name, 10, &[&own, &adopt, &late, &[Adopt(0)], &late])
         });
     }
+    // Events, steps and a commit between the records that are taken over.
+    let bits: Vec<Op> = ["a", "p", "b", "q", "a"]
+        .iter()
+        .flat_map(|name| [vec![AdoptOne(0)], each(Error, &[name]), vec![Steps(5)]].concat())
+        .collect();
+    scripts.push(Script {
+        estates: vec![plain.clone()],
+        ..script("adopt bit by bit", 12, &[&own, &bits, &[Run(300), Adopt(0)], &late])
+    });
     scripts.push(Script {
         estates: vec![plain],
         ..script("adopt into a full ring", 4, &[&own, &each(Error, &["c"]), &[Adopt(0)], &late])

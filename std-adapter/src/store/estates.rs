@@ -5,18 +5,25 @@
 
 use std::collections::VecDeque;
 
-use annunciator_core::alerter::Origin;
+use annunciator_core::alerter::{self, Origin};
 
 use crate::spool::{BootId, MemoryKeeper, MemoryOrphan, Orphan, Spool, SpoolError};
 
 /// Bytes of another ring, to be taken over.
 pub(crate) struct Parcel {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) origin: Origin,
-    /// Identifies these bytes.
-    pub(crate) token: u64,
+    /// How far it is.
+    pub(crate) estate: alerter::Estate,
     /// Somebody is to be told of them; otherwise they are counted only.
     pub(crate) tell: bool,
+}
+
+impl Parcel {
+    /// `token` identifies these bytes.
+    fn new(bytes: Vec<u8>, origin: Origin, token: u64, tell: bool) -> Parcel {
+        let estate = alerter::Estate::survey(&bytes, origin, token);
+        Parcel { bytes, estate, tell }
+    }
 }
 
 /// What waits, and what is being taken over.
@@ -80,7 +87,7 @@ impl Estates {
             Left::Slot(orphan) => parcels(orphan, tell),
             Left::Memory(orphan) => {
                 let (bytes, token) = (orphan.bytes(), orphan.token());
-                Ok(vec![Parcel { bytes, origin: Origin::Memory, token, tell }])
+                Ok(vec![Parcel::new(bytes, Origin::Memory, token, tell)])
             }
         };
         match parcels {
@@ -93,8 +100,8 @@ impl Estates {
         }
     }
 
-    pub(super) fn parcel(&self) -> Option<&Parcel> {
-        self.opened.as_ref()?.parcels.front()
+    pub(super) fn parcel(&mut self) -> Option<&mut Parcel> {
+        self.opened.as_mut()?.parcels.front_mut()
     }
 
     /// Has done with the parcel, and removes the estate with its last. Whether that was a slot.
@@ -132,11 +139,11 @@ fn parcels(orphan: &Orphan, tell: bool) -> Result<Vec<Parcel>, SpoolError> {
     let mut parcels = Vec::new();
     if let Some(memory) = memory {
         let token = if whole { token } else { beside(token) };
-        parcels.push(Parcel { bytes: memory.bytes, origin: Origin::Memory, token, tell });
+        parcels.push(Parcel::new(memory.bytes, Origin::Memory, token, tell));
     }
     if !whole {
         let bytes = orphan.spool_bytes()?;
-        parcels.push(Parcel { bytes, origin: Origin::Storage, token, tell });
+        parcels.push(Parcel::new(bytes, Origin::Storage, token, tell));
     }
     parcels.retain(|parcel| !parcel.bytes.is_empty());
     Ok(parcels)

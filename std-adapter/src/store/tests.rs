@@ -136,13 +136,16 @@ fn of_a_dead_neighbour_memory_comes_first_and_the_file_only_beside_it() {
         first.round(spool::now() + ROUND).unwrap();
         first.open_estate();
         let parcel = first.parcel().unwrap();
-        assert_eq!((&parcel.bytes[..4], parcel.origin), (&b"both"[..], Origin::Memory));
-        let token = parcel.token;
+        assert_eq!((&parcel.bytes[..4], parcel.estate.origin()), (&b"both"[..], Origin::Memory));
+        let token = parcel.estate.token();
         first.settle_parcel(spool::now());
         if beside {
             let parcel = first.parcel().unwrap();
-            assert_eq!((&parcel.bytes[..4], parcel.origin), (&b"bo\0\0"[..], Origin::Storage));
-            assert_ne!(parcel.token, token);
+            assert_eq!(
+                (&parcel.bytes[..4], parcel.estate.origin()),
+                (&b"bo\0\0"[..], Origin::Storage)
+            );
+            assert_ne!(parcel.estate.token(), token);
             first.settle_parcel(spool::now());
         }
         assert!(first.parcel().is_none() && !first.has_unopened());

@@ -1,7 +1,9 @@
 //! The alerter: every call, in any state, with any time, any event, any outcome.
 
 use crate::opaque::{any, bytes, long, one_of, sink, text, word};
-use annunciator_core::alerter::{After, Alerter, Buffers, Done, Origin, Policy, Setup, Step};
+use annunciator_core::alerter::{
+    After, Alerter, Buffers, Done, Estate, Origin, Policy, Setup, Step,
+};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive;
 use annunciator_core::event::{Entry, Event, Level};
@@ -77,7 +79,7 @@ fn start(
     setup.now = now();
     setup.boot = long();
     setup.seed = word();
-    setup.origin = if word() == 0 { Origin::Memory } else { Origin::Storage };
+    setup.origin = origin();
     setup.after = one_of(&[After::Nothing, After::Crash, After::Reset]).unwrap_or(After::Reset);
     setup.storage = word() == 0;
     Alerter::new(region, Buffers { nodes, groups }, &setup)
@@ -122,6 +124,16 @@ fn others(alerter: &mut Firmware) {
     alerter.abandon(now());
     sink(alerter.poll_at());
     sink(alerter.stats());
+    let mut region = [0; region_len(SLOTS)];
+    let other = bytes(&mut region);
+    let mut estate = Estate::survey(other, origin(), long());
+    estate.look(other);
+    sink(alerter.adopt(now(), other, any(&mut estate)));
+    sink(alerter.write_off(now(), any(&mut estate)));
+}
+
+fn origin() -> Origin {
+    if word() == 0 { Origin::Memory } else { Origin::Storage }
 }
 
 fn drive(alerter: &mut Firmware, buf: &mut [u8]) {
