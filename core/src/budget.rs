@@ -96,6 +96,7 @@ impl Budget {
     }
 
     /// Gives back what was charged for an attempt that was certainly not made.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) fn refund(&mut self, segments: u8) {
         self.hour.spent = self.hour.spent.saturating_sub(u16::from(segments));
         self.day.spent = self.day.spent.saturating_sub(u16::from(segments));

@@ -69,6 +69,7 @@ impl Crashes {
         self.told_at = now;
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn interval(&self, policy: &Policy) -> Duration {
         let longest = policy.gap_max.max(WINDOW);
         let grown = WINDOW.as_millis().saturating_mul(1 << self.step.min(15));

@@ -384,6 +384,7 @@ impl Digest {
     }
 
     /// Goes over to a stage, at the beginning of what is supplied to it.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn go(&mut self, stage: Stage, want: Want) {
         self.stage = stage;
         self.want = want;

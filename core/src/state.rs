@@ -428,6 +428,7 @@ impl State {
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn word(&mut self) -> u32 {
         match self.0.split_first_chunk::<4>() {
             Some((word, rest)) => {

@@ -36,6 +36,7 @@ impl Instant {
     }
 
     /// Time passed from `earlier` to here; zero if `earlier` is not earlier.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
@@ -45,7 +46,7 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at [`Instant::FAR_FUTURE`].
-    #[inline]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn add(self, rhs: Duration) -> Instant {
         Instant(self.0.saturating_add(rhs.0))
     }

@@ -87,6 +87,7 @@ impl Told {
     }
 
     /// Adds an entry read back from the state block.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) fn restore(&mut self, entry: Entry) {
         if let Some(place) = self.entries.get_mut(usize::from(self.len)) {
             *place = entry;
@@ -128,6 +129,7 @@ impl Told {
         self.last_text.map_or(Instant::ZERO, |last| last + self.gap(policy))
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn gap(&self, policy: &Policy) -> Duration {
         let longest = policy.gap_max.min(LONGEST_GAP).max(policy.gap);
         grown(policy.gap, self.pace, longest)
@@ -233,6 +235,7 @@ fn interval(policy: &Policy, step: u8) -> Duration {
     grown(policy.gap, step, policy.gap_max)
 }
 
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 fn grown(span: Duration, step: u8, longest: Duration) -> Duration {
     let grown = span.as_millis().saturating_mul(1 << step.min(15));
     Duration::from_millis(grown).min(longest)

@@ -168,6 +168,7 @@ impl<M: Memory> Alerter<'_, M> {
 }
 
 /// What `state` says of the slots beside it, given where they come from.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(super) fn held(state: &State, origin: Origin) -> Held {
     let undone = state
         .adoption

@@ -257,6 +257,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     /// Counts events that were kept out on purpose before they came here.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn count_suppressed(&mut self, events: u32) {
         let suppressed = &mut self.state.tally.suppressed;
         *suppressed = suppressed.saturating_add(events);
@@ -296,6 +297,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn expect(&mut self, due: Due) {
         self.due.earliest = self.due.earliest.min(due.earliest);
         self.due.held = self.due.held.min(due.held);

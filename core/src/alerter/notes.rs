@@ -107,6 +107,7 @@ impl<M: Memory> Alerter<'_, M> {
         self.policy.heartbeat.map(|span| span.max(QUICKEST))
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn is_low(&self) -> bool {
         match (self.policy.low_balance, self.state.balance) {
             (Some(limit), Some(balance)) => balance < limit,
@@ -217,16 +218,19 @@ impl<M: Memory> Alerter<'_, M> {
 struct Note<'a>(Vec<Piece<'a>, 16>);
 
 impl<'a> Note<'a> {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn text(&mut self, words: &'a str) -> &mut Self {
         let _ = self.0.push(Piece::Text(words));
         self
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn number(&mut self, number: u32) -> &mut Self {
         let _ = self.0.push(Piece::Number(number));
         self
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn two(&mut self, number: u32) -> &mut Self {
         let _ = self.0.push(Piece::Two((number % 100) as u8));
         self

@@ -88,6 +88,7 @@ impl Pen {
     }
 
     /// Begins a run that may reach `limit` units, counted from the start of the text.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) fn limit(&mut self, limit: u16) {
         self.word = self.at;
         self.cluster = self.at;

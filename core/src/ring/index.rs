@@ -81,11 +81,11 @@ impl<'a> Index<'a> {
     }
 
     pub(crate) fn is_live(&self, slot: u16) -> bool {
-        self.node(slot).marks & LIVE != 0
+        self.nodes.get(usize::from(slot)).is_some_and(|node| node.marks & LIVE != 0)
     }
 
     pub(crate) fn is_dirty(&self, slot: u16) -> bool {
-        self.node(slot).marks & DIRTY != 0
+        self.nodes.get(usize::from(slot)).is_some_and(|node| node.marks & DIRTY != 0)
     }
 
     #[inline]
@@ -101,7 +101,13 @@ impl<'a> Index<'a> {
         self.nodes.get(usize::from(slot)).copied().unwrap_or(Node::EMPTY)
     }
 
-    #[inline(always)]
+    /// A field of a node that says which slot is next.
+    #[inline]
+    fn link(&self, slot: u16, field: impl FnOnce(&Node) -> u16) -> u16 {
+        self.nodes.get(usize::from(slot)).map_or(NIL, field)
+    }
+
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn edit(&mut self, slot: u16, change: impl FnOnce(&mut Node)) {
         if let Some(node) = self.nodes.get_mut(usize::from(slot)) {
             change(node);
@@ -123,13 +129,13 @@ impl<'a> Index<'a> {
         key: u32,
         wanted: impl Fn(View<'_>) -> bool,
     ) -> Option<u16> {
-        let mut slot = self.node(bucket).key_bucket;
+        let mut slot = self.link(bucket, |node| node.key_bucket);
         for _ in 0..self.len() {
             let view = super::view(memory, slot)?;
             if view.key() == key && wanted(view) {
                 return Some(slot);
             }
-            slot = self.node(slot).key_next;
+            slot = self.link(slot, |node| node.key_next);
         }
         None
     }
@@ -137,10 +143,12 @@ impl<'a> Index<'a> {
     /// The head of a group.
     #[inline]
     pub(crate) fn group<M: Memory + ?Sized>(&self, memory: &M, group: u32) -> u16 {
-        let mut slot = self.node(self.bucket(group)).group_bucket;
+        let mut slot = self.link(self.bucket(group), |node| node.group_bucket);
         for _ in 0..self.len() {
             match super::view(memory, slot) {
-                Some(view) if view.group() != group => slot = self.node(slot).group_next,
+                Some(view) if view.group() != group => {
+                    slot = self.link(slot, |node| node.group_next);
+                }
                 Some(_) => return slot,
                 None => break,
             }
@@ -160,7 +168,7 @@ impl<'a> Index<'a> {
 
     /// Takes a particular slot off the free list; for recovery.
     pub(crate) fn take_exact(&mut self, wanted: u16) {
-        let after = self.node(wanted).next;
+        let after = self.link(wanted, |node| node.next);
         if self.free == wanted {
             self.free = after;
             self.free_count -= 1;
@@ -168,7 +176,7 @@ impl<'a> Index<'a> {
         }
         let mut slot = self.free;
         for _ in 0..self.len() {
-            let next = self.node(slot).next;
+            let next = self.link(slot, |node| node.next);
             if next == wanted {
                 self.edit(slot, |node| node.next = after);
                 self.free_count -= 1;
@@ -183,7 +191,7 @@ impl<'a> Index<'a> {
         self.take_exact(slot);
         let mut last = self.free;
         for _ in 1..self.free_count {
-            last = self.node(last).next;
+            last = self.link(last, |node| node.next);
         }
         self.edit(slot, |node| node.next = NIL);
         if last == NIL {
@@ -273,12 +281,12 @@ impl<'a> Index<'a> {
     }
 
     fn unchain_key(&mut self, bucket: u16, slot: u16, after: u16) {
-        let mut at = self.node(bucket).key_bucket;
+        let mut at = self.link(bucket, |node| node.key_bucket);
         if at == slot {
             return self.edit(bucket, |node| node.key_bucket = after);
         }
         for _ in 0..self.len() {
-            let next = self.node(at).key_next;
+            let next = self.link(at, |node| node.key_next);
             if next == slot {
                 return self.edit(at, |node| node.key_next = after);
             }
@@ -289,12 +297,12 @@ impl<'a> Index<'a> {
     /// Puts `heir` (or nothing) in the place of the group head `slot`.
     fn rehead(&mut self, bucket: u16, slot: u16, heir: u16, after: u16) {
         let new = if heir == NIL { after } else { heir };
-        let mut at = self.node(bucket).group_bucket;
+        let mut at = self.link(bucket, |node| node.group_bucket);
         if at == slot {
             return self.edit(bucket, |node| node.group_bucket = new);
         }
         for _ in 0..self.len() {
-            let next = self.node(at).group_next;
+            let next = self.link(at, |node| node.group_next);
             if next == slot {
                 return self.edit(at, |node| node.group_next = new);
             }

@@ -304,6 +304,7 @@ impl<M: Memory> Ring<'_, M> {
     }
 
     /// Nothing is in flight any more.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) fn unpin(&mut self) {
         self.pinned = self.consumed;
         self.closed = self.pinned;
