@@ -158,9 +158,9 @@ impl<M: Memory> Alerter<'_, M> {
         if let Some(adoption) = self.state.adoption.take()
             && !adoption.void
         {
-            self.state.adopted.rotate_right(1);
-            if let Some(first) = self.state.adopted.first_mut() {
-                *first = adoption.token;
+            let mut token = adoption.token;
+            for place in &mut self.state.adopted {
+                token = core::mem::replace(place, token);
             }
         }
         self.save();

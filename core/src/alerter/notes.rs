@@ -79,6 +79,21 @@ impl Wall {
     }
 }
 
+/// Hundredths in so many units of a [`Decimal`]; [`u32::MAX`] if there are more. The divisor, 10⁶,
+/// is 64 times 15,625, which is divided by as on paper, 16 bits a digit: the division of 64-bit
+/// numbers that a small chip would have to carry along is larger than all of a note.
+fn hundredths(units: u64) -> u32 {
+    const _: () = assert!(Decimal::ONE.0 == 100 * 64 * 15_625);
+    let (mut digits, mut rest, mut quotient) = (units >> 6, 0, 0);
+    for _ in 0..4 {
+        rest = rest << 16 | (digits >> 48) as u32;
+        digits <<= 16;
+        quotient = quotient << 16 | u64::from(rest / 15_625);
+        rest %= 15_625;
+    }
+    u32::try_from(quotient).unwrap_or(u32::MAX)
+}
+
 /// Whole seconds; spans beyond 49 days count as those.
 fn seconds(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX) / 1000
@@ -322,9 +337,9 @@ pub(super) fn note<M: Memory>(
         }
         3 if carried.low => {
             let balance = alerter.state.balance.unwrap_or_default();
-            let hundredths = balance.0 / (Decimal::ONE.0 / 100);
-            let size = u32::try_from(hundredths.unsigned_abs()).unwrap_or(u32::MAX);
-            note.text("balance low: ").text(if hundredths < 0 { "-" } else { "" });
+            let size = hundredths(balance.0.unsigned_abs());
+            let negative = balance.0 < 0 && size > 0;
+            note.text("balance low: ").text(if negative { "-" } else { "" });
             note.number(size / 100).text(".").two(size % 100);
         }
         4 if carried.recovered > 0 => {
@@ -361,6 +376,19 @@ pub(super) fn note<M: Memory>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hundredths_are_those_of_a_division() {
+        let mut random: u64 = 1;
+        for bits in 0..64 {
+            for _ in 0..100 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let units = random >> bits;
+                let all = u32::try_from(units / 1_000_000).unwrap_or(u32::MAX);
+                assert_eq!(hundredths(units), all, "{units}");
+            }
+        }
+    }
 
     #[test]
     fn the_wall_clock_shows_local_minutes_before_and_after() {

@@ -33,16 +33,20 @@ impl Digest {
         if self.stage == Stage::Recount {
             return;
         }
-        let mut group = Group::of(record.group, record.level, seq, told);
-        group.join(slot, record);
-        if let (Some(entry), Some(used)) = (groups.get_mut(known), self.used.checked_add(1)) {
-            *entry = group;
-            self.used = used;
-            return;
-        }
-        self.overflow = true;
-        if let Some(worst) = worst(groups).filter(|worst| group.outranks(worst)) {
-            *worst = group;
+        let group = Group::of(record.group, record.level, seq, told);
+        let place = match (groups.get_mut(known), self.used.checked_add(1)) {
+            (Some(entry), Some(used)) => {
+                self.used = used;
+                Some(entry)
+            }
+            _ => {
+                self.overflow = true;
+                worst(groups).filter(|worst| group.outranks(worst))
+            }
+        };
+        if let Some(place) = place {
+            *place = group;
+            place.join(slot, record);
         }
     }
 
