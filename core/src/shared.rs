@@ -23,10 +23,27 @@ use crate::memory::Memory;
 use crate::ring::{self, Admission};
 use crate::time::Instant;
 
+/// What is there or not yet. A tag of its own is zero where an [`Option`] would put the tag into a
+/// field's unused values: so a static before its first use takes no flash.
+#[repr(u8)]
+enum Place<T> {
+    Empty = 0,
+    Full(T) = 1,
+}
+
+impl<T> Place<T> {
+    fn as_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Place::Empty => None,
+            Place::Full(there) => Some(there),
+        }
+    }
+}
+
 /// An alerter that any context may record to.
 pub struct Shared<M: 'static> {
-    alerter: Mutex<RefCell<Option<Alerter<'static, M>>>>,
-    side: Mutex<RefCell<Option<Entry>>>,
+    alerter: Mutex<RefCell<Place<Alerter<'static, M>>>>,
+    side: Mutex<RefCell<Place<Entry>>>,
     busy: Mutex<Cell<u32>>,
 }
 
@@ -34,8 +51,8 @@ impl<M: Memory> Shared<M> {
     /// A handle without an alerter: for a `static`.
     pub const fn new() -> Shared<M> {
         Shared {
-            alerter: Mutex::new(RefCell::new(None)),
-            side: Mutex::new(RefCell::new(None)),
+            alerter: Mutex::new(RefCell::new(Place::Empty)),
+            side: Mutex::new(RefCell::new(Place::Empty)),
             busy: Mutex::new(Cell::new(0)),
         }
     }
@@ -44,11 +61,13 @@ impl<M: Memory> Shared<M> {
     pub fn attach(&self, alerter: Alerter<'static, M>) -> Option<Alerter<'static, M>> {
         critical_section::with(|cs| match self.alerter.borrow(cs).try_borrow_mut() {
             // Two ways, so that the first needs no room for one that was there.
-            Ok(mut place) if place.is_some() => place.replace(alerter),
-            Ok(mut place) => {
-                *place = Some(alerter);
-                None
-            }
+            Ok(mut place) => match &mut *place {
+                Place::Full(there) => Some(core::mem::replace(there, alerter)),
+                Place::Empty => {
+                    *place = Place::Full(alerter);
+                    None
+                }
+            },
             // Only a fault inside another call gets here, and faults do not attach.
             Err(_) => Some(alerter),
         })
@@ -65,9 +84,9 @@ impl<M: Memory> Shared<M> {
                 return alerter.admit(now, &entry);
             }
             if let Ok(mut side) = self.side.borrow(cs).try_borrow_mut()
-                && side.is_none()
+                && let Place::Empty = *side
             {
-                *side = Some(entry);
+                *side = Place::Full(entry);
                 return Admission::Stored;
             }
             let busy = self.busy.borrow(cs);
@@ -145,7 +164,7 @@ impl<M: Memory> Shared<M> {
             let Ok(mut place) = self.alerter.borrow(cs).try_borrow_mut() else { return };
             let Some(alerter) = place.as_mut() else { return };
             let Ok(mut side) = self.side.borrow(cs).try_borrow_mut() else { return };
-            if let Some(entry) = side.take() {
+            if let Place::Full(entry) = core::mem::replace(&mut *side, Place::Empty) {
                 alerter.admit(now, &entry);
             }
             let busy = self.busy.borrow(cs).take();

@@ -32,8 +32,21 @@ const LIVE: u8 = 1;
 const DIRTY: u8 = 2;
 
 impl Node {
-    /// A node before its first use.
+    /// A node before its first use: zeros, so that a static of many takes no flash.
     pub const EMPTY: Node = Node {
+        key_bucket: 0,
+        key_next: 0,
+        group_bucket: 0,
+        group_next: 0,
+        prev: 0,
+        next: 0,
+        size: 0,
+        level: 0,
+        marks: 0,
+    };
+
+    /// A node of a slot that is in nothing.
+    const FREE: Node = Node {
         key_bucket: NIL,
         key_next: NIL,
         group_bucket: NIL,
@@ -64,7 +77,7 @@ impl<'a> Index<'a> {
         let limit = nodes.len().min(usize::from(NIL));
         let (nodes, _) = nodes.split_at_mut_checked(limit).unwrap_or((&mut [], &mut []));
         let mut index = Index { nodes, free: NIL, free_count: 0, levels: [0; 8], widest: [0; 8] };
-        index.nodes.fill(Node::EMPTY);
+        index.nodes.fill(Node::FREE);
         for slot in (0..index.len()).rev() {
             index.release(slot);
         }
@@ -98,7 +111,7 @@ impl<'a> Index<'a> {
 
     #[inline]
     fn node(&self, slot: u16) -> Node {
-        self.nodes.get(usize::from(slot)).copied().unwrap_or(Node::EMPTY)
+        self.nodes.get(usize::from(slot)).copied().unwrap_or(Node::FREE)
     }
 
     /// A field of a node that says which slot is next.

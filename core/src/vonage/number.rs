@@ -24,7 +24,7 @@ impl Number {
     /// # Errors
     /// [`NumberError`] says what is wrong and how to write it instead.
     pub fn parse(text: &str) -> Result<Number, NumberError> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         // "+44 (0)20 ..." shows a national zero that is not dialled from abroad.
         if text.as_bytes().windows(3).any(|three| three == b"(0)") {
             return Err(NumberError::TrunkZero);
@@ -130,7 +130,7 @@ impl Sender {
     /// # Errors
     /// [`SenderError`] says what is wrong and what is allowed.
     pub fn parse(text: &str) -> Result<Sender, SenderError> {
-        let text = text.trim();
+        let text = text.trim_ascii();
         if text.bytes().any(|b| b.is_ascii_alphabetic()) {
             return Sender::name(text);
         }
