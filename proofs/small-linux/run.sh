@@ -39,7 +39,9 @@ main() {
     start_simulator
     for target in "${targets[@]}"; do
         sample_app "$target" || failed=1
-        [[ $sample == yes ]] || end_to_end "$target" || failed=1
+        [[ $sample == no ]] || continue
+        end_to_end "$target" || failed=1
+        units "$target" || failed=1
     done
     return $failed
 }
@@ -111,6 +113,17 @@ end_to_end() {
     unset ANNUNCIATOR_TESTS_PROGRAM
     return $failed
 }
+
+# The adapter's own tests, all there.
+units() {
+    local target=$1
+    ANNUNCIATOR_TESTS_EMULATOR=$(small_runner "$target") run small_cargo "$target" "$STD" test \
+        --quiet --locked --no-fail-fast "${FAST[@]}" --package annunciator --lib --test lives -- \
+        "${FORKING[@]}"
+}
+
+# The emulator does not wipe what a forked child must not inherit; see ../README.md.
+FORKING=(--skip forked --skip a_child_of_a_busy_parent)
 
 # Topics of which the program under test is a process of its own.
 WITH_A_PROGRAM=(destinations:: front:: guard:: kill:: panics:: restart:: secrets:: setup::)

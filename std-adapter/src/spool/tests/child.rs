@@ -1,5 +1,6 @@
 //! Other processes: this test program, started again to play one part.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -39,12 +40,15 @@ impl Child {
     /// Plays as root of a user and mount namespace of its own, with a directory to mount over.
     pub(super) fn in_namespace(part: &str, mount: &Path) -> Child {
         let mut command = Command::new("unshare");
-        command.arg("-rm").arg(std::env::current_exe().unwrap());
+        command.arg("-rm").args(this_program());
         Child::spawn(command, part, mount, Path::new("/nonexistent"))
     }
 
     fn start(part: &str, directory: &Path, place: &Path) -> Child {
-        Child::spawn(Command::new(std::env::current_exe().unwrap()), part, directory, place)
+        let words = this_program();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        Child::spawn(command, part, directory, place)
     }
 
     fn spawn(mut command: Command, part: &str, directory: &Path, place: &Path) -> Child {
@@ -91,6 +95,14 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// This very program; if it was built for another machine, behind the emulator that runs it, of
+/// which `ANNUNCIATOR_TESTS_EMULATOR` holds the words.
+fn this_program() -> Vec<OsString> {
+    let emulator = std::env::var("ANNUNCIATOR_TESTS_EMULATOR").unwrap_or_default();
+    let words = emulator.split_whitespace().map(OsString::from);
+    words.chain([std::env::current_exe().unwrap().into()]).collect()
 }
 
 fn say(line: &str) {
