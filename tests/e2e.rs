@@ -3,6 +3,7 @@
 //! Each module tells the stories of one topic.
 
 mod answers;
+mod degraded;
 mod destinations;
 mod disk;
 mod front;

@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::io;
+use std::time::SystemTime;
 
 use annunciator_core::transport::{Code, Outcome};
 use annunciator_core::vonage::explain;
 use annunciator_core::vonage::status::local;
+
+/// What TLS says of a certificate whose time is still to come.
+const NOT_VALID_YET: &str = "not valid yet";
 
 /// Characters kept of whatever somebody else has written.
 const WORDS_MAX: usize = 160;
@@ -31,7 +35,11 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// Notes a failure before anything was sent.
     pub(super) fn not_sent(&mut self, error: &ureq::Error) -> Code {
-        self.failure = plain(&error.to_string());
+        let words = error.to_string();
+        self.failure = match words.contains(NOT_VALID_YET) {
+            true => clock_words(SystemTime::now()) + &plain(&words),
+            false => plain(&words),
+        };
         match error {
             ureq::Error::Timeout(_) => local::TIMEOUT,
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => local::NOT_CONNECTED,
@@ -92,6 +100,14 @@ impl fmt::Display for Attempt {
         }
         f.write_str(")")
     }
+}
+
+/// Certificates of the future are those of today for a device that nobody has told the time.
+fn clock_words(now: SystemTime) -> String {
+    const YEAR: u64 = 31_556_952;
+    let year =
+        now.duration_since(SystemTime::UNIX_EPOCH).map_or(1969, |t| 1970 + t.as_secs() / YEAR);
+    format!("this machine's clock stands in {year}; if that is wrong, set it: ")
 }
 
 /// The beginning of `text`, fit for a log line.

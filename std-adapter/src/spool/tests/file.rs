@@ -274,6 +274,23 @@ fn a_file_of_another_size_can_be_read_and_is_then_written_anew() {
 }
 
 #[test]
+fn a_file_beyond_what_32_bits_count_is_read_in_part_and_written_anew() {
+    let home = Home::new();
+    crash(committed(&home));
+    let path = home.file("k217feda2-0.spool");
+    // Sparse: it takes no room.
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len((5 << 30) + 100).unwrap();
+    drop(file);
+    let mut spool = home.open();
+    assert!(spool.needs_rewrite() && spool.holds_data());
+    let len = spool.read_all().unwrap().len();
+    assert!((SIZE..=16 << 20).contains(&len), "{len} bytes in memory");
+    rewrite(&mut spool);
+    assert_rewritten(&home);
+}
+
+#[test]
 fn a_damaged_file_is_kept_aside_once() {
     let home = Home::new();
     let spool = committed(&home);
