@@ -1,6 +1,7 @@
 //! Programs that die, fork, or find what others left: this test program, started again to play a
 //! part, with a transport that writes its texts into a file.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,12 @@ impl Home {
     }
 
     fn command(&self, part: &str) -> Command {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        // Built for another machine it needs its emulator in front.
+        let emulator = std::env::var("ANNUNCIATOR_TESTS_EMULATOR").unwrap_or_default();
+        let this = std::env::current_exe().unwrap().into_os_string();
+        let mut words = emulator.split_whitespace().map(OsString::from).chain([this]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words);
         command.args(["--exact", "play", "--nocapture"]).env(PART, part).env(HOME, self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command
