@@ -39,6 +39,18 @@ fn a_barred_number_does_not_hold_up_the_other() {
 }
 
 #[test]
+fn a_sender_with_a_pace_texts_one_after_the_other_and_each_once() {
+    let stage = Stage::new();
+    let builder = stage.builder().to(OTHER_PHONE).sender("+1 415 555 0100");
+    let alerts = builder.start().expect("a start");
+    error(&alerts, "no pressure");
+    assert!(alerts.flush(PATIENCE).is_complete(), "{}", alerts.health());
+    assert_eq!(stage.texts(), [text("ERROR: no pressure"), text("ERROR: no pressure")]);
+    assert_eq!(stage.sim.requests().len(), 2, "whoever has to wait does so without asking");
+    assert!(alerts.health().is_good(), "{}", alerts.health());
+}
+
+#[test]
 fn a_number_given_twice_is_texted_once() {
     let stage = Stage::new();
     let alerts = stage.builder().to("+44-7700-900000").start().expect("a start");

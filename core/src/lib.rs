@@ -17,6 +17,7 @@ pub mod event;
 pub mod gsm7;
 mod hash;
 pub mod memory;
+pub mod pace;
 mod policy;
 mod retry;
 pub mod ring;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::alerter::Alerter;
 use annunciator_core::event::{Entry, Level};
+use annunciator_core::pace::Pace;
 use annunciator_core::ring::{Admission, SLOT};
 use annunciator_core::time::Instant;
 
@@ -49,6 +50,8 @@ pub(crate) struct Channel {
     pub(crate) reporter: Reporter,
     /// Minutes that the owner's local time is ahead of UTC, if that is known.
     pub(crate) utc_offset: Option<i16>,
+    /// The turns of the sender that it shares with others, if it does.
+    pub(crate) pace: Option<Arc<Mutex<Pace>>>,
     /// The threads that hold this channel. Beside it, since it outlives it.
     pub(crate) crew: Arc<Crew>,
 }
@@ -153,6 +156,7 @@ impl Channel {
             carrier: Mutex::new(carrier),
             reporter,
             utc_offset: None,
+            pace: None,
             crew: Arc::default(),
         }
     }

@@ -22,10 +22,11 @@ mod resolve;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annunciator_core::event::{Draft, Level};
+use annunciator_core::pace::Pace;
 use annunciator_core::transport::Transport;
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
@@ -167,6 +168,8 @@ pub(crate) struct Service {
     /// Taken instead of the built-in roots.
     pub(crate) roots: Option<Arc<Vec<CertificateDer<'static>>>>,
     pub(crate) proxy: Option<Proxy>,
+    /// All destinations share the sender.
+    pub(crate) pace: Arc<Mutex<Pace>>,
 }
 
 impl fmt::Debug for Service {

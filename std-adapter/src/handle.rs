@@ -335,6 +335,7 @@ fn open(
     let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
     let mut channel = Channel::new(seat.label.clone(), alerter, store, carrier, reporter);
     channel.utc_offset = config.tuning.utc_offset;
+    channel.pace = seat.number.is_some().then(|| Arc::clone(&config.service.pace));
     let channel = Arc::new(channel);
     if found.inherits || direct || config.tuning.heartbeat.is_some() {
         channel.ring(&mut channel.lock());

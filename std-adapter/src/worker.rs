@@ -105,10 +105,13 @@ fn work(channel: &Arc<Channel>) {
                 let result = store.sync();
                 stored(channel, &mut store, token, result);
             }
-            Step::Send(ticket) => {
-                drop(inner);
-                send(channel, ticket, &buf);
-            }
+            Step::Send(ticket) => match turn(channel, now, &ticket, &buf) {
+                Ok(()) => {
+                    drop(inner);
+                    send(channel, ticket, &buf);
+                }
+                Err(later) => inner.alerter.done(now, ticket.token, Done::Sent(later)),
+            },
         }
     }
 }
@@ -280,6 +283,13 @@ fn report(channel: &Channel, mut inner: MutexGuard<'_, Inner>) {
     }
     drop(inner);
     channel.reporter.report(code.flatten(), trouble.as_deref());
+}
+
+/// Takes the sender's turn, or says what becomes of the attempt without it.
+fn turn(channel: &Channel, now: Instant, ticket: &Ticket, buf: &Buffer) -> Result<(), Outcome> {
+    let Some(pace) = &channel.pace else { return Ok(()) };
+    let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
+    pace.turn(now, ticket.message(buf).segments)
 }
 
 /// Hands the text to a thread of its own; if there is none to be had, sends it from this one.

@@ -5,6 +5,7 @@
 //! write numbers with all of these, so what is unambiguous is normalised here and the rest is an
 //! error that names the fix.
 
+use crate::time::Duration;
 use core::fmt;
 
 /// Digits in the longest number (E.164), and characters in the longest sender.
@@ -176,6 +177,13 @@ impl Sender {
         self.numeric
     }
 
+    /// How long one segment occupies the sender: a second for a long number of North America, which
+    /// may send one a second; nothing for others, which share some thirty a second.
+    pub fn spacing(&self) -> Duration {
+        let long = self.numeric && self.short.len == 11 && self.as_str().starts_with('1');
+        Duration::from_secs(u64::from(long))
+    }
+
     fn name(text: &str) -> Result<Sender, SenderError> {
         let mut short = Short::EMPTY;
         for c in text.chars() {
@@ -310,6 +318,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::string::{String, ToString};
+
+    #[test]
+    fn a_number_of_north_america_has_a_pace() {
+        let spacing = |text| Sender::parse(text).unwrap().spacing().as_millis();
+        assert_eq!(spacing("+1 415 555 0100"), 1000);
+        for free in ["Boiler7", "44 7700 900000", "12345"] {
+            assert_eq!(spacing(free), 0, "{free}");
+        }
+    }
 
     #[test]
     fn numbers_are_taken_as_people_write_them() {

@@ -1,10 +1,11 @@
 //! From what was said to what holds: fills, checks and normalises in one pass.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annunciator_core::event::Level;
+use annunciator_core::pace::Pace;
 use annunciator_core::transport::Transport;
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
@@ -76,12 +77,13 @@ impl Builder {
             missing.clear();
         }
         let destinations = destinations(&name, reachable, self.transports)?;
+        let pace = Arc::new(Mutex::new(Pace::new(sender.spacing())));
         Ok(Setup::Enabled(Box::new(Config {
             name,
             level,
             destinations,
             missing,
-            service: Service { credentials, sender, endpoint, roots, proxy },
+            service: Service { credentials, sender, endpoint, roots, proxy, pace },
             spool: Spool { place, size: self.spool_size },
             timing: self.timing,
             tuning: self.tuning,
