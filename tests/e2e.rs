@@ -11,6 +11,7 @@ mod guard;
 mod kill;
 mod panics;
 mod restart;
+mod rhythm;
 mod secrets;
 mod setup;
 mod signed;

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use annunciator_core::event::{Draft, Level};
 use annunciator_core::pace::Pace;
-use annunciator_core::transport::Transport;
+use annunciator_core::transport::{Decimal, Transport};
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
 use annunciator_core::vonage::{Auth, CredentialsError, Number, Sender};
@@ -279,6 +279,9 @@ pub(crate) struct Tuning {
     pub(crate) expiry: Option<Duration>,
     pub(crate) commit_error: Option<Duration>,
     pub(crate) commit_other: Option<Duration>,
+    pub(crate) gsm_only: bool,
+    /// The outer `None`: as the core has it.
+    pub(crate) low_balance: Option<Option<Decimal>>,
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) recovered: Option<Duration>,
     /// Minutes of the local day.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::alerter::{Alerter, Buffers, Policy, Quiet, Setup as CoreSetup};
-use annunciator_core::digest::Group;
+use annunciator_core::digest::{Fallback, Group};
 use annunciator_core::event::{Draft, Entry, Event, Level};
 use annunciator_core::ring::{Node, slots};
 use annunciator_core::time;
@@ -367,6 +367,10 @@ fn policy(level: Level, tuning: &Tuning) -> Policy {
     set(&mut policy.expiry, tuning.expiry);
     set(&mut policy.commit_error, tuning.commit_error);
     set(&mut policy.commit_other, tuning.commit_other);
+    if tuning.gsm_only {
+        policy.fallback = Fallback::Replace;
+    }
+    policy.low_balance = tuning.low_balance.unwrap_or(policy.low_balance);
     policy.heartbeat = tuning.heartbeat.map(Into::into);
     policy.recovered = tuning.recovered.map(Into::into);
     policy.quiet = tuning.quiet.map(|(from, to)| Quiet { from, to, level: Level::Panic });

@@ -31,6 +31,12 @@ impl Health {
     pub fn is_good(&self) -> bool {
         self.disabled.is_none() && self.destinations.iter().all(DestinationHealth::is_good)
     }
+
+    /// Billed segments that a month of 31 days can cost at worst, over all destinations.
+    pub fn segments_a_month(&self) -> u32 {
+        let each = self.destinations.iter().map(|destination| destination.segments_a_month);
+        each.fold(0, u32::saturating_add)
+    }
 }
 
 /// A snapshot of one destination.
@@ -49,6 +55,8 @@ pub struct DestinationHealth {
     pub spool: SpoolHealth,
     /// The last trouble in words, also if it is over.
     pub last_trouble: Option<String>,
+    /// What the texts so far have cost, in euro: the sum of the prices that the service named.
+    pub spent: Decimal,
     /// The account's balance as the service last gave it, in euro.
     pub balance: Option<Decimal>,
     /// Billed segments that a month of 31 days can cost at worst.
@@ -65,6 +73,7 @@ impl DestinationHealth {
             counters: Counters::default(),
             spool: SpoolHealth::default(),
             last_trouble: None,
+            spent: Decimal::default(),
             balance: None,
             segments_a_month: 0,
         }
@@ -296,6 +305,9 @@ impl fmt::Display for Health {
         for destination in &self.destinations {
             write!(f, "\n{destination}")?;
         }
+        if self.destinations.len() > 1 {
+            write!(f, "\nall: at most {} segments a month", self.segments_a_month())?;
+        }
         Ok(())
     }
 }
@@ -336,6 +348,9 @@ impl fmt::Display for DestinationHealth {
             }
         }
         write!(f, "; at most {} segments a month", self.segments_a_month)?;
+        if self.spent > Decimal::default() {
+            write!(f, "\n  spent: {} EUR", self.spent)?;
+        }
         if let Some(balance) = self.balance {
             write!(f, "\n  balance: {balance} EUR")?;
         }
@@ -440,6 +455,7 @@ mod tests {
             ..Counters::default()
         };
         one.balance = Decimal::parse("3.5");
+        one.spent = Decimal::parse("0.1332").unwrap();
         one.spool = SpoolHealth {
             file: Some("/var/lib/annunciator/pump.spool".into()),
             trouble: None,
@@ -449,6 +465,7 @@ mod tests {
         };
         one.segments_a_month = 1240;
         let mut two = DestinationHealth::new("gateway");
+        two.segments_a_month = 40;
         two.state = State::Waiting { due: Duration::from_millis(850) };
         two.spool.trouble = Some("no HOME".to_owned());
         two.last_trouble = Some("connection refused".to_owned());
@@ -463,13 +480,15 @@ mod tests {
                events: 12 stored, 3 merged, 9 delivered, 2 waiting, 1 suppressed\n  \
                lost: 3 evicted, 1 while busy\n  \
                texts: 2 accepted, 4 segments, 1 unconfirmed; at most 1240 segments a month\n  \
+               spent: 0.13320000 EUR\n  \
                balance: 3.50000000 EUR\n  \
                spool: /var/lib/annunciator/pump.spool; events survive a crash and a power cut\n\
              gateway: next text in 850 ms\n  \
                events: 0 stored, 0 merged, 0 delivered, 0 waiting\n  \
-               texts: 0 accepted, 0 segments; at most 0 segments a month\n  \
+               texts: 0 accepted, 0 segments; at most 40 segments a month\n  \
                spool: none: no HOME; events end with the program\n  \
-               last trouble: connection refused"
+               last trouble: connection refused\n\
+             all: at most 1280 segments a month"
         );
     }
 

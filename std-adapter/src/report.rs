@@ -31,6 +31,7 @@ impl Channel {
         health.waiting = stats.waiting;
         health.counters = counters(&stats);
         health.counters.restarts = self.restarts.load(Ordering::Relaxed);
+        health.spent = stats.price;
         health.balance = stats.balance;
         health.segments_a_month = limits.worst_month();
         health

@@ -203,7 +203,7 @@ impl<M: Memory> Alerter<'_, M> {
     /// told as recovered.
     pub(super) fn mark_recovered(&mut self) {
         let carried = core::mem::take(&mut self.carried);
-        if let Some(quiet) = self.policy.recovered {
+        if let Some(quiet) = self.policy.recovered.filter(|_| carried.recovered > 0) {
             self.state.told.recovered(quiet, carried.at, true);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_core::event::{Draft, Level};
-use annunciator_core::transport::Transport;
+use annunciator_core::transport::{Decimal, Transport};
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
 
@@ -254,6 +254,25 @@ impl Builder {
         self
     }
 
+    /// Keeps texts in the GSM alphabet: what it lacks, and what cannot be transliterated, becomes
+    /// `?`. Default: such a text is sent in UCS-2, which has room for less than half as much.
+    pub fn gsm_only(mut self) -> Builder {
+        self.tuning.gsm_only = true;
+        self
+    }
+
+    /// The balance in euro below which a text says so, once, until it was filled up again; `None`:
+    /// none does. Default: 1.
+    ///
+    /// ```
+    /// # use annunciator::{Builder, annunciator_core::transport::Decimal};
+    /// let builder = Builder::new("pump").low_balance(Decimal::parse("2.50"));
+    /// ```
+    pub fn low_balance(mut self, limit: Option<Decimal>) -> Builder {
+        self.tuning.low_balance = Some(limit);
+        self
+    }
+
     /// Age at which an event that could not be told is dropped and counted. Default: 3 days.
     pub fn max_age(mut self, age: Duration) -> Builder {
         self.tuning.expiry = Some(age);
@@ -261,7 +280,7 @@ impl Builder {
     }
 
     /// Has a text say that all is well when so much time has passed: `alive 7 d, 0 errors`. Within
-    /// the budget. Default: none does.
+    /// the budget, and not more often than each minute. Default: none does.
     pub fn heartbeat(mut self, every: Duration) -> Builder {
         self.tuning.heartbeat = Some(every);
         self
