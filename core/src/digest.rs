@@ -253,6 +253,8 @@ enum Stage {
     Note,
     /// The messages are measured: of each group the first.
     Body,
+    /// Whether there is room for all.
+    Fit,
     /// Who is named, one group a step, and who gets more than a name, in several rounds.
     Name,
     Raise,
@@ -373,6 +375,7 @@ impl Digest {
             Stage::Head => self.head(call),
             Stage::Note => self.note(call),
             Stage::Body => self.body(call),
+            Stage::Fit => self.begin_name(call),
             Stage::Name => self.name(call),
             Stage::Raise => self.raise(call),
             Stage::Next => self.next(call),

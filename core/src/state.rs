@@ -340,12 +340,8 @@ impl State {
 
     fn write_sections<M: Memory + ?Sized>(&self, into: &mut Writer<'_, M>) {
         into.section(1, 40);
-        into.long(self.consumed);
-        into.long(self.next_seq);
-        into.long(self.settled);
-        into.long(self.doubt);
-        into.word(self.batches);
-        into.word(self.boots);
+        into.longs([self.consumed, self.next_seq, self.settled, self.doubt]);
+        into.words([self.batches, self.boots]);
 
         let tally = &self.tally;
         into.section(2, 24);
@@ -360,14 +356,14 @@ impl State {
             into.word(u32::from_le_bytes(flags));
         }
         into.section(4, 20);
-        into.long(self.budget.hour.start.as_millis());
-        into.long(self.budget.day.start.as_millis());
+        let starts = [self.budget.hour.start, self.budget.day.start];
+        into.longs(starts.map(Instant::as_millis));
         let (hour, day) = (self.budget.hour.spent, self.budget.day.spent);
         into.word(u32::from(hour) | u32::from(day) << 16);
 
         into.section(5, 20);
-        into.long(self.told.last_text.unwrap_or(Instant::FAR_FUTURE).as_millis());
-        into.long(self.told.breaks_since.as_millis());
+        let last = self.told.last_text.unwrap_or(Instant::FAR_FUTURE);
+        into.longs([last, self.told.breaks_since].map(Instant::as_millis));
         into.word(u32::from(self.told.breaks));
 
         let entries = self.told.entries();
@@ -382,34 +378,27 @@ impl State {
             into.words([unknown.reference, unknown.events, unknown.level.into()]);
         }
         into.section(8, 24);
-        into.long(self.clock.boot);
-        into.long(self.clock.offset);
-        into.long(self.clock.last.as_millis());
+        into.longs([self.clock.boot, self.clock.offset, self.clock.last.as_millis()]);
 
         into.section(9, 16);
-        into.long(self.price.0 as u64);
-        into.long(self.balance.map_or(i64::MIN, |balance| balance.0) as u64);
+        let balance = self.balance.map_or(i64::MIN, |balance| balance.0);
+        into.longs([self.price.0 as u64, balance as u64]);
 
         if let Some(adoption) = &self.adoption {
             into.section(10, 28);
-            into.long(adoption.token);
-            into.long(adoption.from);
-            into.long(adoption.upto);
+            into.longs([adoption.token, adoption.from, adoption.upto]);
             into.word(if adoption.copying { 2 } else { u32::from(adoption.void) });
         }
         into.section(11, 8 * ADOPTED as u16);
-        self.adopted.iter().for_each(|token| into.long(*token));
+        into.longs(self.adopted);
 
         into.section(12, 4);
         into.word(u32::from(self.told.pace));
 
         let news = &self.news;
         into.section(13, 32);
-        for at in [news.outage, news.notice, news.beat] {
-            into.long(at.as_millis());
-        }
-        into.word(news.errors);
-        into.word(u32::from(news.low_told));
+        into.longs([news.outage, news.notice, news.beat].map(Instant::as_millis));
+        into.words([news.errors, u32::from(news.low_told)]);
 
         let crashes = &self.crashes;
         if crashes.starts > 0 {
@@ -468,13 +457,19 @@ impl<M: Memory + ?Sized> Writer<'_, M> {
     }
 
     fn long(&mut self, long: u64) {
-        self.words([long as u32, (long >> 32) as u32]);
+        self.longs([long]);
     }
 
     /// Several at once: a store each would cost more than the words.
     fn words<const N: usize>(&mut self, words: [u32; N]) {
-        let bytes = words.map(u32::to_le_bytes);
-        let bytes = bytes.as_flattened();
+        self.bytes(words.map(u32::to_le_bytes).as_flattened());
+    }
+
+    fn longs<const N: usize>(&mut self, longs: [u64; N]) {
+        self.bytes(longs.map(u64::to_le_bytes).as_flattened());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
         if self.at + bytes.len() <= self.end {
             self.memory.put(self.at, bytes);
             self.at += bytes.len();

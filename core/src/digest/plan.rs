@@ -59,7 +59,7 @@ impl Digest {
             self.part = 0;
             self.index = self.index.saturating_add(1);
         }
-        self.begin_name(call);
+        self.go(Stage::Fit, Want::Nothing);
     }
 
     /// Measures a message.
@@ -93,7 +93,7 @@ impl Digest {
     }
 
     /// Names all groups if there is room for all; else begins to decide who is named.
-    fn begin_name(&mut self, call: &mut Call<'_>) {
+    pub(super) fn begin_name(&mut self, call: &mut Call<'_>) {
         self.part = 0;
         self.index = 0;
         self.told_seq = None;

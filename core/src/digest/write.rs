@@ -9,7 +9,7 @@ use crate::event::{Level, Record};
 use crate::gsm7::Script;
 
 /// Plain characters written a step, and how many of them one weighs that is not plain.
-const CHUNK: u8 = 24;
+const CHUNK: u8 = 18;
 const DEAR: u8 = 6;
 
 /// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
@@ -350,6 +350,11 @@ impl Digest {
             }
             self.piece = self.piece.saturating_add(1);
             self.offset = 0;
+            // However short, a piece costs as much as a dear character.
+            left = left.saturating_sub(DEAR);
+            if left < DEAR && usize::from(self.piece) < pieces.len() {
+                return false;
+            }
         }
         true
     }
