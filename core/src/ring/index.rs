@@ -268,6 +268,18 @@ impl<'a> Index<'a> {
         after
     }
 
+    /// The first live slot from `from` on whose sequence is at most `upto`.
+    pub(crate) fn settled<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        from: u16,
+        upto: u64,
+    ) -> Option<u16> {
+        let later = (from..).zip(self.nodes.get(usize::from(from)..)?);
+        let mut live = later.filter(|(_, node)| node.marks & LIVE != 0);
+        live.find(|(slot, _)| super::seq_of(memory, *slot) <= upto).map(|(slot, _)| slot)
+    }
+
     /// Takes a live record out of everything and puts its slot on the free list.
     pub(crate) fn remove<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
         let Some(view) = super::view(memory, slot) else { return };
@@ -347,16 +359,17 @@ impl<'a> Index<'a> {
     }
 
     fn search_victim<M: Memory + ?Sized>(&mut self, memory: &M, level: u8) -> Option<u16> {
+        // Only a group's head, which is live, has a size. First without a look at any slot.
+        let heads = self.nodes.iter().filter(|node| node.level == level);
+        let best_size = heads.fold(0, |widest, node| node.size.max(widest));
         let mut best = NIL;
-        let mut best_size = 0;
         let mut best_seq = u64::MAX;
         for (slot, node) in (0..).zip(self.nodes.iter()) {
-            if node.marks & LIVE == 0 || node.level != level || node.size < best_size.max(1) {
-                continue;
-            }
-            let seq = super::view(memory, slot).map_or(0, View::seq);
-            if node.size > best_size || seq < best_seq {
-                (best, best_size, best_seq) = (slot, node.size, seq);
+            if best_size > 0 && node.size == best_size && node.level == level {
+                let seq = super::seq_of(memory, slot);
+                if seq < best_seq {
+                    (best, best_seq) = (slot, seq);
+                }
             }
         }
         if let Some(widest) = self.widest.get_mut(usize::from(level & 7)) {

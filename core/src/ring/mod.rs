@@ -203,7 +203,7 @@ impl<M: Memory> Ring<'_, M> {
     #[cold]
     fn displaced_by(&mut self, entry: &Entry) -> Option<u16> {
         while self.index.free_count() < 2 {
-            if !self.reclaim_one() {
+            if !self.reclaim_next() {
                 let head = self.index.group(&self.memory, entry.group);
                 return self.index.victim(&self.memory, entry.level as u8, head);
             }
@@ -340,6 +340,16 @@ impl<M: Memory> Ring<'_, M> {
             self.index.remove(&self.memory, slot);
         }
         true
+    }
+
+    /// Frees the next dead record, however many slots it takes to find it.
+    fn reclaim_next(&mut self) -> bool {
+        let dead = self.index.settled(&self.memory, self.reclaim, self.consumed);
+        if let Some(slot) = dead {
+            self.index.remove(&self.memory, slot);
+        }
+        self.reclaim = dead.map_or(NIL, |slot| slot + 1);
+        dead.is_some()
     }
 
     /// Whether dead records wait to be freed.
@@ -502,6 +512,13 @@ fn was_launched(bytes: &[u8], reference: u32) -> bool {
 #[inline]
 fn at(slot: u16) -> usize {
     OVERHEAD + usize::from(slot) * SLOT
+}
+
+/// The sequence in a slot, read without a look at anything else.
+#[inline(always)]
+fn seq_of<M: Memory + ?Sized>(memory: &M, slot: u16) -> u64 {
+    let bytes = memory.bytes().get(at(slot) + slot::SEQ..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[inline]

@@ -30,6 +30,8 @@ pub const SLOT: usize = 256;
 const VERSION: u8 = 1;
 /// The version in its place of the first word behind the check, whose rest is an [`Entry::meta`].
 const VERSION_AT_9: u64 = (VERSION as u64) << 40;
+/// Where the sequence stands.
+pub(super) const SEQ: usize = 24;
 /// Where the text begins.
 const TEXT: usize = 60;
 /// Where the count cells begin.
@@ -160,7 +162,7 @@ impl<'a> View<'a> {
 
     #[inline]
     pub(crate) fn seq(self) -> u64 {
-        u64::from(self.word(24)) | u64::from(self.word(28)) << 32
+        self.pair(SEQ)
     }
 
     /// Of the cells that check, the greater; a count of 1 if none does.
