@@ -26,7 +26,8 @@ impl fmt::Display for Setting {
 ///
 /// The message names the environment variable or the builder's method, and says what to write
 /// instead. Credentials never appear in it; of a phone number only the ends do.
-#[derive(Debug)]
+///
+/// Its `Debug` is its message: that is what a `main` that returns it prints.
 #[non_exhaustive]
 pub enum ConfigError {
     /// The variable holds bytes that are not UTF-8.
@@ -75,6 +76,12 @@ impl fmt::Display for ConfigError {
                 write!(f, "{setting}: {}: {problem}", path.display())
             }
         }
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
