@@ -13,7 +13,7 @@ use annunciator_tests::{Stage, ends, run};
 use crate::PROGRAM;
 
 /// Runs that are killed; `E2E_KILLS` asks for more.
-const KILLS: usize = 25;
+const KILLS: usize = 50;
 /// What each of them logs.
 const EVENTS: usize = 5;
 

@@ -2,31 +2,42 @@
 //! whose call had returned. See ../README.md.
 //!
 //! ```text
-//!   trial:  writer ── log::error!(..) ── returned ── "." to the pipe ── ... ── SIGKILL
+//!   trial:  writer ── four threads: begun += 1, log::error!(..), returned += 1 ── ... ── SIGKILL
 //!           reader ── starts on the same spool, logs nothing ── how many events were told?
 //! ```
 //!
-//! The writer's service is down; the reader's accepts. Told must be what was acknowledged, or one
-//! more: the call that was under way may have stored its event and not returned.
+//! The counters stand in shared memory, so that nothing but the calls takes the threads' time. The
+//! writer's service is down; the reader's accepts. Told must be at least what had returned, and at
+//! most what had begun. Every second trial is killed at leisure after a few events of one thread
+//! instead, in its commits and its attempts to send.
+
+mod map;
+
+use std::path::Path;
+use std::process::{Child, Command, ExitCode};
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
 
 use annunciator::annunciator_core::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
 use annunciator::{Annunciator, Builder};
-use std::io::{Read, Write};
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use map::{THREADS, calls};
 
-/// Fewer than the ring has slots, so that nothing is evicted for want of room.
-const EVENTS: u32 = 150;
+/// Different messages a thread: together fewer than the ring has slots, so that equal ones merge
+/// and nothing is evicted for want of room.
+const KINDS: u64 = 40;
 
 /// Trials at the same time.
-const LANES: u32 = 10;
+const LANES: u32 = 4;
+
+/// The longest wait for what should happen soon.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["writer", place] => writer(Path::new(place)),
+        ["storm", place] => writer(Path::new(place), THREADS, Duration::ZERO),
+        ["life", place] => writer(Path::new(place), 1, Duration::from_millis(3)),
         ["reader", place] => reader(Path::new(place)),
         [trials] => match trials.parse() {
             Ok(trials) => return judge(trials),
@@ -38,32 +49,59 @@ fn main() -> ExitCode {
 }
 
 /// What came of some trials.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Books {
-    returned: u32,
-    told: u32,
-    wrong: u32,
+    kills: u64,
+    storms: u64,
+    /// Calls that had returned, and those that had begun beside them.
+    returned: u64,
+    cut: u64,
+    /// Kills that fell inside a call.
+    inside: u64,
+    told: u64,
+    lost: u64,
+    invented: u64,
+    /// Texts that were marked as perhaps told before.
+    repeats: u64,
 }
 
-/// Runs the trials, some at a time: most of a trial is waiting.
+impl Books {
+    fn add(mut self, more: Books) -> Books {
+        self.kills += more.kills;
+        self.storms += more.storms;
+        self.returned += more.returned;
+        self.cut += more.cut;
+        self.inside += more.inside;
+        self.told += more.told;
+        self.lost += more.lost;
+        self.invented += more.invented;
+        self.repeats += more.repeats;
+        self
+    }
+}
+
+/// Runs the trials, some at a time: much of a trial is waiting.
 fn judge(trials: u32) -> ExitCode {
-    let books: Vec<Books> = std::thread::scope(|scope| {
+    println!(
+        "settings: {THREADS} threads back to back in every second trial, {KINDS} kinds of events a \
+         thread, killed within 3 ms of the first call (50 ms in the others), {LANES} trials at a time"
+    );
+    let books = std::thread::scope(|scope| {
         let lanes: Vec<_> =
             (0..LANES).map(|lane| scope.spawn(move || run(lane, trials.div_ceil(LANES)))).collect();
-        lanes.into_iter().map(|lane| lane.join().expect("a lane that ends")).collect()
+        let books = lanes.into_iter().map(|lane| lane.join().expect("a lane that ends"));
+        books.fold(Books::default(), Books::add)
     });
-    let sum = |of: fn(&Books) -> u32| books.iter().map(of).sum::<u32>();
-    let (returned, told, wrong) = (sum(|b| b.returned), sum(|b| b.told), sum(|b| b.wrong));
-    let verdict = if wrong == 0 { "ok" } else { "FAILED" };
+    let Books { kills, storms, returned, cut, inside, told, lost, invented, repeats } = books;
+    let verdict = if lost + invented == 0 { "ok" } else { "FAILED" };
     println!(
-        "test sigkill::every_returned_call_is_told ... {verdict} \
-         ({} kills, {returned} calls returned, {told} events told, {wrong} trials wrong)",
-        trials.div_ceil(LANES) * LANES
+        "test sigkill::every_returned_call_is_told ... {verdict} ({kills} kills, {storms} of them in \
+         storms, {inside} inside a call; {returned} calls had returned and {cut} had begun; {told} \
+         events told, {lost} lost, {invented} invented; {repeats} texts marked as repeats)"
     );
-    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if lost + invented == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Some kills come early, some in the middle, some after the last call.
 fn run(lane: u32, trials: u32) -> Books {
     let program = std::env::current_exe().expect("a path");
     let place = program.with_file_name(format!("sigkill-spool-{lane}"));
@@ -74,43 +112,64 @@ fn run(lane: u32, trials: u32) -> Books {
         random ^= random >> 17;
         random ^= random << 5;
         let _ = std::fs::remove_dir_all(&place);
-        let returned = killed_after(&place, Duration::from_micros(u64::from(random % 3000)));
-        let told = read(&place);
-        books.returned += returned;
-        books.told += told;
-        if told != returned && told != returned + 1 {
-            println!(
-                "trial {lane}/{trial}: {returned} calls had returned, {told} events were told"
-            );
-            books.wrong += 1;
+        std::fs::create_dir(&place).expect("a place");
+        let storm = trial % 2 == 0;
+        let (part, most) = if storm { ("storm", 3_000) } else { ("life", 50_000) };
+        kill_after(&place, part, Duration::from_micros(u64::from(random % most)));
+        let calls = calls(&place.join("calls"));
+        let count = |of: fn(&map::Calls) -> u64| calls.iter().map(of).sum::<u64>();
+        let returned = count(|calls| calls.returned.load(SeqCst));
+        let begun = count(|calls| calls.begun.load(SeqCst));
+        let (told, repeats) = read(&place);
+        let (lost, invented) = (returned.saturating_sub(told), told.saturating_sub(begun));
+        if lost + invented > 0 {
+            println!("trial {lane}/{trial}: {returned} of {begun} had returned, {told} were told");
         }
+        books = books.add(Books {
+            kills: 1,
+            storms: u64::from(storm),
+            returned,
+            cut: begun - returned,
+            inside: u64::from(begun > returned),
+            told,
+            lost,
+            invented,
+            repeats,
+        });
     }
     let _ = std::fs::remove_dir_all(&place);
     books
 }
 
-/// Starts a writer, kills it so long after its first call returned, and says how many had.
-fn killed_after(place: &Path, wait: Duration) -> u32 {
-    let mut writer = myself("writer", place).stdout(Stdio::piped()).spawn().expect("a writer");
-    let mut acknowledged = writer.stdout.take().expect("the writer's output");
-    let mut first = [0];
-    acknowledged.read_exact(&mut first).expect("a first event");
+/// Starts a writer and kills it so long after its first call returned.
+fn kill_after(place: &Path, part: &str, wait: Duration) {
+    let calls = calls(&place.join("calls"));
+    let mut writer = myself(part, place).spawn().expect("a writer");
+    let started = Instant::now();
+    while calls.iter().all(|calls| calls.returned.load(SeqCst) == 0) {
+        assert!(started.elapsed() < PATIENCE && is_alive(&mut writer), "no first event");
+        std::thread::yield_now();
+    }
     let began = Instant::now();
     while began.elapsed() < wait {
         std::hint::spin_loop();
     }
     writer.kill().expect("a kill");
     writer.wait().expect("an end");
-    let mut rest = Vec::new();
-    acknowledged.read_to_end(&mut rest).expect("what stood in the pipe");
-    1 + rest.len() as u32
 }
 
-fn read(place: &Path) -> u32 {
+fn is_alive(child: &mut Child) -> bool {
+    matches!(child.try_wait(), Ok(None))
+}
+
+/// How many events were told, and in how many texts that were marked as repeats.
+fn read(place: &Path) -> (u64, u64) {
     let output = myself("reader", place).output().expect("a reader");
     let printed = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
-    printed.trim().parse().unwrap_or_else(|_| panic!("the reader said: {printed}{stderr}"))
+    let figures = printed.trim().split_once(' ');
+    let figures = figures.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    figures.unwrap_or_else(|| panic!("the reader said: {printed}{stderr}"))
 }
 
 fn myself(role: &str, place: &Path) -> Command {
@@ -122,32 +181,43 @@ fn myself(role: &str, place: &Path) -> Command {
 fn builder(place: &Path) -> Builder {
     Annunciator::builder("sigkill")
         .environment(|_| None)
-        .spool(place)
+        .spool(place.join("spool"))
         .interval(Duration::from_millis(1), Duration::from_millis(1))
         .budget(u16::MAX, u16::MAX)
 }
 
-fn writer(place: &Path) {
-    let alerts = builder(place).transport("way", Down).start().expect("a valid configuration");
+/// Logs until it is killed.
+fn writer(place: &Path, threads: usize, pause: Duration) {
+    let calls = calls(&place.join("calls"));
+    let builder = builder(place).hold(Duration::from_millis(5), Duration::from_millis(5));
+    let alerts = builder.transport("way", Down).start().expect("a valid configuration");
     alerts.logger().install().expect("the first logger");
-    let mut pipe = std::io::stdout();
-    for number in 0..EVENTS {
-        log::error!("event {number}");
-        // Straight into the pipe: a byte there means that the call has returned.
-        pipe.write_all(b".").and_then(|()| pipe.flush()).expect("a reader of the pipe");
-    }
-    loop {
-        std::thread::park();
-    }
+    std::thread::scope(|scope| {
+        for (thread, calls) in calls.iter().take(threads).enumerate() {
+            scope.spawn(move || {
+                loop {
+                    let number = calls.begun.fetch_add(1, SeqCst) % KINDS;
+                    log::error!("event {number} of thread {thread}");
+                    calls.returned.fetch_add(1, SeqCst);
+                    if !pause.is_zero() {
+                        std::thread::sleep(pause);
+                    }
+                }
+            });
+        }
+    });
 }
 
 fn reader(place: &Path) {
-    let alerts = builder(place).transport("way", Up).start().expect("a valid configuration");
+    let (texts, said) = std::sync::mpsc::channel();
+    let way = Up(texts);
+    let alerts = builder(place).transport("way", way).start().expect("a valid configuration");
     let report = alerts.flush(Duration::from_secs(20));
     let health = alerts.health();
     let told: u32 = health.destinations.iter().map(|way| way.counters.delivered).sum();
     assert_eq!((report.kept, report.lost), (0, 0), "{health:?}");
-    println!("{told}");
+    let repeats = said.try_iter().filter(|text| text.contains("(repeat ")).count();
+    println!("{told} {repeats}");
 }
 
 struct Down;
@@ -158,10 +228,11 @@ impl Transport for Down {
     }
 }
 
-struct Up;
+struct Up(std::sync::mpsc::Sender<String>);
 
 impl Transport for Up {
     fn send(&mut self, message: &Message<'_>) -> Outcome {
+        let _ = self.0.send(message.text.to_owned());
         Outcome::Accepted(Receipt::new(message.segments))
     }
 }
