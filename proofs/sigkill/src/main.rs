@@ -22,9 +22,9 @@ use annunciator::annunciator_core::transport::{Code, Message, Outcome, Receipt, 
 use annunciator::{Annunciator, Builder};
 use map::{THREADS, calls};
 
-/// Different messages a thread: together fewer than the ring has slots, so that equal ones merge
-/// and nothing is evicted for want of room.
-const KINDS: u64 = 40;
+/// Different messages a thread. The ring has room for all of them twice, in flight and waiting, so
+/// equal ones merge and nothing is evicted.
+const KINDS: u64 = 25;
 
 /// Trials at the same time.
 const LANES: u32 = 4;
