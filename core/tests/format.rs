@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use annunciator_core::alerter::After;
+use annunciator_core::alerter::{After, Origin};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::Duration;
@@ -213,6 +213,29 @@ fn ring_memory_is_what_the_page_says() {
     assert_eq!(ledger.cell(2176, 0), Some((1, 0)), "attempt 0 was launched");
     assert_eq!(ledger.cell(2192, 0), Some((3, 0)));
     assert_eq!(ledger.0[2208] & !3, 0xA4);
+}
+
+/// A ring as version 1 wrote it: it is read for ever, and what is written is the same to the byte.
+#[test]
+fn the_golden_file_is_what_is_written_and_is_read_and_told() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/ring-v1.bin");
+    let written = device().memory();
+    if std::env::var_os("ANNUNCIATOR_PIN").is_some() {
+        std::fs::write(path, &written).expect("the file can be written");
+    }
+    let golden = std::fs::read(path).expect("the golden file");
+    check(&golden);
+    assert!(golden == written, "another byte than version 1 wrote; ANNUNCIATOR_PIN=1 pins it");
+
+    let mut device = Device::new(8);
+    device.start_with(golden, Origin::Memory);
+    device.run(Duration::from_hours(1));
+    let texts: Vec<_> = device.transport.sent.iter().map(|sent| sent.text.as_str()).collect();
+    let wanted = [
+        "[Rust Logger night] (repeat 0000) ERROR: sensor 3 fails (x3)",
+        "[Rust Logger night] WARN: 12 tries, 345 left",
+    ];
+    assert_eq!(texts, wanted);
 }
 
 #[test]
