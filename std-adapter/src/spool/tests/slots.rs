@@ -183,6 +183,19 @@ fn other_processes_are_excluded_until_they_die() {
     assert_eq!(&orphans[0].spool_bytes().unwrap()[..4], b"held");
 }
 
+/// LogAlert: a lock file that a killed program had left kept every later one from its queue.
+#[test]
+fn a_lock_left_behind_is_no_obstacle() {
+    let home = Home::new();
+    let mut child = Child::hold(&home.spool());
+    assert_eq!(child.line(), "held k217feda2-0");
+    child.kill();
+    assert!(home.file("k217feda2-0.lock").exists());
+    let ours = home.open();
+    assert_eq!(ours.slot(), slot(0));
+    assert_eq!(&ours.read_all().unwrap()[..4], b"held");
+}
+
 #[test]
 fn an_orphan_is_offered_once_and_removed_whole() {
     let home = Home::new();
