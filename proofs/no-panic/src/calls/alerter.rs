@@ -2,7 +2,7 @@
 
 use crate::opaque::{any, bytes, long, one_of, sink, text, word};
 use annunciator_core::alerter::{
-    After, Alerter, Buffers, Done, Estate, Origin, Policy, Setup, Step,
+    After, Alerter, Buffers, Done, Estate, Origin, Policy, Setup, Step, is_damaged,
 };
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive;
@@ -122,10 +122,19 @@ fn others(alerter: &mut Firmware) {
     alerter.flush(now());
     alerter.nudge();
     alerter.abandon(now());
+    alerter.rewrite(now());
+    alerter.commit(now());
+    alerter.count_suppressed(word());
+    alerter.set_wall_clock(now(), long(), word() as i16);
+    alerter.clear_moved();
+    sink((alerter.has_moved(), alerter.is_settled(now())));
+    sink(alerter.last_slot());
+    sink((alerter.memory().len(), alerter.memory_mut().len(), alerter.policy().segments));
     sink(alerter.poll_at());
     sink(alerter.stats());
     let mut region = [0; region_len(SLOTS)];
     let other = bytes(&mut region);
+    sink(is_damaged(other));
     let mut estate = Estate::survey(other, origin(), long());
     estate.look(other);
     sink(alerter.adopt(now(), other, any(&mut estate)));
@@ -140,6 +149,8 @@ fn drive(alerter: &mut Firmware, buf: &mut [u8]) {
     let mut storage = ArrayStorage([0; region_len(SLOTS)]);
     let mut region = [0; region_len(SLOTS)];
     sink(drive::load(any(&mut storage), bytes(&mut region)).is_ok());
+    sink(drive::mend(any(&mut storage), bytes(&mut region)).is_ok());
+    sink(drive::restore(any(&mut storage), bytes(&mut region)));
     sink(region);
     sink(drive::drive(alerter, now, any(&mut storage), &mut Modem, buf));
 }

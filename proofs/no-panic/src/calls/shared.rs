@@ -4,6 +4,7 @@ use super::alerter::{BUFFER, Modem, firmware, memory, now};
 use crate::opaque::{bytes, one_of, sink, text, word};
 use annunciator_core::drive;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::ring::SLOT;
 use annunciator_core::shared::{Logger, Shared};
 use annunciator_core::storage::ArrayStorage;
 use log::Log;
@@ -26,6 +27,13 @@ pub fn all() {
     sink(drive::drive(&SHARED, now, &mut storage, &mut Modem, bytes(&mut buf)));
     SHARED.flush(now());
     sink((SHARED.level(), SHARED.poll_at(), SHARED.stats()));
+    let mut aside = [0; SLOT];
+    sink(SHARED.record_last(now(), &event, bytes(&mut aside)));
+    SHARED.take_last(now(), bytes(&mut aside));
+    // From within, as a fault would.
+    let mut aside = [0; SLOT];
+    sink(SHARED.with(|_| SHARED.record_last(now(), &event, bytes(&mut aside))));
+    sink(SHARED.with(|_| SHARED.record(now(), &event)));
     log();
 }
 
