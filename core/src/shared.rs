@@ -59,18 +59,21 @@ impl<M: Memory> Shared<M> {
 
     /// Puts the alerter in; one that was there is given back.
     pub fn attach(&self, alerter: Alerter<'static, M>) -> Option<Alerter<'static, M>> {
-        critical_section::with(|cs| match self.alerter.borrow(cs).try_borrow_mut() {
-            // Two ways, so that the first needs no room for one that was there.
-            Ok(mut place) => match &mut *place {
-                Place::Full(there) => Some(core::mem::replace(there, alerter)),
-                Place::Empty => {
-                    *place = Place::Full(alerter);
-                    None
+        // Handed over through this, so that it is copied once within the section.
+        let mut hand = Some(alerter);
+        critical_section::with(|cs| {
+            // Only a fault inside another call finds it in use, and faults do not attach.
+            let Ok(mut place) = self.alerter.borrow(cs).try_borrow_mut() else { return };
+            match (&mut *place, &mut hand) {
+                (Place::Full(there), Some(new)) => core::mem::swap(there, new),
+                (empty, hand) => {
+                    if let Some(new) = hand.take() {
+                        *empty = Place::Full(new);
+                    }
                 }
-            },
-            // Only a fault inside another call gets here, and faults do not attach.
-            Err(_) => Some(alerter),
-        })
+            }
+        });
+        hand
     }
 
     /// Records one event, from any context. Never waits: what cannot be taken now goes to the side
