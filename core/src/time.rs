@@ -101,6 +101,7 @@ impl Duration {
 
     /// Twice the span, at most `limit`.
     #[must_use]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn doubled(self, limit: Duration) -> Duration {
         let twice = self.0.saturating_mul(2);
         Duration(if twice < limit.0 { twice } else { limit.0 })
