@@ -115,7 +115,8 @@ above() {
 budgets() {
     local row column most value failed=0
     while read -r row column most; do
-        [[ -n $row && $row != \#* ]] || continue
+        # Those of other targets are for ../small-linux/run.sh.
+        [[ -n $row && $row != \#* && $row != *-linux-* ]] || continue
         case $row in
             above) value=$(above '' "$column") ;;
             above-3) value=$(above -3 "$column") ;;

@@ -42,6 +42,7 @@ main() {
         [[ $sample == no ]] || continue
         end_to_end "$target" || failed=1
         units "$target" || failed=1
+        footprint "$target" || failed=1
     done
     return $failed
 }
@@ -127,6 +128,21 @@ FORKING=(--skip forked --skip a_child_of_a_busy_parent)
 
 # Topics of which the program under test is a process of its own.
 WITH_A_PROGRAM=(destinations:: front:: guard:: kill:: panics:: restart:: secrets:: setup::)
+
+# What the adapter adds to a small program, in bytes; see ../README.md.
+footprint() {
+    local target=$1 program row='' sizes=() most
+    run small_cargo "$target" std,panic_abort build --quiet --release --locked \
+        --manifest-path proofs/footprint/Cargo.toml --bin hello --bin client --bin adapter \
+        --features client,adapter
+    for program in hello client adapter; do
+        sizes+=("$(stat -c %s "$CARGO_TARGET_DIR/$target/release/$program")")
+        row+=" $program ${sizes[-1]}"
+    done
+    say "bytes for $target:$row, above the client $((sizes[2] - sizes[1]))"
+    most=$(awk -v row="$target" '$1 == row { print $3 }' proofs/footprint/budgets.txt)
+    proven "small_linux::$target::footprint" test $((sizes[2] - sizes[1])) -le "$most"
+}
 
 # The newest test program in a directory.
 built() {

@@ -1,14 +1,20 @@
 //! A program with Annunciator: one error, told; then it waits until its standard input ends.
 
-use std::error::Error;
 use std::io;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use annunciator::Annunciator;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let alerts = Annunciator::builder("adapter").start()?;
-    alerts.logger().install()?;
+fn main() -> ExitCode {
+    let alerts = match Annunciator::builder("adapter").start() {
+        Ok(alerts) => alerts,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let _ = alerts.logger().install();
     alerts.install_panic_hook();
 
     log::error!("sensor {} failed: code {}", 3, 42);
@@ -20,5 +26,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{report}");
     }
     let _ = io::copy(&mut io::stdin(), &mut io::sink());
-    Ok(())
+    ExitCode::SUCCESS
 }
