@@ -127,7 +127,7 @@ units() {
 FORKING=(--skip forked --skip a_child_of_a_busy_parent)
 
 # Topics of which the program under test is a process of its own.
-WITH_A_PROGRAM=(destinations:: front:: guard:: kill:: panics:: restart:: secrets:: setup::)
+WITH_A_PROGRAM=(destinations:: front:: guard:: kill:: panics:: restart:: secrets:: setup:: signed::)
 
 # What the adapter adds to a small program, in bytes; see ../README.md.
 footprint() {
