@@ -9,12 +9,12 @@ mod clock;
 
 use std::io::Write as _;
 use std::process::{abort, exit};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, panic, thread};
 
 use annunciator::{Annunciator, Builder, Level, Logger, Secret, Setup, chain};
 
-use annunciator_tests::{Console, PATIENCE, error, health, impatient};
+use annunciator_tests::{Console, PATIENCE, impatient};
 use log::{LevelFilter, Record, debug, error, warn};
 
 fn main() {
@@ -42,7 +42,7 @@ fn main() {
         "be traced" => be_traced(),
         "log and report" => log_and_report(&words),
         #[cfg(target_pointer_width = "64")]
-        "wake up in 1970" => wake_up_in_1970(),
+        "wake up in 1970" => clock::wake_up_in_1970(),
         other => panic!("no such story: {other}"),
     }
 }
@@ -113,22 +113,6 @@ fn log_and_report(words: &[String]) {
     }
     let report = alerts.flush(PATIENCE);
     say(&format!("{report}\n{}", alerts.health()));
-}
-
-/// A device without a battery for its clock: the time comes from the network, some time later.
-#[cfg(target_pointer_width = "64")]
-fn wake_up_in_1970() {
-    clock::stand_at(600);
-    let alerts = start();
-    error(&alerts, "no pressure");
-    let deadline = Instant::now() + PATIENCE;
-    while health(&alerts).counters.retries < 2 && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(10));
-    }
-    say(&alerts.health().to_string());
-    say("the clock is set");
-    clock::set_right();
-    say(&format!("{}\n{}", alerts.flush(PATIENCE), alerts.health()));
 }
 
 fn log_and_flush(words: &[String]) {

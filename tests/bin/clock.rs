@@ -5,17 +5,38 @@
 //! clocks, and with them every wait and deadline, are right all the time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use annunciator_tests::{PATIENCE, error, health};
+
+use crate::{say, start};
 
 /// Seconds that the wall clock is ahead of the right time.
 static AHEAD: AtomicI64 = AtomicI64::new(0);
 
+/// A device without a battery for its clock: the time comes from the network, some time later.
+pub(crate) fn wake_up_in_1970() {
+    stand_at(600);
+    let alerts = start();
+    error(&alerts, "no pressure");
+    let deadline = Instant::now() + PATIENCE;
+    while health(&alerts).counters.retries < 2 && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
+    say(&alerts.health().to_string());
+    say("the clock is set");
+    set_right();
+    say(&format!("{}\n{}", alerts.flush(PATIENCE), alerts.health()));
+}
+
 /// From now on it is so many seconds after the beginning of 1970, and time goes on from there.
-pub(crate) fn stand_at(seconds: i64) {
+fn stand_at(seconds: i64) {
     AHEAD.store(seconds - read(libc::CLOCK_REALTIME).tv_sec, Ordering::SeqCst);
 }
 
 /// From now on it is as late as it is.
-pub(crate) fn set_right() {
+fn set_right() {
     AHEAD.store(0, Ordering::SeqCst);
 }
 
