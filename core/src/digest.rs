@@ -70,6 +70,13 @@ use crate::event::{Level, Record};
 use crate::gsm7::{Encoding, Pen};
 pub use crate::gsm7::{Fallback, text_bytes};
 
+/// Bytes of memory that composing a text takes, besides the text itself ([`text_bytes`]) and a few
+/// hundred bytes of stack: the machine, which lives in the alerter, and so many [`Group`]s. With the
+/// 32 groups of the Linux adapter 1,148 bytes, on every machine; with 16, 636.
+pub const fn scratch(groups: usize) -> usize {
+    size_of::<Digest>().saturating_add(groups.saturating_mul(size_of::<Group>()))
+}
+
 /// How much of an event may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Style {

@@ -2,7 +2,7 @@
 
 mod compose;
 
-use annunciator_core::digest::{Fallback, Piece, Spec, Style};
+use annunciator_core::digest::{Fallback, Piece, Spec, Style, scratch};
 use annunciator_core::event::Level;
 use annunciator_core::gsm7::{Counter, Encoding};
 use compose::{Batch, Entry, Told};
@@ -243,6 +243,11 @@ fn a_digest_of_a_full_ring_takes_a_bounded_number_of_calls() {
     let told = batch.compose(&Spec::new("[Rust Logger x] ", 6));
     assert_eq!(told.named + told.more, 600);
     assert!(told.steps < 900, "{}", told.steps);
+}
+
+#[test]
+fn the_scratch_of_a_digest_is_what_the_documentation_says() {
+    assert_eq!((scratch(32), scratch(16)), (1148, 636));
 }
 
 #[test]
