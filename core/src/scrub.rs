@@ -35,8 +35,9 @@ const HEX: usize = 32;
 /// So often a message is looked through at most.
 const ROUNDS: usize = 8;
 
-/// Replaces by `***` what follows `password=` and its kin (also in URLs and in JSON), the word
-/// after `Bearer` and `Basic`, the password in `user:password@host`, and 32 hex digits or more.
+/// Replaces by `***` what follows `password=` and its kin (also in URLs, in JSON and in what `Debug`
+/// prints; to the closing quote if there is an opening one), `?key=` and `--password`, the word after
+/// `Bearer` and `Basic`, the password in `user:password@host`, and 32 hex digits or more.
 pub fn secrets(draft: &mut Draft<'_>) {
     // What is hidden can bare another shape before it; a few rounds end that.
     for _ in 0..ROUNDS {
@@ -61,10 +62,13 @@ fn find(message: &str, from: usize) -> Option<(usize, usize)> {
         if begins && word > 0 {
             let name = rest.get(..word).unwrap_or(rest);
             let after = rest.get(word..).unwrap_or(&[]);
-            if let Some(skip) = value(name, after) {
+            let in_url = matches!(before, Some(b'?' | b'&')) && name.eq_ignore_ascii_case(b"key");
+            let skip = if in_url && after.starts_with(b"=") { Some(1) } else { value(name, after) };
+            if let Some(skip) = skip {
                 let start = at + word + skip;
                 let value = bytes.get(start..).unwrap_or(&[]);
-                let len = value.iter().take_while(|byte| !ends_value(**byte)).count();
+                let quote = start.checked_sub(1).and_then(|before| bytes.get(before));
+                let len = length(value, quote.filter(|_| skip > 0));
                 if len > 0 && !value.starts_with(b"***") {
                     return Some((start, start + len));
                 }
@@ -86,7 +90,7 @@ fn find(message: &str, from: usize) -> Option<(usize, usize)> {
 
 /// How many bytes after this name its secret begins, if it is a name of one.
 fn value(name: &[u8], after: &[u8]) -> Option<usize> {
-    let blanks = |bytes: &[u8]| bytes.iter().take_while(|byte| **byte == b' ').count();
+    let blanks = |bytes: &[u8]| bytes.iter().take_while(|byte| is_blank(**byte)).count();
     if SCHEMES.iter().any(|scheme| name.eq_ignore_ascii_case(scheme.as_bytes())) {
         return Some(blanks(after)).filter(|blanks| *blanks > 0);
     }
@@ -98,15 +102,48 @@ fn value(name: &[u8], after: &[u8]) -> Option<usize> {
     if !is_name {
         return None;
     }
-    // `password="x"`, `"password": "x"`, `password = x`
+    // `password="x"`, `"password": "x"`, `password => x`, `password: Some("x")`, `--password x`
     let quote = usize::from(matches!(after.first(), Some(b'"' | b'\'')));
     let sign = quote + blanks(after.get(quote..)?);
     if !matches!(after.get(sign)?, b'=' | b':') {
-        return None;
+        return Some(sign).filter(|sign| name.starts_with(b"--") && *sign > 0);
     }
-    let open = sign + 1 + blanks(after.get(sign + 1..)?);
-    let scheme = after.get(open..).unwrap_or(&[]);
-    Some(open + usize::from(matches!(scheme.first(), Some(b'"' | b'\''))))
+    let signs = after.get(sign..)?.iter();
+    let signs = signs.take_while(|byte| is_blank(**byte) || matches!(byte, b'=' | b':' | b'>'));
+    let mut open = sign + signs.count();
+    if after.get(open..)?.starts_with(b"Some(") {
+        open += 5;
+    }
+    open += usize::from(matches!(after.get(open), Some(b'"' | b'\'')));
+    // `token: Bearer x`
+    for scheme in SCHEMES {
+        let (word, rest) = after.get(open..)?.split_at_checked(scheme.len()).unwrap_or_default();
+        if word.eq_ignore_ascii_case(scheme.as_bytes())
+            && rest.first().is_some_and(|b| is_blank(*b))
+        {
+            open += word.len() + blanks(rest);
+        }
+    }
+    Some(open)
+}
+
+/// How long the secret is that begins here, after `before`: to its closing quote, if it has an
+/// opening one, even if that was cut off.
+fn length(value: &[u8], before: Option<&u8>) -> usize {
+    let Some(quote @ (b'"' | b'\'')) = before else {
+        return value.iter().take_while(|byte| !ends_value(**byte)).count();
+    };
+    let mut escaped = false;
+    let inside = value.iter().take_while(|byte| {
+        let ends = *byte == quote && !escaped;
+        escaped = **byte == b'\\' && !escaped;
+        !ends
+    });
+    inside.count()
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// The password within `://user:password@host`: its colon and its end.
@@ -156,7 +193,17 @@ mod tests {
     fn the_usual_shapes_are_hidden_and_what_is_around_them_stays() {
         for (message, wanted) in [
             ("password=hunter2, retrying", "password=***, retrying"),
-            ("DB_PASSWORD = 'hun ter'", "DB_PASSWORD = '*** ter'"),
+            ("DB_PASSWORD = 'hun ter' is old", "DB_PASSWORD = '***' is old"),
+            ("{\"password\": \"a\\\"b c\", \"n\": 1}", "{\"password\": \"***\", \"n\": 1}"),
+            ("password => hunter2", "password => ***"),
+            (
+                "Login { user: \"x\", password: Some(\"a b\") }",
+                "Login { user: \"x\", password: Some(\"***\") }",
+            ),
+            ("password:\thunter2", "password:\t***"),
+            ("mysql --password hunter2 failed", "mysql --password *** failed"),
+            ("GET /maps?key=AIzaSy-x_1&q=2", "GET /maps?key=***&q=2"),
+            ("password=\"cut off here and th", "password=\"***"),
             ("{\"api_key\": \"abc\", \"n\": 1}", "{\"api_key\": \"***\", \"n\": 1}"),
             ("Authorization: Bearer eyJh.b-c_d refused", "Authorization: Bearer *** refused"),
             ("GET /v1?token=a%20b&page=2 500", "GET /v1?token=***&page=2 500"),
@@ -184,8 +231,9 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_that_hiding_another_has_bared_is_hidden_too() {
-        assert_eq!(scrubbed("://password=:password@"), "://password=***");
+    fn shapes_within_each_other_are_hidden() {
+        assert_eq!(scrubbed("://password=:password@"), "://password=:***@");
+        assert_eq!(scrubbed("token=Bearer abc"), "token=Bearer ***");
     }
 
     proptest! {
