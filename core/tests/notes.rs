@@ -210,6 +210,49 @@ fn quiet_hours_let_only_the_gravest_through_and_end_in_one_text() {
     assert_eq!(texts(&device).len(), 2, "a panic gets through");
 }
 
+#[test]
+fn a_repeat_keeps_the_quiet_hours_and_the_reserve_that_its_first_try_would_have() {
+    let quiet = Quiet { from: 22 * 60, to: 7 * 60, level: Level::Panic };
+    let mut device = device(|policy| policy.quiet = Some(quiet));
+    set_clock(&mut device, 21 * 60 + 59, 0);
+    device.transport.queue([Outcome::Unknown(Code(0))]);
+    // It is unknown in time, and would be repeated within the quiet hours.
+    device.transport.latency(Duration::from_secs(59));
+    report(&mut device, Level::Error, 1);
+    device.run(Duration::from_hours(4));
+    assert_eq!(device.transport.sent.len(), 1);
+    device.kill();
+    set_clock(&mut device, 26 * 60, 0);
+    device.run(Duration::from_hours(1));
+    assert_eq!(device.transport.sent.len(), 1, "nor after a restart");
+    device.run(Duration::from_hours(5));
+    let said = texts(&device);
+    assert!(said[0].0 >= 9 * 60 && said[0].1.ends_with("ERROR: unit 1 fails"), "{said:#?}");
+}
+
+#[test]
+fn a_repeat_of_a_warning_leaves_the_reserve_until_something_grave_waits_behind_it() {
+    for grave in [false, true] {
+        let mut device = device(|policy| policy.limits.hour = 4);
+        // Of four segments one is kept for the grave and one for the notice.
+        report(&mut device, Level::Warn, 1);
+        device.run(Duration::from_mins(5));
+        device.transport.queue([Outcome::Unknown(Code(0))]);
+        report(&mut device, Level::Warn, 2);
+        device.run(Duration::from_mins(10));
+        assert_eq!(device.transport.sent.len(), 2);
+        if grave {
+            report(&mut device, Level::Error, 3);
+        }
+        device.run(Duration::from_mins(30));
+        let sent = device.transport.sent.len();
+        assert_eq!(sent > 2, grave, "{:#?}", texts(&device));
+        device.run(Duration::from_hours(2));
+        let waiting = device.alerter().stats().waiting;
+        assert_eq!(waiting, 0, "{:#?}", texts(&device));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

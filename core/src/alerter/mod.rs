@@ -81,8 +81,9 @@ pub struct Alerter<'a, M> {
     gathered: u16,
     /// Somebody flushed when not all that waits had been looked at.
     flushed: bool,
-    /// The gravest level that waits.
+    /// The gravest level that waits, and that of the batch in flight.
     gravest: Level,
+    bound: Level,
     /// The budget allows nothing before this.
     broke_until: Instant,
     /// Group and tick of the event that was looked at last.

@@ -111,7 +111,7 @@ impl<M: Memory> Alerter<'_, M> {
     /// The end of the quiet hours, if `at` is within and what waits is not grave enough.
     pub(super) fn awake(&self, at: Instant) -> Instant {
         let (Some(quiet), Some(wall)) = (self.policy.quiet, self.wall) else { return at };
-        if at == Instant::FAR_FUTURE || self.gravest >= quiet.level {
+        if at == Instant::FAR_FUTURE || self.pressing() >= quiet.level {
             return at;
         }
         let at = at.max(self.state.clock.last);

@@ -129,6 +129,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             gathered: 0,
             flushed: false,
             gravest: Level::Trace,
+            bound: Level::Trace,
             broke_until: Instant::ZERO,
             stirred: None,
             moved: false,

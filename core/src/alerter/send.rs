@@ -31,6 +31,7 @@ impl<M: Memory> Alerter<'_, M> {
         let pinned = self.ring.pinned();
         let Some(record) = self.ring.record(slot, u64::MAX) else { return Step::Again };
         if record.seq <= pinned {
+            self.bound = self.bound.max(record.level);
             return Step::Again;
         }
         let (group, level, count) = (record.group, record.level, record.count);
@@ -63,13 +64,18 @@ impl<M: Memory> Alerter<'_, M> {
             None => self.due.held,
         };
         let at = due.max(self.retry.until()).max(self.broke_until);
-        if self.state.attempt.is_some() { at } else { self.awake(at) }
+        self.awake(at)
     }
 
     /// Whether the text to come may use the reserve.
     fn is_grave(&self) -> bool {
-        let grave = self.gravest >= Level::Error || self.state.crashes.is_untold();
-        self.state.attempt.is_some() || grave
+        self.pressing() >= Level::Error || self.state.crashes.is_untold()
+    }
+
+    /// The gravest level that the text to come tells, or that waits behind it.
+    pub(super) fn pressing(&self) -> Level {
+        let bound = self.state.attempt.map(|_| self.bound);
+        self.gravest.max(bound.unwrap_or(Level::Trace))
     }
 
     /// Charges and notes an attempt; it becomes durable before anything leaves.
@@ -115,6 +121,7 @@ impl<M: Memory> Alerter<'_, M> {
         self.due = NEVER;
         self.stirred = None;
         self.gathered = 0;
+        self.bound = self.gravest;
         self.gravest = Level::Trace;
         let reference = self.state.batches & REFERENCES;
         self.state.batches = self.state.batches.wrapping_add(1);
