@@ -9,8 +9,7 @@
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Mixes one word into the state. For a given word a bijection of the state, and the reverse.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-#[cfg_attr(target_pointer_width = "32", inline(never))]
+#[inline(always)]
 pub(crate) const fn mix(state: u64, word: u64) -> u64 {
     let x = (state ^ word).wrapping_mul(FACTOR);
     x ^ (x >> 32)
@@ -42,8 +41,7 @@ pub(crate) fn bytes(mut state: u64, bytes: &[u8]) -> u64 {
 }
 
 /// The state in 32 bits.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
-#[cfg_attr(target_pointer_width = "32", inline(never))]
+#[inline(always)]
 pub(crate) const fn fold(state: u64) -> u32 {
     let x = state.wrapping_mul(FACTOR);
     (x >> 32) as u32

@@ -24,7 +24,7 @@ impl Memory for [u8] {
     /// The fences keep the compiler from merging or deleting stores that no code of this program
     /// reads again, such as the invalidation before a slot is rewritten: the reader is the next
     /// start after a crash. They cost no instruction.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[inline(always)]
     fn put(&mut self, at: usize, bytes: &[u8]) {
         compiler_fence(Ordering::SeqCst);
         // An end that has wrapped lies before `at`, which is no range.
@@ -41,7 +41,7 @@ impl<const N: usize> Memory for [u8; N] {
         self
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[inline(always)]
     fn put(&mut self, at: usize, bytes: &[u8]) {
         self.as_mut_slice().put(at, bytes);
     }
@@ -53,7 +53,7 @@ impl<M: Memory + ?Sized> Memory for &mut M {
         (**self).bytes()
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[inline(always)]
     fn put(&mut self, at: usize, bytes: &[u8]) {
         (**self).put(at, bytes);
     }

@@ -36,7 +36,6 @@ impl Instant {
     }
 
     /// Time passed from `earlier` to here; zero if `earlier` is not earlier.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
@@ -46,7 +45,6 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at [`Instant::FAR_FUTURE`].
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn add(self, rhs: Duration) -> Instant {
         Instant(self.0.saturating_add(rhs.0))
     }
@@ -101,7 +99,6 @@ impl Duration {
 
     /// Twice the span, at most `limit`.
     #[must_use]
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn doubled(self, limit: Duration) -> Duration {
         let twice = self.0.saturating_mul(2);
         Duration(if twice < limit.0 { twice } else { limit.0 })

@@ -129,7 +129,6 @@ impl Told {
         self.last_text.map_or(Instant::ZERO, |last| last + self.gap(policy))
     }
 
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn gap(&self, policy: &Policy) -> Duration {
         let longest = policy.gap_max.min(LONGEST_GAP).max(policy.gap);
         grown(policy.gap, self.pace, longest)

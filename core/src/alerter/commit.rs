@@ -95,7 +95,6 @@ impl Commit {
     }
 
     /// Whether an attempt still has to wait for the round that notes it.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn is_pending(&self) -> bool {
         self.round != Round::Rest
     }

@@ -298,7 +298,6 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
     }
 
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn expect(&mut self, due: Due) {
         self.due.earliest = self.due.earliest.min(due.earliest);
         self.due.held = self.due.held.min(due.held);

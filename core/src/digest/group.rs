@@ -60,7 +60,6 @@ impl Group {
     }
 
     /// How grave its events are.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn level(&self) -> Level {
         match Level::from_byte(self.level) {
             Some(level) => level,

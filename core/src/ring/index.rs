@@ -120,7 +120,7 @@ impl<'a> Index<'a> {
         self.nodes.get(usize::from(slot)).map_or(NIL, field)
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[inline(always)]
     fn edit(&mut self, slot: u16, change: impl FnOnce(&mut Node)) {
         if let Some(node) = self.nodes.get_mut(usize::from(slot)) {
             change(node);
