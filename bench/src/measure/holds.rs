@@ -64,6 +64,7 @@ fn live(clock: &Clock) -> Held {
     let mut buf = vec![0; text_bytes(6).max(SLOT)];
     let mut another = None;
     let mut fails = true;
+    let (mut composing, mut row) = (0.0, 0.0);
 
     for round in 0..6 {
         for number in 0..400_u32 {
@@ -84,6 +85,13 @@ fn live(clock: &Clock) -> Held {
             loop {
                 let mut step = Step::Again;
                 held.push(timed(clock, "step", || step = alerter.step(now, &mut buf)));
+                // A text is composed by steps in a row, the last of which hands it out.
+                let took = held.last().map_or(0.0, |(_, nanos)| *nanos);
+                composing = if step == Step::Again { composing + took } else { 0.0 };
+                if matches!(step, Step::Send(_)) {
+                    held.push(("whole text", row + took));
+                }
+                row = composing;
                 let (token, done) = match step {
                     Step::Idle { .. } => break,
                     Step::Again => continue,
