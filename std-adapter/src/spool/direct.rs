@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use annunciator_core::ring::slots;
+
 use super::sys;
 
 /// A write that takes longer disturbs the program.
@@ -112,6 +114,12 @@ pub(crate) struct DirectWriter {
 
 impl DirectWriter {
     pub(super) fn new(target: Arc<Target>, capacity: usize) -> DirectWriter {
+        // Room for all that it will ever hold, so that no log call allocates. Who holds it now has
+        // a writer, so it was made then.
+        if let Ok(mut gate) = target.gate.try_lock() {
+            let missing = slots(capacity).saturating_sub(gate.len());
+            gate.reserve_exact(missing);
+        }
         DirectWriter { target, capacity }
     }
 
