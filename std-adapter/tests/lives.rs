@@ -154,6 +154,23 @@ fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
     }
 }
 
+/// Waits for a part to end by itself, longer than it waits for anything itself. One that does not
+/// is killed, so that nothing of a failed test stays behind.
+#[track_caller]
+fn ends_well(mut child: Child) {
+    let deadline = Instant::now() + 3 * PATIENCE;
+    let mut ended = None;
+    while ended.is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+        ended = child.try_wait().unwrap();
+    }
+    if ended.is_none() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
+}
+
 /// Not a test of its own: plays the part it was started for.
 #[test]
 fn play() {
@@ -325,8 +342,7 @@ fn crashes_are_told_once_and_in_a_loop_with_their_count() {
 #[test]
 fn an_exit_without_a_drop_is_no_crash() {
     let home = Home::new();
-    let mut child = home.command("WARN:low").env(EXIT, "1").spawn().unwrap();
-    assert!(child.wait().unwrap().success());
+    ends_well(home.command("WARN:low").env(EXIT, "1").spawn().unwrap());
     let alerts = builder(home.0.path()).start().unwrap();
     assert!(!destination(&alerts).spool.after_crash);
     wait_for("a text", || !home.texts().is_empty());
@@ -405,8 +421,7 @@ fn position(bytes: &[u8], word: &str) -> Option<usize> {
 #[test]
 fn a_forked_child_counts_until_it_has_a_slot_of_its_own() {
     let home = Home::new();
-    let status = home.play("fork").wait().unwrap();
-    assert!(status.success());
+    ends_well(home.play("fork"));
     let texts = home.texts().concat();
     for word in ["of the parent", "of the child", "1 lost"] {
         assert_eq!(texts.matches(word).count(), 1, "{word} in {texts}");
@@ -417,13 +432,7 @@ fn a_forked_child_counts_until_it_has_a_slot_of_its_own() {
 #[test]
 fn a_child_of_a_busy_parent_does_not_wait_for_its_locks() {
     let home = Home::new();
-    let mut child = home.play("busy fork");
-    let mut ended = None;
-    wait_for("all forked children to end", || {
-        ended = child.try_wait().unwrap();
-        ended.is_some()
-    });
-    assert!(ended.unwrap().success());
+    ends_well(home.play("busy fork"));
 }
 
 mod forked {
@@ -433,16 +442,20 @@ mod forked {
 
     unsafe extern "C" {
         fn fork() -> i32;
+        fn alarm(seconds: u32) -> u32;
         fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32;
         fn _exit(status: i32) -> !;
     }
 
-    /// Runs `child` in a forked child, and returns whether it ended well.
+    /// Runs `child` in a forked child, and returns whether it ended well. One that hangs, in a lock
+    /// that nobody will ever let go, is ended by a signal.
     fn in_child(child: impl FnOnce()) -> bool {
         // SAFETY: the child does what our promise says it may do after a fork, and ends.
         let pid = unsafe { fork() };
         assert!(pid >= 0);
         if pid == 0 {
+            // SAFETY: asks for a signal and touches nothing of this process.
+            unsafe { alarm(2 * PATIENCE.as_secs() as u32) };
             let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).is_ok();
             // SAFETY: nothing is to be cleaned up in a copy of the parent.
             unsafe { _exit(i32::from(!well)) };
@@ -485,14 +498,16 @@ mod forked {
                     }
                 });
             }
-            for _ in 0..50 {
-                assert!(in_child(|| {
+            let all_well = (0..50).all(|_| {
+                in_child(|| {
                     record(&alerts, Level::Error, "in the child");
                     alerts.health();
                     alerts.flush(Duration::from_secs(1));
-                }));
-            }
+                })
+            });
+            // First let the others go: a panic in here waits for them.
             over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(all_well);
         });
         std::mem::forget(alerts);
     }

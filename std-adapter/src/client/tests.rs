@@ -18,6 +18,8 @@ use super::{ClientError, ClientSettings, VonageClient};
 use crate::config::{Credentials, Endpoint, Proof, Proxy};
 use crate::secret::Secret;
 
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(40);
 const SECRET: &str = "abc123456789";
 const BASIC: &str = "Basic YWFhMDEyYmI6YWJjMTIzNDU2Nzg5";
 const ACCEPTED: &str = r#"{"message-count":"1","messages":[{"status":"0","message-id":"0C"}]}"#;
@@ -64,6 +66,11 @@ impl Server {
 
     fn url(&self, scheme: &str) -> String {
         format!("{scheme}://{}/sms/json", self.address)
+    }
+
+    /// The next request that it read.
+    fn saw(&self) -> Seen {
+        self.seen.recv_timeout(PATIENCE).expect("a request")
     }
 
     fn client(&self) -> VonageClient {
@@ -131,7 +138,7 @@ fn a_request_goes_out_as_the_service_wants_it() {
     let Outcome::Accepted(receipt) = client.send(&message()) else { panic!("{client:?}") };
     assert_eq!((receipt.parts, receipt.refused_parts), (1, 0));
 
-    let seen = server.seen.recv().unwrap();
+    let seen = server.saw();
     assert!(seen.head.starts_with("POST /sms/json HTTP/1.1\r\n"), "{}", seen.head);
     assert_eq!(seen.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(seen.header("accept"), Some("application/json"));
@@ -156,7 +163,7 @@ fn credentials_travel_in_one_place_and_are_shown_nowhere() {
     let mut shown = format!("{settings:?}");
     let mut client = VonageClient::new(settings).unwrap();
     client.send(&message());
-    let seen = server.seen.recv().unwrap();
+    let seen = server.saw();
     assert!(seen.form.starts_with("api_key=aaa012bb&api_secret=abc123456789&"), "{}", seen.form);
     assert_eq!(seen.header("authorization"), None);
     shown += &format!("{client:?} {:#?} {}", client, client.last_attempt());
@@ -359,7 +366,7 @@ fn a_proxy_is_asked_for_a_tunnel_and_nothing_else() {
         let shown = format!("{settings:?}");
         let mut client = VonageClient::new(settings).unwrap();
         assert_eq!(client.send(&message()), Outcome::Retry(Retry::failure(code)), "{client:?}");
-        let seen = proxy.seen.recv().unwrap();
+        let seen = proxy.saw();
         assert!(seen.head.starts_with("CONNECT sms.example.invalid:443 HTTP/1.1\r\n"));
         assert_eq!(seen.header("proxy-authorization"), Some("Basic dXNlcjpodW50ZXIyIQ=="));
         assert!(!seen.head.contains(BASIC));
@@ -374,7 +381,7 @@ fn a_text_longer_than_it_says_still_fits() {
     let text = "é".repeat(3200);
     let message = Message::new(&text, Encoding::Ucs2, 1, Reference(0));
     assert!(matches!(server.client().send(&message), Outcome::Accepted(_)));
-    assert!(server.seen.recv().unwrap().form.contains(&"%C3%A9".repeat(3200)));
+    assert!(server.saw().form.contains(&"%C3%A9".repeat(3200)));
 }
 
 #[test]
