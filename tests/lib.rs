@@ -192,16 +192,10 @@ pub fn run(command: &mut Command) -> Said {
 pub fn ends(child: Child) -> Said {
     let id = child.id();
     let waiting = thread::spawn(move || child.wait_with_output());
-    let deadline = Instant::now() + PATIENCE;
-    while !waiting.is_finished() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(2));
-    }
-    let ended = waiting.is_finished();
-    if !ended {
+    let (ended, output) = patiently(waiting, || {
         let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
-    }
-    let output = waiting.join().expect("no panic").expect("its output");
-    let Output { status, stdout, stderr } = output;
+    });
+    let Output { status, stdout, stderr } = output.expect("its output");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let mut said = Said { status, stdout: text(stdout), stderr: text(stderr) };
     // What an emulator adds when the program behind it aborts.
@@ -214,12 +208,36 @@ pub fn ends(child: Child) -> Said {
     said
 }
 
-/// Waits until a program has said this line. What it says after that is not heard any more.
+/// Waits until a program has said this line; one that says nothing for [`PATIENCE`] is killed. What
+/// it says after that is not heard any more.
 #[track_caller]
 pub fn says(child: &mut Child, line: &str) {
-    let stdout = child.stdout.as_mut().expect("its output");
-    let heard = BufReader::new(stdout).lines().map_while(Result::ok).any(|said| said == line);
+    let mut stdout = child.stdout.take().expect("its output");
+    let wanted = line.to_owned();
+    let listening = thread::spawn(move || {
+        let mut lines = BufReader::new(&mut stdout).lines().map_while(Result::ok);
+        let heard = lines.any(|said| said == wanted);
+        (heard, stdout)
+    });
+    let (_, (heard, stdout)) = patiently(listening, || {
+        let _ = child.kill();
+    });
+    child.stdout = Some(stdout);
     assert!(heard, "it never said {line:?}");
+}
+
+/// Waits for a thread that waits for a program; if it takes longer than [`PATIENCE`], `kill` has to
+/// end the program. Whether it was in time, and what the thread returns.
+fn patiently<T>(waiting: thread::JoinHandle<T>, kill: impl FnOnce()) -> (bool, T) {
+    let deadline = Instant::now() + PATIENCE;
+    while !waiting.is_finished() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    let in_time = waiting.is_finished();
+    if !in_time {
+        kill();
+    }
+    (in_time, waiting.join().expect("no panic"))
 }
 
 /// Tells several stories side by side: most of each is waiting.

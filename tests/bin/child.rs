@@ -27,9 +27,9 @@ fn main() {
         "log and flush" => log_and_flush(&words),
         "log and exit" => log_and(&words, || exit(0)),
         "log and abort" => log_and(&words, || abort()),
-        "log and wait" => log_and(&words, wait_for_ever),
+        "log and wait" => log_and(&words, wait_to_be_killed),
         "log nothing" => log_nothing(),
-        "log nothing and wait" => log_and(&[], wait_for_ever),
+        "log nothing and wait" => log_and(&[], wait_to_be_killed),
         "log in bursts" => log_in_bursts(&words),
         "panic in a thread" => panic_in_a_thread(),
         "panic in main" => panic_in_main(),
@@ -76,10 +76,9 @@ fn wait_for_the_test() {
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
 }
 
-fn wait_for_ever() {
-    loop {
-        thread::sleep(Duration::from_secs(60));
-    }
+/// Much longer than any test takes, and not for ever: a test that failed kills nothing.
+fn wait_to_be_killed() {
+    thread::sleep(Duration::from_secs(300));
 }
 
 /// Logs, says so, and does `then` while the guard lives.
@@ -144,7 +143,7 @@ fn log_in_bursts(words: &[String]) {
             thread::sleep(Duration::from_millis(3));
         }
     }
-    wait_for_ever();
+    wait_to_be_killed();
 }
 
 fn panic_in_a_thread() {
