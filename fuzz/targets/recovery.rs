@@ -86,7 +86,7 @@ impl Device {
         setup.now = self.now;
         setup.boot = 1;
         setup.origin = Origin::Memory;
-        setup.after = if self.deaths > 0 { After::Crash } else { After::Nothing };
+        setup.after = if self.tally.deaths > 0 { After::Crash } else { After::Nothing };
         let memory = self.memory.clone();
         let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
         let mut alerter = Alerter::new(memory, buffers, &setup);
