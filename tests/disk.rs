@@ -97,6 +97,8 @@ fn a_spool_file_that_is_cut_short_or_written_over_under_the_program() {
     wait_for("the file", || file().is_some());
     let whole = fs::metadata(file().unwrap()).unwrap().len();
     for (harm, words) in [(10, "no flow"), (0, "no pump")] {
+        // What the wait below recorded last may not have gone out yet.
+        tell_all(&alerts);
         let spoiled = fs::OpenOptions::new().write(true).open(file().unwrap()).unwrap();
         spoiled.set_len(harm).unwrap();
         fs::write(file().unwrap(), "somebody else's").unwrap();
