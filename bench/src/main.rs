@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         if options.counts {
             let counts = report::counts(&options.rows)?;
             if options.check {
-                report::check(&counts)?;
+                report::check(counts)?;
             }
         }
         if options.times {

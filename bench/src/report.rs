@@ -7,6 +7,9 @@ use crate::rows::LIMIT;
 
 const NAME_WIDTH: usize = 20;
 
+/// Counts of a row before it is called too costly.
+const TRIES: u32 = 3;
+
 /// What a row costs a call: instructions, allocations and system calls, each in the order of
 /// [`Op::ALL`].
 pub struct Counts {
@@ -14,6 +17,39 @@ pub struct Counts {
     instructions: Vec<f64>,
     allocations: Vec<f64>,
     syscalls: Vec<f64>,
+}
+
+impl Counts {
+    fn measure(row: &str) -> Result<Counts, String> {
+        let each = |measure: fn(&str, Op) -> Result<f64, String>| {
+            Op::ALL.iter().map(|op| measure(row, *op)).collect::<Result<Vec<f64>, String>>()
+        };
+        Ok(Counts {
+            row: row.to_owned(),
+            instructions: each(instructions::measure)?,
+            allocations: each(allocations::measure)?,
+            syscalls: each(syscalls::measure)?,
+        })
+    }
+
+    /// Counts an operation once more and keeps the least: a caller that meets a worker at the lock
+    /// waits for it, which is chance and costs instructions and a system call on top.
+    fn measure_again(&mut self, at: usize) -> Result<(), String> {
+        let (row, op) = (&self.row, Op::ALL[at]);
+        for (count, again) in [
+            (&mut self.instructions[at], instructions::measure(row, op)?),
+            (&mut self.allocations[at], allocations::measure(row, op)?),
+            (&mut self.syscalls[at], syscalls::measure(row, op)?),
+        ] {
+            *count = count.min(again);
+        }
+        Ok(())
+    }
+
+    /// Neither allocates nor calls the system.
+    fn is_clean(&self, at: usize) -> bool {
+        self.allocations[at] == 0.0 && self.syscalls[at] == 0.0
+    }
 }
 
 /// Measures and prints what repeats.
@@ -32,15 +68,7 @@ pub fn counts(rows: &[&str]) -> Result<Vec<Counts>, String> {
     println!();
     let mut all = Vec::new();
     for row in rows {
-        let each = |measure: fn(&str, Op) -> Result<f64, String>| {
-            Op::ALL.iter().map(|op| measure(row, *op)).collect::<Result<Vec<f64>, String>>()
-        };
-        let counts = Counts {
-            row: (*row).to_owned(),
-            instructions: each(instructions::measure)?,
-            allocations: each(allocations::measure)?,
-            syscalls: each(syscalls::measure)?,
-        };
+        let counts = Counts::measure(row)?;
         print!("{row:NAME_WIDTH$}");
         counts.instructions.iter().for_each(|count| print!("{count:11.1}"));
         counts.allocations.iter().for_each(|count| print!("{count:9.2}"));
@@ -54,7 +82,7 @@ pub fn counts(rows: &[&str]) -> Result<Vec<Counts>, String> {
 
 /// Holds the counts against `ceilings.txt`. What has a ceiling may neither allocate nor call the
 /// system.
-pub fn check(all: &[Counts]) -> Result<(), String> {
+pub fn check(mut all: Vec<Counts>) -> Result<(), String> {
     let mut failures = 0;
     let ceilings = include_str!("../ceilings.txt");
     for line in ceilings.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
@@ -63,25 +91,35 @@ pub fn check(all: &[Counts]) -> Result<(), String> {
         let number = |text: &str| text.parse::<f64>().map_err(|_| format!("ceilings: {line}"));
         let (ceiling, aim) = (number(ceiling)?, number(aim)?);
         let at = Op::ALL.iter().position(|known| known.name() == op).ok_or("no such operation")?;
-        let find = |name: &str| all.iter().find(|counts| counts.row == name);
-        let Some(counts) = find(row) else { return Err(format!("{row} was not measured")) };
+        let find = |name: &str| all.iter().position(|counts| counts.row == name);
+        let own = find(row).ok_or_else(|| format!("{row} was not measured"))?;
+        let single = row.strip_suffix("-three").and_then(find);
 
-        let whole = counts.instructions[at];
-        // Three destinations: two beyond the first.
-        let (cost, what) = match row.strip_suffix("-three").and_then(find) {
-            Some(single) => ((whole - single.instructions[at]) / 2.0, "each further destination"),
-            None => (whole, "a call"),
-        };
-        let clean = counts.allocations[at] == 0.0 && counts.syscalls[at] == 0.0;
-        let verdict = if cost <= ceiling && clean { "ok" } else { "FAILED" };
+        let mut tries = 1;
+        let mut cost = cost(&all, own, single, at);
+        while tries < TRIES && (cost > ceiling || !all[own].is_clean(at)) {
+            all[own].measure_again(at)?;
+            cost = self::cost(&all, own, single, at);
+            tries += 1;
+        }
+        let verdict = if cost <= ceiling && all[own].is_clean(at) { "ok" } else { "FAILED" };
         failures += u32::from(verdict != "ok");
+        let what = if single.is_some() { "each further destination" } else { "a call" };
         println!(
-            "test instructions::{row}::{op} ... {verdict} \
-             ({cost:.0} {what}, ceiling {ceiling}, aim {aim}{})",
+            "test instructions::{row}::{op} ... {verdict} ({cost:.0} {what}, {:.2} allocations, \
+             {:.2} system calls, ceiling {ceiling}, aim {aim}{}, least of {tries})",
+            all[own].allocations[at],
+            all[own].syscalls[at],
             if cost <= aim { "" } else { ": missed" }
         );
     }
     if failures > 0 { Err(format!("{failures} counts above their ceilings")) } else { Ok(()) }
+}
+
+/// Instructions a call; with three destinations, what each of the two beyond the first costs.
+fn cost(all: &[Counts], own: usize, single: Option<usize>, at: usize) -> f64 {
+    let whole = all[own].instructions[at];
+    single.map_or(whole, |single| (whole - all[single].instructions[at]) / 2.0)
 }
 
 /// What does not repeat: nanoseconds. The rows take turns, so that a busy moment of the machine
