@@ -33,3 +33,24 @@ proven() {
         return 1
     fi
 }
+
+# side_by_side FUNCTION ARGUMENT...: calls the function with each argument, all at the same time;
+# what one prints comes in one piece. Fails if one fails.
+side_by_side() {
+    local function=$1 argument jobs=() job failed=0
+    shift
+    for argument; do
+        {
+            set +e
+            output=$(set -e; "$function" "$argument" 2>&1)
+            status=$?
+            printf '%s\n' "$output"
+            exit "$status"
+        } &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do
+        wait "$job" || failed=1
+    done
+    return "$failed"
+}
