@@ -188,8 +188,9 @@ impl Told {
         if now.since(self.breaks_since) >= HOUR { 0 } else { self.breaks }
     }
 
-    /// Notes that a text leaves now; within the gap of the last one it counts as a break.
-    pub(crate) fn leaving(&mut self, policy: &Policy, now: Instant) {
+    /// Notes that a text has arrived, or may have; within the gap of the last one it counts as a
+    /// break. What surely never left breaks nothing.
+    pub(crate) fn arrived(&mut self, policy: &Policy, now: Instant) {
         if self.is_gap(policy, now) {
             let breaks = self.breaks_now(now);
             if breaks == 0 {
@@ -292,7 +293,7 @@ mod tests {
                 told.due(&policy, now, kind, Level::Error).held,
                 now + Duration::from_secs(hold)
             );
-            told.leaving(&policy, now);
+            told.arrived(&policy, now);
         }
         assert_eq!(told.due(&policy, now, 13, Level::Error).held, now + policy.gap);
         assert_eq!(told.due(&policy, now, B, Level::Warn).held, now + policy.gap);

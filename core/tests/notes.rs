@@ -90,6 +90,22 @@ fn a_short_outage_and_a_few_events_are_told_without_words() {
 }
 
 #[test]
+fn attempts_that_fail_use_up_none_of_the_breaks_of_the_gap() {
+    let mut device = device(|policy| policy.gap = Duration::from_hours(1));
+    report(&mut device, Level::Error, 1);
+    device.run(Duration::from_mins(1));
+    offline(&mut device, Duration::from_mins(10));
+    report(&mut device, Level::Error, 2);
+    device.run(Duration::from_mins(20));
+    report(&mut device, Level::Error, 3);
+    device.run(Duration::from_mins(1));
+    let texts = texts(&device);
+    assert!(device.transport.sent.len() > 6, "{:#?}", device.transport.sent);
+    assert_eq!(texts.len(), 3, "{texts:#?}");
+    assert!(texts[2].1.contains("unit 3 fails"), "{texts:#?}");
+}
+
+#[test]
 fn a_budget_used_up_is_said_once_and_ends_in_one_digest_of_everything() {
     for clock in [false, true] {
         let mut device = device(|policy| policy.limits.hour = 5);

@@ -64,6 +64,7 @@ impl<M: Memory> Alerter<'_, M> {
     ) {
         self.state.budget.refund(attempt.charged.saturating_sub(segments));
         self.phase = Phase::Telling { group: 0 };
+        self.state.told.arrived(&self.policy, now);
         self.state.told.text_accepted(&self.policy, now);
         self.state.tally.told = attempt.losses;
         self.state.unconfirmed = Default::default();
@@ -139,6 +140,7 @@ impl<M: Memory> Alerter<'_, M> {
     fn unknown(&mut self, now: Instant, attempt: &Attempt, code: Code, events: u32) {
         self.counters.unclear(code);
         self.retry.unclear(&self.policy, now);
+        self.state.told.arrived(&self.policy, now);
         let unknowns = attempt.unknowns.saturating_add(1);
         self.perhaps_said(now, unknowns > 1);
         if unknowns < 2 {

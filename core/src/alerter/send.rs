@@ -99,7 +99,6 @@ impl<M: Memory> Alerter<'_, M> {
         let share = self.state.told.share(&self.policy, now);
         let charged = available.min(u16::from(share)) as u8;
         self.state.budget.charge(now, charged);
-        self.state.told.leaving(&self.policy, now);
         let attempt = match self.state.attempt {
             Some(attempt) => {
                 // The repeat cannot name what was evicted since.
