@@ -13,8 +13,10 @@ use crate::answer::Answer;
 use crate::auth::Auth;
 use crate::form::{Form, decode};
 use crate::http::Request;
-use crate::record::ELSEWHERE;
 use std::fmt;
+
+/// Where redirects lead.
+pub(crate) const ELSEWHERE: &str = "/elsewhere";
 
 /// The kind of a [`Violation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

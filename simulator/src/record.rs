@@ -1,7 +1,7 @@
 //! What is remembered of each request.
 
 use crate::auth::Auth;
-use crate::check::Violation;
+use crate::check::{ELSEWHERE, Violation};
 use crate::gsm::Encoding;
 use std::fmt;
 use std::time::Instant;
@@ -106,9 +106,6 @@ impl Received {
         line
     }
 }
-
-/// Where redirects lead.
-pub(crate) const ELSEWHERE: &str = "/elsewhere";
 
 impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,8 @@
 //! Turns an answer into bytes and books what it costs.
 
 use crate::answer::{Answer, Unreadable, What, error_text};
-use crate::record::{ELSEWHERE, Outcome, Received};
+use crate::check::ELSEWHERE;
+use crate::record::{Outcome, Received};
 use std::fmt::Write as _;
 
 /// The account's money and the numbering of messages.
