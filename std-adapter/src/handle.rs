@@ -201,7 +201,7 @@ impl Handle {
     /// Ends the hold of a gathering batch; the interval between texts, the budget and the
     /// service's waits stand. Returns early when nothing more can be achieved in time.
     pub fn flush(&self, timeout: Duration) -> FlushReport {
-        let deadline = StdInstant::now() + timeout;
+        let deadline = deadline(timeout);
         let now = spool::now();
         let begun: Vec<u32> = self.shared.channels().map(|channel| channel.delivered()).collect();
         for channel in self.shared.channels() {
@@ -226,6 +226,13 @@ impl Handle {
             self.shared.channels.iter().map(|channel| channel.last().health()).collect();
         health
     }
+}
+
+/// When a wait of `timeout` ends. One that the clock cannot say might as well have no end.
+fn deadline(timeout: Duration) -> StdInstant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    let now = StdInstant::now();
+    now.checked_add(timeout).unwrap_or_else(|| now + YEAR)
 }
 
 impl std::fmt::Debug for Handle {
@@ -435,7 +442,7 @@ impl Drop for Annunciator {
             return;
         }
         let timeout = self.handle.shared.drop_timeout;
-        let deadline = StdInstant::now() + timeout;
+        let deadline = deadline(timeout);
         self.handle.flush(timeout);
         for channel in self.handle.shared.channels() {
             channel.close();
@@ -484,7 +491,8 @@ mod tests {
         log("chatty", format_args!("nobody wants to know"));
         alerts.record(&Event::new(Level::Error, "no token=abc for me"));
         alerts.record(&Event::new(Level::Error, "nor this").target("chatty"));
-        alerts.flush(Duration::from_secs(20));
+        // As long as it takes.
+        alerts.flush(Duration::MAX);
         let text = texts.recv_timeout(Duration::from_secs(20)).expect("a text");
         let wanted = "ERROR: login with password=*** failed, ERROR: no token=*** for me";
         assert_eq!(text, format!("[Rust Logger scrubbed] {wanted}"));
