@@ -30,6 +30,14 @@ fn without_credentials_the_program_runs_and_says_so_in_one_line() {
 }
 
 #[test]
+fn a_program_whose_stderr_nobody_reads_runs_all_the_same() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let said = bare_program(PROGRAM, "be nobody").stderr(writer).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+}
+
+#[test]
 fn without_a_number_likewise() {
     let said = run(bare_program(PROGRAM, "be nobody").envs([COMPLETE[0], COMPLETE[1]]));
     assert!(said.status.success(), "{said:?}");

@@ -1,6 +1,7 @@
 //! What a program holds: a [`Handle`] to record, flush and ask by, and the [`Annunciator`] that flushes
 //! at the end.
 
+use std::io::Write as _;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
@@ -37,16 +38,21 @@ impl Builder {
         match self.build()? {
             Setup::Enabled(config) => {
                 if !config.missing().is_empty() {
-                    eprintln!("annunciator: not set: {}", config.missing().join(", "));
+                    remark(format_args!("annunciator: not set: {}", config.missing().join(", ")));
                 }
                 Handle::start(*config).map(Annunciator::new)
             }
             Setup::Disabled(disabled) => {
-                eprintln!("{disabled}");
+                remark(&disabled);
                 Ok(Annunciator::new(Handle::disabled(disabled.to_string())))
             }
         }
     }
+}
+
+/// One line on stderr. Nobody may be reading there, which is no reason for a program to end.
+fn remark(words: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{words}");
 }
 
 /// Records, flushes and answers questions. Cheap to clone; all clones are one.
