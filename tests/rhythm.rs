@@ -7,7 +7,7 @@ use annunciator::annunciator_core::scrub;
 use annunciator::annunciator_core::transport::Decimal;
 use annunciator::{Event, Level};
 use annunciator_simulator::Simulator;
-use annunciator_tests::{PATIENCE, Stage, error, health, tell_all, text};
+use annunciator_tests::{PATIENCE, Stage, error, health, tell_all, text, wait_for};
 
 #[test]
 fn what_each_answer_costs_is_added_up_and_a_low_balance_is_told_once() {
@@ -15,13 +15,18 @@ fn what_each_answer_costs_is_added_up_and_a_low_balance_is_told_once() {
     let stage = Stage::with(sim);
     let builder = stage.builder().low_balance(Decimal::parse("5"));
     let alerts = builder.start().expect("a start");
-    for message in ["one", "two", "three"] {
+    let tell = |message| {
         error(&alerts, message);
         tell_all(&alerts);
-    }
+    };
+    tell("one");
+    tell("two");
+    // A text of its own, and a flush waits for events alone.
+    wait_for("the balance", || health(&alerts).counters.texts == 3);
+    tell("three");
     let told =
         [text("ERROR: one"), text("ERROR: two"), text("balance low: 4.98"), text("ERROR: three")];
-    assert_eq!(stage.wait_for_texts(4), told);
+    assert_eq!(stage.texts(), told);
     let health = health(&alerts);
     assert_eq!(health.spent.to_string(), "0.13320000", "{health}");
     assert_eq!(health.balance, Decimal::parse("4.9168"), "{health}");
@@ -34,7 +39,8 @@ fn a_budget_used_up_is_said_once_and_what_comes_then_is_kept() {
     let alerts = builder.start().expect("a start");
     for message in ["one", "two", "three", "four", "five"] {
         error(&alerts, message);
-        alerts.flush(Duration::from_secs(1));
+        // Ends at once when there is no money left.
+        alerts.flush(PATIENCE);
     }
     let texts = stage.texts();
     let [first, second, last] = texts.as_slice() else { panic!("{texts:?}") };

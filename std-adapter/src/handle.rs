@@ -481,6 +481,7 @@ mod tests {
         let alerts = Builder::new("scrubbed")
             .environment(|_| None)
             .without_spool()
+            .hold(Duration::from_secs(3600), Duration::from_secs(3600))
             .transport("own", Said(said))
             .scrub(|draft| {
                 scrub::secrets(draft);
@@ -499,7 +500,7 @@ mod tests {
         alerts.record(&Event::new(Level::Error, "nor this").target("chatty"));
         // As long as it takes.
         alerts.flush(Duration::MAX);
-        let text = texts.recv_timeout(Duration::from_secs(20)).expect("a text");
+        let text = texts.recv_timeout(Duration::from_secs(40)).expect("a text");
         let wanted = "ERROR: login with password=*** failed, ERROR: no token=*** for me";
         assert_eq!(text, format!("[Rust Logger scrubbed] {wanted}"));
         assert_eq!(alerts.health().destinations[0].counters.suppressed, 2);

@@ -19,7 +19,7 @@ const HOME: &str = "ANNUNCIATOR_LIVES_HOME";
 /// Set for a part that is to call `process::exit`.
 const EXIT: &str = "ANNUNCIATOR_LIVES_EXIT";
 /// The longest wait for what should happen soon.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Longer than any test.
 const AGES: Duration = Duration::from_secs(3600);
 
@@ -73,6 +73,37 @@ impl Home {
         self.wait_for_sign();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Kills three programs that ran side by side and had an ERROR each: one, two, three.
+    fn kill_three(&self) {
+        let mut children = Vec::new();
+        for part in ["ERROR:one", "ERROR:two", "ERROR:three"] {
+            children.push(self.play(part));
+            self.wait_for_sign();
+        }
+        for mut child in children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Waits until the texts hold each of these words.
+    #[track_caller]
+    fn wait_for_words(&self, words: &[&str]) {
+        wait_for("all to be told", || {
+            let texts = self.texts().concat();
+            words.iter().all(|word| texts.contains(word))
+        });
+    }
+
+    /// Starts once more and ends; hands over the texts of before, which are still all.
+    #[track_caller]
+    fn next_start_tells_nothing(&self) -> Vec<String> {
+        let texts = self.texts();
+        drop(builder(self.0.path()).start().unwrap());
+        assert_eq!(self.texts(), texts, "nothing is told twice");
+        texts
     }
 
     fn wait_for_sign(&self) {
@@ -130,6 +161,8 @@ fn with(home: &Path, phone: impl Transport + Send + 'static) -> Builder {
         .budget(1000, 1000)
         .spool_size(8 * 1024)
         .spool(home.join("spool"))
+        // A drop comes to its end, however slow the disk is.
+        .drop_timeout(PATIENCE)
 }
 
 /// One that sends nothing and commits nothing by itself as long as the test runs.
@@ -232,27 +265,14 @@ fn an_error_outlives_its_container_because_the_call_wrote_it() {
 #[test]
 fn the_slots_of_dead_neighbours_are_taken_over_once() {
     let home = Home::new();
-    let mut children = Vec::new();
-    for part in ["ERROR:one", "ERROR:two", "ERROR:three"] {
-        children.push(home.play(part));
-        home.wait_for_sign();
-    }
-    for mut child in children {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    home.kill_three();
     assert_eq!(home.memory_files().len(), 3);
 
     let alerts = builder(home.0.path()).start().unwrap();
-    wait_for("all to be told", || {
-        let texts = home.texts().concat();
-        ["one", "two", "three"].iter().all(|word| texts.contains(word))
-    });
+    home.wait_for_words(&["one", "two", "three"]);
     wait_for("their slots to be gone", || home.names().iter().all(|name| name.contains("-0.")));
     drop(alerts);
-    let texts = home.texts();
-    drop(builder(home.0.path()).start().unwrap());
-    assert_eq!(home.texts(), texts, "nothing is told twice");
+    let texts = home.next_start_tells_nothing();
     for word in ["one", "two", "three"] {
         assert_eq!(texts.concat().matches(word).count(), 1, "{texts:?}");
     }
@@ -263,25 +283,12 @@ fn memory_of_the_dead_that_had_no_disk_is_taken_over() {
     let home = Home::new();
     // Something else stands where the spool should be.
     std::fs::write(home.spool(), "").unwrap();
-    let mut children = Vec::new();
-    for part in ["ERROR:one", "ERROR:two", "ERROR:three"] {
-        children.push(home.play(part));
-        home.wait_for_sign();
-    }
-    for mut child in children {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    home.kill_three();
     std::fs::remove_file(home.spool()).unwrap();
     let alerts = builder(home.0.path()).start().unwrap();
-    wait_for("all to be told", || {
-        let texts = home.texts().concat();
-        ["one", "two", "three"].iter().all(|word| texts.contains(word))
-    });
+    home.wait_for_words(&["one", "two", "three"]);
     drop(alerts);
-    let texts = home.texts();
-    drop(builder(home.0.path()).start().unwrap());
-    assert_eq!(home.texts(), texts, "nothing is told twice");
+    home.next_start_tells_nothing();
 }
 
 #[test]
@@ -302,10 +309,7 @@ fn a_disk_that_comes_back_is_taken_up_with_what_was_on_it() {
     std::fs::remove_file(home.spool()).unwrap();
     std::fs::rename(&away, home.spool()).unwrap();
     record(&alerts, Level::Error, "after");
-    wait_for("both to be told", || {
-        let texts = home.texts().concat();
-        texts.contains("before") && texts.contains("after")
-    });
+    home.wait_for_words(&["before", "after"]);
     wait_for("health", || destination(&alerts).spool.trouble.is_none());
     assert_eq!(home.texts().concat().matches("before").count(), 1);
 }
@@ -397,7 +401,7 @@ fn of_a_damaged_spool_one_copy_is_kept_and_the_rest_is_told() {
     let alerts = with(home.0.path(), Barred).start().unwrap();
     record(&alerts, Level::Error, "sound");
     record(&alerts, Level::Error, "spoiled");
-    assert_eq!(alerts.flush(Duration::from_secs(20)).kept, 2);
+    assert_eq!(alerts.flush(PATIENCE).kept, 2);
     let mut bytes = std::fs::read(home.file(".spool")).unwrap();
     // As after a loss of power, somewhere else: this process still holds the slot here.
     let other = Home::new();

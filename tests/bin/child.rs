@@ -28,6 +28,7 @@ fn main() {
         "log and exit" => log_and(&words, || exit(0)),
         "log and abort" => log_and(&words, || abort()),
         "log and wait" => log_and(&words, wait_to_be_killed),
+        "tell and wait" => tell_and_wait(&words),
         "log nothing" => log_nothing(),
         "log nothing and wait" => log_and(&[], wait_to_be_killed),
         "log in bursts" => log_in_bursts(&words),
@@ -81,24 +82,35 @@ fn wait_to_be_killed() {
     thread::sleep(Duration::from_secs(300));
 }
 
-/// Logs, says so, and does `then` while the guard lives.
-fn log_and(words: &[String], then: impl FnOnce()) {
-    let alerts = start();
+/// Logs each word.
+fn log(alerts: &Annunciator, words: &[String]) {
     alerts.logger().install().expect("the only logger");
     for word in words {
         error!("{word}");
     }
+}
+
+/// Logs, says so, and does `then` while the guard lives.
+fn log_and(words: &[String], then: impl FnOnce()) {
+    let alerts = start();
+    log(&alerts, words);
     say("logged");
     then();
+    drop(alerts);
+}
+
+/// Logs, says when it was told, and lives on.
+fn tell_and_wait(words: &[String]) {
+    let alerts = start();
+    log(&alerts, words);
+    say(&alerts.flush(PATIENCE).to_string());
+    wait_to_be_killed();
 }
 
 /// Logs, and leaves the rest to the guard, which has little time.
 fn log_and_end(words: &[String], wait: impl FnOnce()) {
     let alerts = builder().drop_timeout(Duration::from_millis(300)).start().expect("a start");
-    alerts.logger().install().expect("the only logger");
-    for word in words {
-        error!("{word}");
-    }
+    log(&alerts, words);
     wait();
     drop(alerts);
     say("ended");
@@ -106,20 +118,14 @@ fn log_and_end(words: &[String], wait: impl FnOnce()) {
 
 fn log_and_report(words: &[String]) {
     let alerts = start();
-    alerts.logger().install().expect("the only logger");
-    for word in words {
-        error!("{word}");
-    }
+    log(&alerts, words);
     let report = alerts.flush(PATIENCE);
     say(&format!("{report}\n{}", alerts.health()));
 }
 
 fn log_and_flush(words: &[String]) {
     let alerts = start();
-    alerts.logger().install().expect("the only logger");
-    for word in words {
-        error!("{word}");
-    }
+    log(&alerts, words);
     say(&alerts.flush(PATIENCE).to_string());
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a test waits for what must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// `Basic` with the simulator's own credentials.
 pub(crate) const BASIC: &str = "Authorization: Basic YWJjZDEyMzQ6RHVtbXktU2VjcmV0LTA=";

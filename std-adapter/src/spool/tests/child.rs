@@ -113,7 +113,7 @@ fn say(line: &str) {
 
 /// Waits to be killed, but not for ever.
 fn idle() {
-    std::thread::sleep(std::time::Duration::from_secs(20));
+    std::thread::sleep(std::time::Duration::from_secs(120));
 }
 
 /// Not a test of its own: plays the part it was started for.

@@ -20,13 +20,19 @@ fn namespaces() -> bool {
     works
 }
 
+/// Has a child play the part in a mount namespace, with a directory to mount over; leaves it out
+/// where this user may have none.
+#[track_caller]
+fn play_in_a_namespace(part: &str) {
+    if namespaces() {
+        let home = Home::new();
+        assert_eq!(Child::in_namespace(part, home.temp.path()).line(), "done");
+    }
+}
+
 #[test]
 fn a_full_disk_is_an_error_and_is_taken_up_again() {
-    if !namespaces() {
-        return;
-    }
-    let home = Home::new();
-    assert_eq!(Child::in_namespace("full disk", home.temp.path()).line(), "done");
+    play_in_a_namespace("full disk");
 }
 
 pub(super) fn play_full_disk(mount: &Path) {
@@ -68,25 +74,12 @@ pub(super) fn play_full_disk(mount: &Path) {
 
 #[test]
 fn a_read_only_disk_is_read_and_taken_up_again() {
-    if !namespaces() {
-        return;
-    }
-    let home = Home::new();
-    assert_eq!(Child::in_namespace("read-only disk", home.temp.path()).line(), "done");
+    play_in_a_namespace("read-only disk");
 }
 
 pub(super) fn play_read_only_disk(mount: &Path) {
     mount_tmpfs(mount, "size=256k");
-    let remount = |mode: &str| {
-        let options = format!("remount,{mode}");
-        // With source and target given, `mount` adds no options of its own.
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "none"])
-            .arg(mount)
-            .status()
-            .unwrap();
-        assert!(status.success());
-    };
+    let remount = |mode: &str| mount_tmpfs(mount, &format!("remount,{mode}"));
     let directory = mount.join("spool");
     let open = || Spool::open(&directory, key(), SIZE);
 
@@ -140,11 +133,7 @@ pub(super) fn play_read_only_disk(mount: &Path) {
 
 #[test]
 fn a_full_place_is_passed_over_for_the_next() {
-    if !namespaces() {
-        return;
-    }
-    let home = Home::new();
-    assert_eq!(Child::in_namespace("full place", home.temp.path()).line(), "done");
+    play_in_a_namespace("full place");
 }
 
 pub(super) fn play_full_place(mount: &Path) {
@@ -202,10 +191,11 @@ pub(super) fn play_limited(directory: &Path, places: &Places) {
     spool.sync().unwrap();
 }
 
+/// Mounts one, or with the option `remount` changes it.
 fn mount_tmpfs(mount: &Path, options: &str) {
-    let options = format!("mode=700,{options}");
+    // With source and target given, `mount` adds no options of its own.
     let status = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", &options, "none"])
+        .args(["-t", "tmpfs", "-o", options, "-o", "mode=700", "none"])
         .arg(mount)
         .status()
         .unwrap();
