@@ -1,11 +1,13 @@
 //! What texts cost, and how they would be cut.
 //!
-//! Reads texts from standard input, one JSON string a line, and prints for each its alphabet, the
-//! segments billed for it and its units: `GSM7 2 161`, `UCS2 1 70`. With `--fit N` prints the
-//! text as it would be cut to `N` segments instead, as a JSON string.
+//! Reads texts from standard input, one a line, and prints for each its alphabet, the segments
+//! billed for it and its units: `GSM7 2 161`, `UCS2 1 70`. A line in quotes is read as a JSON
+//! string, for texts of several lines. With `--fit N` prints the text as it would be cut to `N`
+//! segments instead, as a JSON string.
 //!
 //! ```sh
-//! printf '%s\n' '"Fehler {42} bei Sensor \u20ac"' | cargo run --example segments
+//! echo 'Fehler {42} bei Sensor €' | cargo run --example segments
+//! printf '%s\n' '"1\u20ac\n2\u20ac"' | cargo run --example segments -- --fit 1
 //! ```
 
 use annunciator_core::gsm7::{Counter, Encoding, Fallback, fit, text_bytes};
@@ -30,8 +32,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         if line.trim().is_empty() {
             continue;
         }
-        let text: String = serde_json::from_str(&line)
-            .map_err(|error| format!("line {number} is not a JSON string: {error}"))?;
+        let text = match line.starts_with('"') {
+            true => serde_json::from_str(&line)
+                .map_err(|error| format!("line {number} is not a JSON string: {error}"))?,
+            false => line,
+        };
         match segments {
             Some(segments) => {
                 let mut buf = vec![0; text_bytes(segments)];
