@@ -69,11 +69,8 @@ impl Crashes {
         self.told_at = now;
     }
 
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn interval(&self, policy: &Policy) -> Duration {
-        let longest = policy.gap_max.max(WINDOW);
-        let grown = WINDOW.as_millis().saturating_mul(1 << self.step.min(15));
-        Duration::from_millis(grown).min(longest)
+        WINDOW.grown(self.step.min(15), policy.gap_max.max(WINDOW))
     }
 }
 

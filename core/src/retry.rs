@@ -126,10 +126,7 @@ impl Retry {
     }
 
     fn backoff(&mut self, policy: &Policy) -> Duration {
-        let mut limit = policy.backoff_min;
-        for _ in 0..self.failures.min(31) {
-            limit = limit.doubled(policy.backoff_max);
-        }
+        let limit = policy.backoff_min.grown(self.failures.min(31), policy.backoff_max);
         let span = limit.as_millis().min(u64::from(u32::MAX));
         Duration::from_millis(1 + ((u64::from(self.draw()) * span) >> 32))
     }

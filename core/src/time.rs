@@ -36,6 +36,7 @@ impl Instant {
     }
 
     /// Time passed from `earlier` to here; zero if `earlier` is not earlier.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
@@ -45,6 +46,7 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at [`Instant::FAR_FUTURE`].
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn add(self, rhs: Duration) -> Instant {
         Instant(self.0.saturating_add(rhs.0))
     }
@@ -95,6 +97,16 @@ impl Duration {
     /// The span in milliseconds.
     pub const fn as_millis(self) -> u64 {
         self.0
+    }
+
+    /// The span doubled so many times, at most `limit`.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    pub(crate) fn grown(self, doublings: u8, limit: Duration) -> Duration {
+        let mut grown = self.0.min(limit.0);
+        for _ in 0..doublings {
+            grown = grown.saturating_mul(2).min(limit.0);
+        }
+        Duration(grown)
     }
 
     /// Twice the span, at most `limit`.

@@ -117,8 +117,8 @@ impl Told {
         }
         let breaks = self.breaks_now(now);
         if level >= Level::Error && breaks < policy.breaks_per_hour {
-            let hold = hold.as_millis().saturating_mul(1 << (3 * breaks.min(10)));
-            let held = (now + Duration::from_millis(hold)).min(gap_end);
+            let hold = hold.grown(3 * breaks.min(10), Duration::MAX);
+            let held = (now + hold).min(gap_end);
             return Due { earliest: now, held };
         }
         Due { earliest: gap_end, held: gap_end }
@@ -131,7 +131,7 @@ impl Told {
 
     fn gap(&self, policy: &Policy) -> Duration {
         let longest = policy.gap_max.min(LONGEST_GAP).max(policy.gap);
-        grown(policy.gap, self.pace, longest)
+        policy.gap.grown(self.pace.min(15), longest)
     }
 
     /// Most segments of a text that leaves now: one if it breaks the gap, or follows soon after
@@ -232,13 +232,7 @@ impl Told {
 
 /// The time between two tellings after `step` doublings.
 fn interval(policy: &Policy, step: u8) -> Duration {
-    grown(policy.gap, step, policy.gap_max)
-}
-
-#[cfg_attr(target_pointer_width = "32", inline(never))]
-fn grown(span: Duration, step: u8, longest: Duration) -> Duration {
-    let grown = span.as_millis().saturating_mul(1 << step.min(15));
-    Duration::from_millis(grown).min(longest)
+    policy.gap.grown(step.min(15), policy.gap_max)
 }
 
 #[cfg(test)]

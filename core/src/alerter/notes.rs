@@ -156,10 +156,7 @@ impl<M: Memory> Alerter<'_, M> {
         if !lost && !self.has_unconfirmed() {
             return;
         }
-        let mut pause = self.policy.gap;
-        for _ in 0..self.retry.failures() {
-            pause = pause.doubled(self.policy.gap_max);
-        }
+        let pause = self.policy.gap.grown(self.retry.failures(), self.policy.gap_max);
         let earliest = self.state.told.gap_end(&self.policy).max(now);
         self.expect(Due { earliest, held: earliest.max(now + pause) });
     }
