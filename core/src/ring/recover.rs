@@ -1,7 +1,7 @@
 //! Taking over the slots that an earlier run left, or that another ring holds.
 
 use super::index::{Index, NIL};
-use super::slot::View;
+use super::slot::{CELLS, NO_CELLS, View};
 use super::{LEDGER, NOTHING, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
 use crate::event::{Level, Record};
 use crate::memory::Memory;
@@ -101,11 +101,23 @@ impl<'a, M: Memory> Ring<'a, M> {
             let Some(victim) = self.index.victim(&self.memory, u8::MAX, NIL) else { break };
             self.expire(victim);
         }
-        // Storage may still hold what was given up or is void, and must not bring it back.
         for slot in 0..self.index.len() {
+            if !self.index.is_live(slot) {
+                self.clear_cells(slot);
+            }
+            // Storage may still hold what was given up or is void, and must not bring it back.
             self.set_dirty(slot);
         }
         found
+    }
+
+    /// Clears the counts of a slot without a record. A number that was given just before the power
+    /// went may be given again, and they would count for the event that gets it.
+    fn clear_cells(&mut self, slot: u16) {
+        let cells = at(slot) + CELLS;
+        if self.memory.bytes().get(cells..).is_some_and(|rest| !rest.starts_with(&NO_CELLS)) {
+            self.memory.put(cells, &NO_CELLS);
+        }
     }
 
     /// The slot of the latest grave record, settled or not, and its sequence: what was going on

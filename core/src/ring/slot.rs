@@ -19,7 +19,8 @@
 //! All numbers are little-endian. A record is valid if both checks hold; nothing outside the slot
 //! is needed to judge it. The count lives in two cells written in turn, each with a check bound to
 //! the sequence, so a torn update leaves the one before; a new record needs neither, for the cells
-//! of the slot's last record do not check under its sequence.
+//! of the slot's last record do not check under its sequence. A sequence that power took along is
+//! given again, so a start clears the cells of every slot that holds no record.
 
 use crate::event::{Entry, Level, PAYLOAD, Record, Site, lengths};
 use crate::hash;
@@ -35,7 +36,9 @@ pub(super) const SEQ: usize = 24;
 /// Where the text begins.
 const TEXT: usize = 60;
 /// Where the count cells begin.
-const CELLS: usize = 36;
+pub(super) const CELLS: usize = 36;
+/// Cells that count nothing, whatever the sequence.
+pub(super) const NO_CELLS: [u8; 2 * CELL] = [0; _];
 /// Size of a cell.
 pub(crate) const CELL: usize = 12;
 /// No ring counts as far as this; bytes that say so are not a record.

@@ -35,6 +35,7 @@ impl Case {
         let mut progress = Progress::default();
         let mut bytes = vec![0; region_len(script.slots)];
         let mut points = Vec::new();
+        let mut between = true;
         for cut in self.cuts.iter().copied().chain([u64::MAX]) {
             let mut memory = CuttingMemory::with_bytes(bytes);
             memory.cut_at(cut);
@@ -43,8 +44,9 @@ impl Case {
             world.log.push(format!("stopped {}, op {}", remains.stopped, progress.op));
             bytes = remains.memory.survives();
             points = cut_points(&remains.memory);
-            // Between two stores nothing looks like damage; inside the store of a check it may.
-            let between = remains.memory.puts().iter().any(|(start, _)| *start == cut);
+            // Between two stores nothing looks like damage; inside the store of a check it may, and
+            // then to the next life too, until it has cleared that.
+            between &= remains.memory.puts().iter().any(|(start, _)| *start == cut);
             if between && is_damaged(&bytes) {
                 return (points, world, Err("a cut looks like damage".into()));
             }
