@@ -168,11 +168,15 @@ impl<M: Memory> Alerter<'_, M> {
 }
 
 /// What `state` says of the slots beside it, given where they come from.
+///
+/// Storage may lack what was copied, unless a text that was accepted has told all of it: then there
+/// is nothing left to lack, and the numbers are settled once.
 #[cfg_attr(target_pointer_width = "32", inline(never))]
 pub(super) fn held(state: &State, origin: Origin) -> Held {
+    let lacking = |upto| origin == Origin::Storage && state.consumed < upto;
     let undone = state
         .adoption
-        .filter(|adoption| adoption.void || adoption.copying || origin == Origin::Storage);
+        .filter(|adoption| adoption.void || adoption.copying || lacking(adoption.upto));
     Held {
         consumed: state.consumed,
         next_seq: state.next_seq,

@@ -5,7 +5,8 @@
 //! the first. After each the device starts from the bytes that are left, goes on, and what was told
 //! is held against what was recorded.
 //!
-//! A failure names its case. `ANNUNCIATOR_REPLAY=<case>` runs just that one and prints the texts;
+//! A failure names its case. `ANNUNCIATOR_REPLAY=<case>` runs just that one and prints the texts, by
+//! `cargo test -p annunciator-core --all-features --test powercut -- every_cut_of every_power_cut`;
 //! `ANNUNCIATOR_LONG=1` runs the large sets.
 
 mod cuts;
