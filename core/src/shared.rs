@@ -79,17 +79,21 @@ impl<M: Memory> Shared<M> {
     /// Records one event, from any context. Never waits: what cannot be taken now goes to the side
     /// slot ([`Admission::Stored`]) or is counted ([`Admission::Lost`]).
     pub fn record(&self, now: Instant, event: &Event<'_>) -> Admission {
-        let entry = Entry::new(event);
+        self.admit(now, &Entry::new(event))
+    }
+
+    /// Records one event that was made ready before; otherwise as [`record`](Shared::record).
+    pub fn admit(&self, now: Instant, entry: &Entry) -> Admission {
         critical_section::with(|cs| {
             if let Ok(mut place) = self.alerter.borrow(cs).try_borrow_mut()
                 && let Some(alerter) = place.as_mut()
             {
-                return alerter.admit(now, &entry);
+                return alerter.admit(now, entry);
             }
             if let Ok(mut side) = self.side.borrow(cs).try_borrow_mut()
                 && let Place::Empty = *side
             {
-                *side = Place::Full(entry);
+                *side = Place::Full(entry.clone());
                 return Admission::Stored;
             }
             let busy = self.busy.borrow(cs);
@@ -208,14 +212,10 @@ pub use front::Logger;
 #[cfg(feature = "log")]
 mod front {
     use super::Shared;
-    use crate::event::{Event, Level};
+    use crate::event::{Draft, Level, Site};
     use crate::memory::Memory;
     use crate::time::Instant;
     use core::fmt::Write as _;
-    use heapless::String;
-
-    /// Bytes of a message that are formatted, on the caller's stack; a slot keeps fewer.
-    const FORMATTED: usize = 224;
 
     /// A [`log::Log`] for a [`Shared`], given a clock.
     ///
@@ -236,55 +236,24 @@ mod front {
 
     impl<M: Memory + Send> log::Log for Logger<M> {
         fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-            level(metadata.level()) >= self.shared.level()
+            Level::from(metadata.level()) >= self.shared.level()
         }
 
         fn log(&self, record: &log::Record<'_>) {
             if !self.enabled(record.metadata()) {
                 return;
             }
-            let mut text = Text(String::new());
-            let message = match record.args().as_str() {
-                Some(literal) => literal,
-                None => {
-                    // An error means that the text is full: what came before it counts.
-                    let _ = text.write_fmt(*record.args());
-                    &text.0
-                }
+            let site = match (record.file(), record.line()) {
+                (Some(file), Some(line)) => Some(Site { file, line }),
+                _ => None,
             };
-            let event = Event::new(level(record.level()), message).target(record.target());
-            let event = match (record.file(), record.line()) {
-                (Some(file), Some(line)) => event.at(file, line),
-                _ => event,
-            };
-            self.shared.record((self.clock)(), &event);
+            let mut draft = Draft::new(record.level().into(), record.target(), site);
+            // An error means that the text is full: what came before it counts.
+            let _ = draft.write_fmt(*record.args());
+            self.shared.admit((self.clock)(), draft.finish());
         }
 
         fn flush(&self) {}
-    }
-
-    fn level(level: log::Level) -> Level {
-        match level {
-            log::Level::Error => Level::Error,
-            log::Level::Warn => Level::Warn,
-            log::Level::Info => Level::Info,
-            log::Level::Debug => Level::Debug,
-            log::Level::Trace => Level::Trace,
-        }
-    }
-
-    /// Takes what fits, cut at a character.
-    struct Text(String<FORMATTED>);
-
-    impl core::fmt::Write for Text {
-        fn write_str(&mut self, piece: &str) -> core::fmt::Result {
-            let fits = crate::event::head(piece, FORMATTED - self.0.len());
-            let whole = fits.len() == piece.len();
-            match self.0.push_str(fits) {
-                Ok(()) if whole => Ok(()),
-                _ => Err(core::fmt::Error),
-            }
-        }
     }
 }
 
@@ -329,6 +298,36 @@ mod tests {
         let texts: std::vec::Vec<_> =
             transport.sent.iter().map(|sent| sent.text.as_str()).collect();
         assert_eq!(texts, ["[Rust Logger chip] ERROR: before everything, PANIC: fault, 1 lost"]);
+    }
+
+    #[cfg(feature = "log")]
+    #[test]
+    fn a_logger_takes_what_is_grave_enough_and_cuts_what_is_too_long() {
+        use log::Log;
+        static SHARED: Shared<Ring> = Shared::new();
+        static LOGGER: Logger<Ring> = Logger::new(&SHARED, || Instant::from_secs(1));
+        let log = |level, line, message: core::fmt::Arguments<'_>| {
+            let mut record = log::Record::builder();
+            record.level(level).target("chip").file(Some("src/main.rs")).line(Some(line));
+            LOGGER.log(&record.args(message).build());
+        };
+        SHARED.attach(alerter());
+        log(log::Level::Info, 1, format_args!("nobody asked"));
+        log(log::Level::Warn, 2, format_args!("battery at {} %", 20));
+        log(log::Level::Error, 3, format_args!("{}{}", "no ", "\u{e4}".repeat(1000)));
+        log(log::Level::Error, 4, format_args!("no pressure"));
+
+        let at = Instant::from_secs(10);
+        let mut transport = ScriptedTransport::new(&Clock::at(at));
+        let mut buf = [0; text_bytes(2)];
+        drive(&SHARED, || at, &mut NoStorage, &mut transport, &mut buf);
+        let [sent] = &transport.sent[..] else { panic!("{:?}", transport.sent) };
+        let told = &sent.text;
+        assert!(told.starts_with("[Rust Logger chip] "), "{told}");
+        for words in ["WARN: battery at 20 %", "ERROR: no \u{e4}\u{e4}", "ERROR: no pressure"] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        assert!(!told.contains("nobody"), "{told}");
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub trait Storage {
 }
 
 /// A region that keeps nothing: for programs whose ring memory is all they have.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NoStorage;
 
 impl Storage for NoStorage {
@@ -107,7 +107,7 @@ impl<const N: usize> Storage for ArrayStorage<N> {
 }
 
 #[cfg(feature = "embedded-io")]
-pub use over_embedded_io::File;
+pub use over_embedded_io::{File, FileError};
 
 #[cfg(feature = "embedded-io")]
 mod over_embedded_io {

@@ -133,7 +133,7 @@ impl<L: Log> Logger<L> {
             (Some(file), Some(line)) => Some(Site { file, line }),
             _ => None,
         };
-        let mut draft = Draft::new(level(record.level()), record.target(), site);
+        let mut draft = Draft::new(record.level().into(), record.target(), site);
         // A plain literal needs no formatting.
         if let Some(message) = record.args().as_str() {
             draft.push(message);
@@ -295,16 +295,6 @@ fn is_own(target: &str) -> bool {
     match target.strip_prefix("annunciator") {
         Some(rest) => ends(rest) || rest.strip_prefix("_core").is_some_and(ends),
         None => false,
-    }
-}
-
-fn level(level: log::Level) -> Level {
-    match level {
-        log::Level::Error => Level::Error,
-        log::Level::Warn => Level::Warn,
-        log::Level::Info => Level::Info,
-        log::Level::Debug => Level::Debug,
-        log::Level::Trace => Level::Trace,
     }
 }
 

@@ -75,8 +75,22 @@ impl core::str::FromStr for Level {
     }
 }
 
+#[cfg(feature = "log")]
+impl From<log::Level> for Level {
+    fn from(level: log::Level) -> Level {
+        match level {
+            log::Level::Error => Level::Error,
+            log::Level::Warn => Level::Warn,
+            log::Level::Info => Level::Info,
+            log::Level::Debug => Level::Debug,
+            log::Level::Trace => Level::Trace,
+        }
+    }
+}
+
 /// A word that is no [`Level`]'s name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnknownLevel;
 
 impl core::fmt::Display for UnknownLevel {
