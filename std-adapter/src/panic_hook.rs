@@ -2,8 +2,8 @@
 //!
 //! The hook that was there runs first, so that the console shows what it always shows. Then the
 //! panic is recorded above ERROR, with its message and place, through a path that waits for no lock
-//! longer than a few milliseconds: the panicking thread may hold it. Nothing is sent here; the worker sends, or with
-//! `panic = "abort"` the next start does.
+//! longer than a few milliseconds: the panicking thread may hold it. Nothing is sent here; the
+//! worker sends, or with `panic = "abort"` the next start does.
 
 use std::fmt::Write as _;
 use std::panic::{self, PanicHookInfo};
@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use annunciator_core::event::{Draft, Level, Site};
 
 use crate::logger::{self, Sink};
-use crate::text::{self, Buffer, Writer};
+use crate::text;
 
-/// Bytes of the panic's message, place and thread that are kept: together less than a slot holds,
-/// so that a long message does not push the place out.
-const MESSAGE: usize = 120;
-const FILE: usize = 40;
+/// Bytes of the panic's message, place and thread that are kept: so few that a long message pushes
+/// neither the line nor the thread out of a slot, which holds the file's name once more.
+const MESSAGE: usize = 100;
+const FILE: usize = 30;
 const THREAD: usize = 20;
 
 /// The sinks that have a hook already.
@@ -56,27 +56,25 @@ fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
         .unwrap_or("(no message)");
     let thread = std::thread::current();
     let thread = thread.name().filter(|name| *name != "main");
-    let mut text = Buffer::new();
-    compose(&mut text, message, info.location().map(|at| (at.file(), at.line())), thread);
     let site = info.location().map(|at| Site { file: at.file(), line: at.line() });
-    let mut draft = Draft::new(Level::Panic, "panic", site);
-    draft.push(&text);
+    let mut draft = draft(message, site, thread);
     if sink.scrub(&mut draft) {
         sink.try_record(draft.finish());
     }
 }
 
 /// `index out of bounds, src/pump.rs:7, thread pump`.
-fn compose(text: &mut Buffer, message: &str, place: Option<(&str, u32)>, thread: Option<&str>) {
-    // None of these can be too long for the text, and no error matters.
-    let mut text = Writer::new(text);
-    let _ = text.write_str(text::head(message, MESSAGE));
-    if let Some((file, line)) = place {
-        let _ = write!(text, ", {}:{line}", short(file));
+fn draft<'a>(message: &str, site: Option<Site<'a>>, thread: Option<&str>) -> Draft<'a> {
+    let mut draft = Draft::new(Level::Panic, "panic", site);
+    draft.push(text::head(message, MESSAGE));
+    // An error means that the end is cut.
+    if let Some(Site { file, line }) = site {
+        let _ = write!(draft, ", {}:{line}", short(file));
     }
     if let Some(name) = thread {
-        let _ = write!(text, ", thread {}", text::head(name, THREAD));
+        let _ = write!(draft, ", thread {}", text::head(name, THREAD));
     }
+    draft
 }
 
 /// The end of a long path, from a separator on.
@@ -95,9 +93,8 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     fn composed(message: &str, place: Option<(&str, u32)>, thread: Option<&str>) -> String {
-        let mut text = Buffer::new();
-        compose(&mut text, message, place, thread);
-        text.as_str().to_owned()
+        let site = place.map(|(file, line)| Site { file, line });
+        draft(message, site, thread).message().to_owned()
     }
 
     #[test]
@@ -110,8 +107,12 @@ mod tests {
         let registry =
             "/home/me/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/pump-1.0.0/src/lib.rs";
         let long = composed(&"x".repeat(500), Some((registry, 70_000)), Some(&"t".repeat(99)));
-        assert!(long.contains("x, pump-1.0.0/src/lib.rs:70000, thread t"), "{long}");
-        assert!(long.len() < 200, "{}", long.len());
+        assert!(
+            long.ends_with(&format!("x, pump-1.0.0/src/lib.rs:70000, thread {}", "t".repeat(20)))
+        );
+        let longest =
+            composed(&"x".repeat(500), Some((&"f".repeat(99), 70_000)), Some("collector"));
+        assert!(longest.ends_with("f:70000, thread collector"), "{longest}");
     }
 
     /// One test, since the hook is the process's.
