@@ -35,7 +35,14 @@ pub(crate) struct Budget {
 }
 
 /// Limits of a budget, in billed segments of one destination.
+///
+/// ```
+/// # use annunciator_core::budget::Limits;
+/// assert_eq!(Limits::default(), Limits::new(10, 40));
+/// assert_eq!(Limits::default().worst_month(), 1280);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Segments an hour, all levels together. Default 10.
     pub hour: u16,
@@ -44,6 +51,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// So many segments an hour and a day.
+    pub const fn new(hour: u16, day: u16) -> Limits {
+        Limits { hour, day }
+    }
+
     /// The most that any 31 days can cost, in segments.
     pub const fn worst_month(self) -> u32 {
         // Windows are fixed and follow each other, so 31 days see parts of 32: a day's limit can be
@@ -56,7 +68,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { hour: 10, day: 40 }
+        Limits::new(10, 40)
     }
 }
 

@@ -79,6 +79,7 @@ pub const fn scratch(groups: usize) -> usize {
 
 /// How much of an event may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Style {
     /// Levels, messages and counts.
     #[default]
@@ -89,6 +90,7 @@ pub enum Style {
 
 /// What a text has to be. The same must be given at every [`Digest::step`] of one digest.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Spec<'a> {
     /// What the text begins with: `[Rust Logger NAME] `. Cut to a third of the room.
     pub prefix: &'a str,
@@ -185,6 +187,7 @@ pub enum Supply<'a> {
 
 /// A complete text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Composed {
     /// Its length in bytes of UTF-8, from the start of the caller's buffer.
     pub len: u16,

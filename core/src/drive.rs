@@ -80,6 +80,7 @@ fn stored<E>(result: Result<(), E>) -> Done {
 
 /// What [`restore`] found, to be put into a [`Setup`](crate::alerter::Setup).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Restored<E> {
     /// Where the bytes in memory come from now.
     pub origin: Origin,

@@ -65,6 +65,7 @@ pub struct Policy {
 
 /// Hours of the local day during which only graver events are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quiet {
     /// The first minute of the local day; 22:00 is 1320.
     pub from: u16,
@@ -75,6 +76,11 @@ pub struct Quiet {
 }
 
 impl Quiet {
+    /// From one minute of the local day to another, for all but `level` and above.
+    pub const fn new(from: u16, to: u16, level: Level) -> Quiet {
+        Quiet { from, to, level }
+    }
+
     /// How long a text that could leave at this minute has to wait.
     pub(crate) fn wait(&self, minute: u32) -> Duration {
         let span = |from: u16, to: u32| {

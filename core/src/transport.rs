@@ -7,6 +7,31 @@ use crate::time::Duration;
 ///
 /// Implement it for a modem, a gateway, a second SMS service. Policy (when to retry, what to batch,
 /// what it may cost) is the alerter's: a transport makes one attempt and says what came of it.
+///
+/// ```
+/// # use annunciator_core::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
+/// # struct Line;
+/// # impl Line {
+/// #     fn open(&mut self) -> Result<(), u16> { Ok(()) }
+/// #     fn say(&mut self, _: &str) -> Result<bool, u16> { Ok(true) }
+/// # }
+/// struct Modem(Line);
+///
+/// impl Transport for Modem {
+///     fn send(&mut self, message: &Message<'_>) -> Outcome {
+///         // Nothing has left yet: a failure is certain.
+///         if let Err(code) = self.0.open() {
+///             return Outcome::Retry(Retry::failure(Code(code)));
+///         }
+///         match self.0.say(message.text) {
+///             Ok(true) => Outcome::Accepted(Receipt::new(message.segments)),
+///             Ok(false) => Outcome::Retry(Retry::failure(Code::NONE)),
+///             // The line went dead: who knows?
+///             Err(code) => Outcome::Unknown(Code(code)),
+///         }
+///     }
+/// }
+/// ```
 pub trait Transport {
     /// Makes one attempt and reports its outcome.
     ///
@@ -78,6 +103,7 @@ impl core::fmt::Display for Reference {
 /// What became of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use = "it decides whether the text is sent again"]
 pub enum Outcome {
     /// The service has taken the text. Nothing of the batch is told again.
     Accepted(Receipt),
@@ -143,7 +169,7 @@ impl Retry {
 }
 
 /// Kinds of [`Retry`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RetryCause {
     /// Backed off exponentially, for as long as it takes.
@@ -172,7 +198,7 @@ impl Refusal {
 }
 
 /// What a [`Refusal`] is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalClass {
     /// Credentials, credit, sender, address, recipient: nothing passes until somebody changes the

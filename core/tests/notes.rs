@@ -208,7 +208,7 @@ fn recovery_is_told_once_after_quiet() {
 
 #[test]
 fn quiet_hours_let_only_the_gravest_through_and_end_in_one_text() {
-    let quiet = Quiet { from: 22 * 60, to: 7 * 60, level: Level::Panic };
+    let quiet = Quiet::new(22 * 60, 7 * 60, Level::Panic);
     let mut device = device(|policy| policy.quiet = Some(quiet));
     set_clock(&mut device, 21 * 60, 60);
     for line in 1..=3 {
@@ -228,7 +228,7 @@ fn quiet_hours_let_only_the_gravest_through_and_end_in_one_text() {
 
 #[test]
 fn a_repeat_keeps_the_quiet_hours_and_the_reserve_that_its_first_try_would_have() {
-    let quiet = Quiet { from: 22 * 60, to: 7 * 60, level: Level::Panic };
+    let quiet = Quiet::new(22 * 60, 7 * 60, Level::Panic);
     let mut device = device(|policy| policy.quiet = Some(quiet));
     set_clock(&mut device, 21 * 60 + 59, 0);
     device.transport.queue([Outcome::Unknown(Code(0))]);

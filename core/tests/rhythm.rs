@@ -53,7 +53,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             policy.low_balance = Some(Decimal(low * 1_000_000));
             policy.quiet = quiet.map(|(from, to, level)| {
                 let level = Level::from_byte(level).unwrap();
-                Quiet { from, to, level }
+                Quiet::new(from, to, level)
             });
             policy
         },

@@ -40,7 +40,7 @@ use crate::health::OnError;
 use crate::secret::Secret;
 pub(crate) use endpoint::{Endpoint, Proxy};
 
-/// What a [`Builder`] came to.
+/// What a [`Builder`] came to: to be looked at, and started with [`start`](Setup::start).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Setup {
@@ -106,8 +106,8 @@ impl Config {
         }
     }
 
-    /// Variables whose absence keeps a part of the destinations from being told; empty as a rule.
-    /// Never empty only beside a transport of one's own, which needs no credentials.
+    /// Variables whose absence keeps a part of the destinations from being told. Empty, unless
+    /// numbers lack credentials beside a transport of one's own, which needs none.
     pub fn missing(&self) -> &[&'static str] {
         &self.missing
     }

@@ -34,8 +34,25 @@ impl Builder {
     ///
     /// # Errors
     /// If a setting is wrong; the error names it and the fix.
+    ///
+    /// ```
+    /// # use annunciator::{Builder, Level};
+    /// let alerts = Builder::new("pump").environment(|_| None).level(Level::Error).start()?;
+    /// assert!(!alerts.is_enabled(), "there is nobody to tell");
+    /// # Ok::<(), annunciator::ConfigError>(())
+    /// ```
     pub fn start(self) -> Result<Annunciator, ConfigError> {
-        match self.build()? {
+        self.build()?.start()
+    }
+}
+
+impl Setup {
+    /// Starts what was configured; see [`Builder::start`].
+    ///
+    /// # Errors
+    /// If there is no memory, or the client cannot use its settings after all.
+    pub fn start(self) -> Result<Annunciator, ConfigError> {
+        match self {
             Setup::Enabled(config) => {
                 if !config.missing().is_empty() {
                     remark(format_args!("annunciator: not set: {}", config.missing().join(", ")));
@@ -206,6 +223,16 @@ impl Handle {
     ///
     /// Ends the hold of a gathering batch; the interval between texts, the budget and the
     /// service's waits stand. Returns early when nothing more can be achieved in time.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # let alerts = annunciator::Annunciator::builder("pump").start()?;
+    /// let report = alerts.flush(Duration::from_secs(10));
+    /// if !report.is_complete() {
+    ///     eprintln!("{report}\n{}", alerts.health());
+    /// }
+    /// # Ok::<(), annunciator::ConfigError>(())
+    /// ```
     pub fn flush(&self, timeout: Duration) -> FlushReport {
         let deadline = deadline(timeout);
         let now = spool::now();
@@ -386,7 +413,7 @@ fn policy(level: Level, tuning: &Tuning) -> Policy {
     policy.low_balance = tuning.low_balance.unwrap_or(policy.low_balance);
     policy.heartbeat = tuning.heartbeat.map(Into::into);
     policy.recovered = tuning.recovered.map(Into::into);
-    policy.quiet = tuning.quiet.map(|(from, to)| Quiet { from, to, level: Level::Panic });
+    policy.quiet = tuning.quiet.map(|(from, to)| Quiet::new(from, to, Level::Panic));
     policy.segments = tuning.segments.unwrap_or(policy.segments);
     policy.limits.hour = tuning.limit_hour.unwrap_or(policy.limits.hour);
     policy.limits.day = tuning.limit_day.unwrap_or(policy.limits.day);

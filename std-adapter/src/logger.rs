@@ -56,6 +56,7 @@ pub(crate) trait Sink: Send + Sync {
 }
 
 /// A logger for the `log` crate that tells the alerter, and passes everything on to `L`.
+#[must_use = "it hears nothing until it is installed"]
 pub struct Logger<L = Silence> {
     sink: Option<Arc<dyn Sink>>,
     level: LevelFilter,
@@ -69,7 +70,17 @@ pub struct Logger<L = Silence> {
 pub struct Silence;
 
 /// Several loggers as one. Each is asked for itself whether it wants a record.
+///
+/// ```no_run
+/// # use annunciator::{Annunciator, Silence, Tee};
+/// # let (console, file) = (Silence::default(), Silence::default());
+/// # let alerts = Annunciator::builder("pump").start()?;
+/// let both = Tee::new().and(console).and(file);
+/// alerts.wrap(both).inner_level(log::LevelFilter::Debug).install()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
+#[must_use = "it hears nothing until it is wrapped and installed"]
 pub struct Tee {
     loggers: Vec<Box<dyn Log>>,
 }
@@ -94,7 +105,6 @@ impl Logger {
 impl<L: Log> Logger<L> {
     /// The most verbose level that the inner logger wants, for [`install`](Logger::install).
     /// Default: everything.
-    #[must_use]
     pub fn inner_level(mut self, level: LevelFilter) -> Logger<L> {
         self.inner_level = level;
         self
@@ -199,7 +209,6 @@ impl Tee {
     }
 
     /// Adds a logger.
-    #[must_use]
     pub fn and(mut self, logger: impl Log + 'static) -> Tee {
         self.loggers.push(Box::new(logger));
         self

@@ -126,7 +126,8 @@ const NEVER: Due = Due { earliest: Instant::FAR_FUTURE, held: Instant::FAR_FUTUR
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(u32);
 
-/// The next thing the driver has to do.
+/// The next thing the driver has to do. Exhaustive on purpose: a driver that does not know a step
+/// cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Step {

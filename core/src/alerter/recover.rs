@@ -14,7 +14,7 @@ use crate::told::instant;
 use heapless::String;
 
 /// Where the bytes in the ring memory come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// The memory itself kept them: the program ended, power did not. Also for fresh memory.
     Memory,
@@ -30,7 +30,7 @@ pub fn is_damaged(bytes: &[u8]) -> bool {
 }
 
 /// How the program or the device came to start, as far as the caller knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum After {
     /// For the first time, after an orderly end, or nothing is known.
@@ -45,7 +45,16 @@ pub enum After {
 }
 
 /// What an alerter is told when it is made.
+///
+/// ```
+/// # use annunciator_core::alerter::{Origin, Setup};
+/// # use annunciator_core::time::Duration;
+/// let mut setup = Setup::new("[Rust Logger pump] ");
+/// setup.origin = Origin::Storage;
+/// setup.policy.hold_other = Duration::from_secs(30);
+/// ```
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Setup<'a> {
     /// What every text begins with, such as `[Rust Logger sampleapp] `; cut at
     /// [`PREFIX_MAX`] bytes.

@@ -113,6 +113,12 @@ pub struct Site<'a> {
 /// One thing that happened, as a program reports it.
 ///
 /// Strings of any length and content are taken; what is kept of them is bounded by the slot size.
+///
+/// ```
+/// # use annunciator_core::event::{Event, Level};
+/// let event = Event::new(Level::Error, "no pressure").target("pump").at(file!(), line!());
+/// assert!(event.level > Level::Warn);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event<'a> {

@@ -4,6 +4,7 @@ use super::{Encoding, Pen};
 
 /// What to do with a character that GSM lacks and no transliteration replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Fallback {
     /// The whole text goes as UCS-2, with the original characters: nothing is lost, but less than
     /// half as much fits.
@@ -23,6 +24,7 @@ pub const fn text_bytes(segments: u8) -> usize {
 
 /// A text cut by [`fit`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fitted {
     /// Its length in bytes of UTF-8, from the start of the buffer.
     pub len: usize,

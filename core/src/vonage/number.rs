@@ -59,6 +59,15 @@ impl Number {
     }
 }
 
+impl core::str::FromStr for Number {
+    type Err = NumberError;
+
+    /// As [`Number::parse`].
+    fn from_str(text: &str) -> Result<Number, NumberError> {
+        Number::parse(text)
+    }
+}
+
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -196,6 +205,15 @@ impl Sender {
             return Err(SenderError::TooManyCharacters);
         }
         Ok(Sender { short, numeric: false })
+    }
+}
+
+impl core::str::FromStr for Sender {
+    type Err = SenderError;
+
+    /// As [`Sender::parse`].
+    fn from_str(text: &str) -> Result<Sender, SenderError> {
+        Sender::parse(text)
     }
 }
 

@@ -162,7 +162,7 @@ fn credentials_travel_in_one_place_and_are_shown_nowhere() {
     settings.account.proof = Proof::Body;
     let mut shown = format!("{settings:?}");
     let mut client = VonageClient::new(settings).unwrap();
-    client.send(&message());
+    let _ = client.send(&message());
     let seen = server.saw();
     assert!(seen.form.starts_with("api_key=aaa012bb&api_secret=abc123456789&"), "{}", seen.form);
     assert_eq!(seen.header("authorization"), None);
