@@ -151,7 +151,7 @@ pub struct Counters {
     pub unknown: u32,
     /// Attempts that were refused for good.
     pub refused: u32,
-    /// Times the worker was restarted after a panic in it.
+    /// Panics of the worker or of a transport, each of which it survived.
     pub restarts: u32,
 }
 
@@ -341,7 +341,7 @@ impl fmt::Display for DestinationHealth {
             (unknown, "unconfirmed"),
             (retries, "retries"),
             (refused, "refused"),
-            (restarts, "worker restarts"),
+            (restarts, "panics contained"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
