@@ -29,7 +29,8 @@ const LONGEST_NAP: Duration = Duration::from_secs(60);
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 
 /// Holds the text and the pieces to be written.
-type Buffer = [u8; if text_bytes(6) > SLOT { text_bytes(6) } else { SLOT }];
+type Buffer = [u8; BUFFER];
+const BUFFER: usize = if text_bytes(6) > SLOT { text_bytes(6) } else { SLOT };
 
 /// Starts the worker's thread; `false` if there is none to be had.
 pub(crate) fn start(channel: &Arc<Channel>) -> bool {
@@ -62,7 +63,7 @@ fn supervise(channel: &Arc<Channel>) {
 /// Serves until the channel closes.
 fn work(channel: &Arc<Channel>) {
     let mut store = channel.store.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut buf: Buffer = [0; _];
+    let mut buf: Buffer = [0; BUFFER];
     show_clock(channel, &mut channel.lock());
     begin(channel, &mut store);
     loop {
