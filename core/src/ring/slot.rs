@@ -38,7 +38,7 @@ const TEXT: usize = 60;
 /// Where the count cells begin.
 pub(super) const CELLS: usize = 36;
 /// Cells that count nothing, whatever the sequence.
-pub(super) const NO_CELLS: [u8; 2 * CELL] = [0; _];
+pub(super) const NO_CELLS: [u8; 2 * CELL] = [0; 2 * CELL];
 /// Size of a cell.
 pub(crate) const CELL: usize = 12;
 /// No ring counts as far as this; bytes that say so are not a record.
