@@ -103,7 +103,7 @@ fn record(slot: &[u8]) -> Option<Record<'_>> {
     assert_eq!((field.word(20), field.word(16)), (u64::from(fold(group)), u64::from(key)));
 
     let seq = field.u64(24);
-    let cells = [36, 48].into_iter().filter_map(|at| field.cell(at, seq)).max();
+    let cells = [36, 48].into_iter().filter_map(|at| field.cell(at, field.word(0))).max();
     let (count, last) = cells.unwrap_or((1, seq));
     let utf8 = |bytes| std::str::from_utf8(bytes).unwrap();
     Some(Record {

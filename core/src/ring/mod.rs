@@ -152,11 +152,11 @@ impl<M: Memory> Ring<'_, M> {
     #[inline]
     fn merge(&mut self, slot: u16, more: u32) -> Admission {
         let Some(view) = view(&self.memory, slot) else { return self.turn_away(more) };
-        let (seq, old) = (view.seq(), view.tally());
+        let (check, old) = (view.check(), view.tally());
         // A count at its limit stays there; the number goes on, so the rest counts as lost.
         let count = old.count.saturating_add(more);
         let last = self.take_numbers(more);
-        self.memory.put(at(slot) + old.next, &slot::cell(seq, [count, last as u32]));
+        self.memory.put(at(slot) + old.next, &slot::cell(check, [count, last as u32]));
         self.index.set_dirty(slot, true);
         self.touched = slot;
         self.waiting += u64::from(count - old.count);
@@ -184,7 +184,8 @@ impl<M: Memory> Ring<'_, M> {
         self.memory.put(at + slot::text_at(), entry.text());
         self.memory.put(at + 4, rest);
         if count > 1 {
-            self.memory.put(at + slot::first_cell_at(), &slot::cell(seq, [count, last as u32]));
+            let cell = slot::cell(slot::word(check, 0), [count, last as u32]);
+            self.memory.put(at + slot::first_cell_at(), &cell);
         }
         self.memory.put(at, check);
         self.touched = slot;
@@ -250,7 +251,7 @@ impl<M: Memory> Ring<'_, M> {
     /// Notes in memory alone that the attempt's bytes are about to leave. A crash before it, in a
     /// boot whose memory survives, needs no repeat.
     pub(crate) fn mark_launch(&mut self, reference: u32) {
-        self.memory.put(LAUNCH, &slot::cell(u64::from(reference), [1, 0]));
+        self.memory.put(LAUNCH, &slot::cell(reference, [1, 0]));
     }
 
     /// Takes the mark back: the attempt is noted anew, and has not left yet.
@@ -506,7 +507,7 @@ pub(crate) fn was_served(bytes: &[u8]) -> bool {
 }
 
 fn was_launched(bytes: &[u8], reference: u32) -> bool {
-    slot::read_cell(bytes, LAUNCH, u64::from(reference)).is_some_and(|cell| cell == [1, 0])
+    slot::read_cell(bytes, LAUNCH, reference).is_some_and(|cell| cell == [1, 0])
 }
 
 #[inline]

@@ -18,9 +18,12 @@
 //!
 //! All numbers are little-endian. A record is valid if both checks hold; nothing outside the slot
 //! is needed to judge it. The count lives in two cells written in turn, each with a check bound to
-//! the sequence, so a torn update leaves the one before; a new record needs neither, for the cells
-//! of the slot's last record do not check under its sequence. A sequence that power took along is
-//! given again, so a start clears the cells of every slot that holds no record.
+//! the record's own, so a torn update leaves the one before; a new record needs neither, for the
+//! cells of the slot's last record do not check under its own.
+//!
+//! A sequence that power took along is given again. To the same event, perhaps, whose record then
+//! has the same check: so a start clears the cells of every slot that holds no record. To another,
+//! in a slot that storage tears between header and cells: so they are not bound to the sequence.
 
 use crate::event::{Entry, Level, PAYLOAD, Record, Site, lengths};
 use crate::hash;
@@ -77,11 +80,12 @@ const fn nonzero(check: u32) -> u32 {
     if check == 0 { 1 } else { check }
 }
 
-/// A cell: two words and a check that binds them to a record, or to whatever `seq` stands for.
+/// A cell: two words and a check that binds them to the record of this check, or to whatever
+/// `owner` stands for.
 #[inline]
-pub(crate) fn cell(seq: u64, words: [u32; 2]) -> [u8; CELL] {
+pub(crate) fn cell(owner: u32, words: [u32; 2]) -> [u8; CELL] {
     let [first, second] = words;
-    let check = cell_check(seq, words);
+    let check = cell_check(owner, words);
     let mut bytes = [0; CELL];
     let (chunks, _) = bytes.as_chunks_mut::<4>();
     for (chunk, word) in chunks.iter_mut().zip([first, second, check]) {
@@ -92,17 +96,17 @@ pub(crate) fn cell(seq: u64, words: [u32; 2]) -> [u8; CELL] {
 
 /// The words of the cell at `at`, if its check holds.
 #[inline]
-pub(crate) fn read_cell(bytes: &[u8], at: usize, seq: u64) -> Option<[u32; 2]> {
+pub(crate) fn read_cell(bytes: &[u8], at: usize, owner: u32) -> Option<[u32; 2]> {
     let words = [word(bytes, at), word(bytes, at + 4)];
-    (word(bytes, at + 8) == cell_check(seq, words)).then_some(words)
+    (word(bytes, at + 8) == cell_check(owner, words)).then_some(words)
 }
 
 #[inline]
-fn cell_check(seq: u64, words: [u32; 2]) -> u32 {
+fn cell_check(owner: u32, words: [u32; 2]) -> u32 {
     let [first, second] = words;
     // The last byte is never zero: a cell that begins where zeros were counts with its last byte,
     // not before.
-    hash::fold(hash::mix(seq, pair(first, second))) | 1 << 31
+    hash::fold(hash::mix(u64::from(owner), pair(first, second))) | 1 << 31
 }
 
 /// How often an event was reported.
@@ -146,11 +150,17 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn is_free(self) -> bool {
-        self.word(0) == 0
+        self.check() == 0
     }
 
     pub(crate) fn level(self) -> u8 {
         self.byte(4)
+    }
+
+    /// Also what its cells are bound to.
+    #[inline]
+    pub(crate) fn check(self) -> u32 {
+        self.word(0)
     }
 
     #[inline]
@@ -183,7 +193,7 @@ impl<'a> View<'a> {
             cells.reverse();
         }
         for (at, next) in cells {
-            if let Some([count, last]) = read_cell(self.0, at, seq)
+            if let Some([count, last]) = read_cell(self.0, at, self.check())
                 && said(at) > 1 << 32
             {
                 let last = seq.wrapping_add(u64::from(last.wrapping_sub(seq as u32)));
@@ -212,7 +222,7 @@ impl<'a> View<'a> {
         for at in (4..CELLS).step_by(8) {
             check = hash::mix(check, self.pair(at));
         }
-        self.word(0) == nonzero(hash::fold(check))
+        self.check() == nonzero(hash::fold(check))
             && self.byte(9) == VERSION
             && (1..SEQ_LIMIT).contains(&self.seq())
             && self.identity_of_bytes() == Some((self.group(), self.key()))
@@ -288,7 +298,7 @@ mod tests {
         let mut slot = slot();
         for count in 2..50u32 {
             let before = View(&slot).tally();
-            let new = cell(7, [count, 7 + 3 * count]);
+            let new = cell(View(&slot).check(), [count, 7 + 3 * count]);
             for torn in 0..CELL {
                 let mut cut = slot;
                 cut[before.next..][..torn].copy_from_slice(&new[..torn]);
@@ -307,7 +317,7 @@ mod tests {
         let mut slot = [0; SLOT];
         let seq = (5_u64 << 32) - 2;
         slot[24..32].copy_from_slice(&seq.to_le_bytes());
-        slot[CELLS..][..CELL].copy_from_slice(&cell(seq, [9, (seq + 8) as u32]));
+        slot[CELLS..][..CELL].copy_from_slice(&cell(0, [9, (seq + 8) as u32]));
         let read = View(&slot).tally();
         assert_eq!((read.count, read.last), (9, seq + 8));
     }
@@ -315,10 +325,28 @@ mod tests {
     #[test]
     fn cells_of_another_record_do_not_count() {
         let mut slot = slot();
-        for seq in (8..4000_u64).chain([1 << 33, 7 << 40]) {
-            slot[CELLS..][..CELL].copy_from_slice(&cell(seq, [seq as u32, 9]));
+        let own = View(&slot).check();
+        for owner in (1..4000).map(|n| own ^ n).chain([0, !own]) {
+            slot[CELLS..][..CELL].copy_from_slice(&cell(owner, [9, 15]));
             assert_eq!(View(&slot).count(), 1);
         }
+    }
+
+    #[test]
+    fn a_write_torn_before_the_cells_counts_nothing_of_who_had_the_number_first() {
+        let entry = |message| Entry::new(&Event::new(Level::Error, message).at("src/a.rs", 9));
+        let (first, second) = (entry("pump 1"), entry("pump 2"));
+        let mut slot = [0; SLOT];
+        slot[..CELLS].copy_from_slice(&header(&first, 7, 3));
+        let counted = cell(View(&slot).check(), [5, 11]);
+        slot[CELLS..][..CELL].copy_from_slice(&counted);
+        assert_eq!(View(&slot).count(), 5);
+        // Its text never arrived: what stands there has stood there before, and now comes again.
+        slot[TEXT..][..second.text().len()].copy_from_slice(second.text());
+        assert!(!View(&slot).is_valid());
+        slot[..CELLS].copy_from_slice(&header(&second, 7, 3));
+        assert!(View(&slot).is_valid());
+        assert_eq!(View(&slot).tally(), Tally { count: 1, last: 7, next: CELLS });
     }
 
     #[test]
