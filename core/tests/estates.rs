@@ -106,6 +106,22 @@ fn what_comes_between_the_records_of_an_estate_survives_its_undoing() {
 }
 
 #[test]
+fn what_an_estate_displaces_is_counted_though_the_program_dies() {
+    let bytes = left(&["one", "two", "three"]);
+    let mut device = Device::new(4);
+    let mut estate = Estate::survey(&bytes, Origin::Memory, 7);
+    let now = device.clock.now();
+    assert_eq!(device.alerter().adopt(now, &bytes, &mut estate), Adoption::More);
+    device.record(&error("mine"));
+    // It has the last number of all, and the next of the estate takes its place.
+    device.record(&Event::new(Level::Warn, "mine too").target("app"));
+    assert_eq!(device.alerter().adopt(now, &bytes, &mut estate), Adoption::More);
+    device.kill();
+    let stats = device.alerter().stats();
+    assert_eq!((stats.waiting, stats.lost), (1, 1), "what was copied is offered again");
+}
+
+#[test]
 fn no_text_leaves_between_the_records_of_an_estate() {
     let bytes = left(&["one", "two", "three"]);
     let mut device = Device::new(12);

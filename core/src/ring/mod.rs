@@ -139,6 +139,8 @@ impl<M: Memory> Ring<'_, M> {
 
     /// As [`admit`](Ring::admit), under numbers that were set aside.
     pub(crate) fn admit_as(&mut self, entry: &Entry, tick: u32, count: u32, seq: u64) -> Admission {
+        // It may displace the record that carries the last number, and carries an earlier one.
+        self.keep_number();
         let (next, closed, apart) = (self.next_seq, self.closed, self.apart);
         // It is merged into what comes from there only.
         self.closed = closed.max(apart.0.saturating_sub(1));
