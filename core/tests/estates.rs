@@ -6,6 +6,7 @@ use annunciator_core::event::{Event, Level};
 use annunciator_core::storage::Storage;
 use annunciator_core::testing::{CutStorage, Device, Fault};
 use annunciator_core::time::Duration;
+use annunciator_core::transport::{Code, Outcome, Receipt};
 
 fn error(message: &str) -> Event<'_> {
     Event::new(Level::Error, message).target("app")
@@ -175,6 +176,31 @@ fn an_estate_told_while_storage_failed_hides_no_loss_when_power_goes() {
         }
     }
     assert!(settled > 0, "no cut came after the text was settled");
+}
+
+#[test]
+fn a_repeat_does_not_tell_as_lost_what_is_yet_to_be_copied() {
+    let bytes = left(&["one", "two", "three"]);
+    let mut device = Device::new(12);
+    device.record(&error("mine"));
+    device.transport.rule(|_, _| Outcome::Unknown(Code::NONE));
+    for _ in 0..100 {
+        if device.transport.sent.is_empty() {
+            device.run(Duration::from_millis(50));
+        }
+    }
+    assert_eq!(device.transport.sent.len(), 1);
+    let mut estate = Estate::survey(&bytes, Origin::Memory, 7);
+    let now = device.clock.now();
+    assert_eq!(device.alerter().adopt(now, &bytes, &mut estate), Adoption::More);
+    device.transport.rule(|_, _| Outcome::Accepted(Receipt::new(1)));
+    device.run(Duration::from_mins(10));
+    assert_eq!(device.transport.sent.len(), 1, "not between its records");
+    assert_eq!(adopt(&mut device, &bytes, 7), Adoption::Pending);
+    device.run(Duration::from_mins(10));
+    let said = texts(&device);
+    assert_eq!(said[1], "[Rust Logger night] (repeat 0000) ERROR: mine");
+    assert_eq!(said[2], "[Rust Logger night] ERROR: one, ERROR: two, ERROR: three");
 }
 
 #[test]

@@ -58,9 +58,10 @@ impl<M: Memory> Alerter<'_, M> {
     /// When the next attempt may begin.
     pub(super) fn send_at(&self) -> Instant {
         let due = match self.state.attempt {
+            // What is copied next belongs to what waits; and a repeat would tell as lost what is
+            // yet to be copied.
+            _ if self.copying.is_some() => return Instant::FAR_FUTURE,
             Some(_) => Instant::ZERO,
-            // What is copied next belongs to what waits.
-            None if self.copying.is_some() => return Instant::FAR_FUTURE,
             None => self.due.held,
         };
         let at = due.max(self.retry.until()).max(self.broke_until);
