@@ -128,7 +128,7 @@ pub fn mend<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<u16, S::Er
     let end = storage.capacity().min(region.len());
     let mut copy = [0; SLOT];
     let state_lost = state::find(region).is_none() && ring::was_served(region);
-    for (number, piece) in (0..).zip(region.chunks_exact_mut(SLOT)) {
+    for (number, piece) in (0..).zip(region.as_chunks_mut().0) {
         let at = number * SLOT;
         let lost = if at < ring::LEDGER { state_lost } else { ring::is_damaged(at, piece) };
         if !lost || at + SLOT > end {
@@ -136,7 +136,7 @@ pub fn mend<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<u16, S::Er
         }
         storage.read(at, &mut copy)?;
         if at < ring::LEDGER || ring::holds_record(&copy) {
-            piece.copy_from_slice(&copy);
+            *piece = copy;
             mended += 1;
         }
     }

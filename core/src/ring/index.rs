@@ -359,23 +359,22 @@ impl<'a> Index<'a> {
     }
 
     fn search_victim<M: Memory + ?Sized>(&mut self, memory: &M, level: u8) -> Option<u16> {
-        // Only a group's head, which is live, has a size. First without a look at any slot.
-        let heads = self.nodes.iter().filter(|node| node.level == level);
-        let best_size = heads.fold(0, |widest, node| node.size.max(widest));
-        let mut best = NIL;
-        let mut best_seq = u64::MAX;
-        for (slot, node) in (0..).zip(self.nodes.iter()) {
-            if best_size > 0 && node.size == best_size && node.level == level {
-                let seq = super::seq_of(memory, slot);
-                if seq < best_seq {
-                    (best, best_seq) = (slot, seq);
+        let mut best = (NIL, 0, u64::MAX);
+        let slots = super::slots_of(memory.bytes());
+        for (slot, (node, bytes)) in (0..).zip(self.nodes.iter().zip(slots)) {
+            // Only a group's head, which is live, has a size.
+            if node.level == level && node.size > 0 && node.size >= best.1 {
+                let seq = View(bytes).seq();
+                if node.size > best.1 || seq < best.2 {
+                    best = (slot, node.size, seq);
                 }
             }
         }
+        let (best, size, _) = best;
         if let Some(widest) = self.widest.get_mut(usize::from(level & 7)) {
-            *widest = best_size;
+            *widest = size;
         }
         let node = self.nodes.get(usize::from(best))?;
-        Some(if node.size > 2 { node.next } else { best })
+        Some(if size > 2 { node.next } else { best })
     }
 }

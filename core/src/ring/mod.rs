@@ -474,14 +474,13 @@ pub(crate) fn condition(bytes: &[u8]) -> (bool, bool) {
     slots.filter(used).fold((false, false), |(_, damaged), view| (true, damaged | !view.is_valid()))
 }
 
-/// Whether the piece of a region at `at`, of a slot's size, is a slot that holds no record although
-/// it is not free.
-pub(crate) fn is_damaged(at: usize, piece: &[u8]) -> bool {
+/// Whether the piece of a region at `at` is a slot that holds no record although it is not free.
+pub(crate) fn is_damaged(at: usize, piece: &[u8; SLOT]) -> bool {
     at >= OVERHEAD && !View(piece).is_free() && !View(piece).is_valid()
 }
 
 /// Whether a slot holds a record.
-pub(crate) fn holds_record(slot: &[u8]) -> bool {
+pub(crate) fn holds_record(slot: &[u8; SLOT]) -> bool {
     !View(slot).is_free() && View(slot).is_valid()
 }
 
@@ -499,8 +498,8 @@ pub(crate) fn write_alone<M: Memory + ?Sized>(slot: &mut M, entry: &Entry) {
 /// The record that [`write_alone`] has left.
 #[cfg(feature = "shared")]
 pub(crate) fn read_alone(slot: &[u8]) -> Option<Record<'_>> {
-    let view = View(slot.get(..SLOT)?);
-    if holds_record(slot) { view.record() } else { None }
+    let slot = slot.first_chunk()?;
+    if holds_record(slot) { View(slot).record() } else { None }
 }
 
 /// Whether these bytes are a memory that an alerter has served.
@@ -517,6 +516,11 @@ fn at(slot: u16) -> usize {
     OVERHEAD + usize::from(slot) * SLOT
 }
 
+/// All slots of a region.
+fn slots_of(bytes: &[u8]) -> &[[u8; SLOT]] {
+    bytes.get(OVERHEAD..).unwrap_or_default().as_chunks().0
+}
+
 /// The sequence in a slot, read without a look at anything else.
 #[inline(always)]
 fn seq_of<M: Memory + ?Sized>(memory: &M, slot: u16) -> u64 {
@@ -526,7 +530,7 @@ fn seq_of<M: Memory + ?Sized>(memory: &M, slot: u16) -> u64 {
 
 #[inline]
 pub(crate) fn view<M: Memory + ?Sized>(memory: &M, slot: u16) -> Option<View<'_>> {
-    memory.bytes().get(at(slot)..at(slot) + SLOT).map(View)
+    memory.bytes().get(at(slot)..at(slot) + SLOT)?.first_chunk().map(View)
 }
 
 fn halves_of(number: u64) -> [u32; 2] {

@@ -131,7 +131,7 @@ pub(crate) const fn text_at() -> usize {
 
 /// Reads fields of a slot without judging it. Out-of-range bytes read as zero.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a>(pub(crate) &'a [u8]);
+pub(crate) struct View<'a>(pub(crate) &'a [u8; SLOT]);
 
 impl<'a> View<'a> {
     #[inline]
