@@ -109,6 +109,8 @@ enum Phase {
     Survey { slot: u16 },
     /// Waiting for a due time.
     Idle,
+    /// An attempt is decided upon and is to be kept.
+    Noting,
     /// An attempt is noted; the commit that makes it durable is under way.
     Noted,
     /// The digest is being written, a piece a step; `slot` is where its walk stands.
@@ -341,6 +343,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         match self.phase {
             Phase::Survey { slot } => self.survey(kept, slot),
             Phase::Idle if self.send_at() <= kept => self.note_attempt(kept),
+            Phase::Noting => self.keep_attempt(kept),
             Phase::Noted if self.commit.is_pending() => self.idle(),
             Phase::Noted => self.begin_digest(kept),
             Phase::Composing { slot } => self.compose(kept, slot, buf),

@@ -79,7 +79,7 @@ impl<M: Memory> Alerter<'_, M> {
         self.gravest.max(bound.unwrap_or(Level::Trace))
     }
 
-    /// Charges and notes an attempt; it becomes durable before anything leaves.
+    /// Charges an attempt and decides what it covers; it is kept before anything leaves.
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
         let limits = self.policy.limits;
         let grave = self.is_grave();
@@ -110,6 +110,12 @@ impl<M: Memory> Alerter<'_, M> {
         };
         self.state.attempt = Some(attempt);
         self.ring.clear_launch();
+        self.phase = Phase::Noting;
+        Step::Again
+    }
+
+    /// Has the attempt that was decided upon kept, a step later: each of the two is work enough.
+    pub(super) fn keep_attempt(&mut self, now: Instant) -> Step {
         self.save();
         self.commit_now(now);
         self.phase = Phase::Noted;

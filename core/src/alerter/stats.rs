@@ -197,7 +197,9 @@ impl<M: Memory> Alerter<'_, M> {
     fn activity(&self) -> Activity {
         let at = self.given(self.send_at());
         match self.phase {
-            Phase::Noted | Phase::Composing { .. } | Phase::Sending { .. } => Activity::Sending,
+            Phase::Noting | Phase::Noted | Phase::Composing { .. } | Phase::Sending { .. } => {
+                Activity::Sending
+            }
             _ => match self.retry.latched() {
                 Some(refusal) => Activity::Latched(self.given(self.retry.until()), refusal),
                 None if self.send_at() == Instant::FAR_FUTURE => Activity::Idle,

@@ -9,7 +9,7 @@ use crate::event::{Level, Record};
 use crate::gsm7::Script;
 
 /// Plain characters written a step, and how many of them one weighs that is not plain.
-const CHUNK: u8 = 18;
+const CHUNK: u8 = 16;
 const DEAR: u8 = 6;
 
 /// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
