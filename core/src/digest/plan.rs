@@ -171,7 +171,7 @@ impl Digest {
     }
 
     /// Names a group if there is room; `led` if an item before or behind it says its level.
-    fn name_one(&mut self, group: &mut Group, led: bool) {
+    pub(super) fn name_one(&mut self, group: &mut Group, led: bool) {
         if group.is_named() {
             return;
         }

@@ -123,16 +123,44 @@ impl Digest {
         if self.plain {
             return self.next_plain(call);
         }
-        while let Some(group) = call.groups.get(usize::from(self.index)) {
+        // Then those that find room late, each found anew.
+        while let Some(group) = call.groups.get(usize::from(self.index)).filter(|_| self.part == 0)
+        {
             if group.is_named() {
-                let spare = if group.need > group.room { self.room } else { 0 };
-                let room = group.room.saturating_add(spare);
-                let (level, slot) = (group.level(), group.first_slot);
-                return self.open(call, level, room, slot);
+                return self.open_group(call);
             }
             self.index = self.index.saturating_add(1);
         }
-        self.end_items(call);
+        if self.name_late(call) { self.open_group(call) } else { self.end_items(call) }
+    }
+
+    /// Names one more group if what was cut at words has left the room for it.
+    fn name_late(&mut self, call: &mut Call<'_>) -> bool {
+        self.part = 1;
+        if self.unnamed == 0 || self.unnamed == self.total {
+            return false;
+        }
+        let unnamed = self.unnamed;
+        for (index, group) in (0..).zip(call.groups.iter_mut()) {
+            let led = self.led == Some(group.level());
+            self.name_one(group, led);
+            if self.unnamed < unnamed {
+                self.index = index;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Begins the item of the group at hand.
+    fn open_group(&mut self, call: &mut Call<'_>) {
+        let Some(group) = call.groups.get(usize::from(self.index)) else {
+            return self.end_items(call);
+        };
+        let spare = if group.need > group.room { self.room } else { 0 };
+        let room = group.room.saturating_add(spare);
+        let (level, slot) = (group.level(), group.first_slot);
+        self.open(call, level, room, slot);
     }
 
     /// The same where all records are told one by one, in the order of their arrival.
