@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// How a life ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(crate) enum Stop {
     /// Inside the storage operation of this number, after so many bytes.
     Operation(u64, usize),
     /// Before the script's operation of this number.
@@ -23,26 +23,26 @@ enum Stop {
 
 /// One power cut: where, and which unsynced writes arrive.
 #[derive(Debug, Clone, Copy)]
-struct Cut {
-    stop: Stop,
-    survivors: u64,
+pub(crate) struct Cut {
+    pub(crate) stop: Stop,
+    pub(crate) survivors: u64,
 }
 
 #[derive(Debug, Clone)]
-struct Case {
-    cuts: Vec<Cut>,
+pub(crate) struct Case {
+    pub(crate) cuts: Vec<Cut>,
     /// Storage operations of the first life that fail.
-    failing: std::ops::Range<u64>,
-    arrives: bool,
+    pub(crate) failing: std::ops::Range<u64>,
+    pub(crate) arrives: bool,
 }
 
 /// What a run shows of where the next could be cut.
-struct Shown {
-    world: World,
+pub(crate) struct Shown {
+    pub(crate) world: World,
     operations: u64,
     lengths: Vec<usize>,
     unsynced: usize,
-    result: Result<(), String>,
+    pub(crate) result: Result<(), String>,
 }
 
 impl Case {
@@ -82,7 +82,7 @@ impl Case {
         ))
     }
 
-    fn run(&self, script: &Script) -> Shown {
+    pub(crate) fn run(&self, script: &Script) -> Shown {
         let mut world = World {
             arrives: self.arrives,
             grouped: script.grouped,

@@ -13,6 +13,7 @@ use annunciator_core::testing::CuttingMemory;
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry};
 
+use crate::scripts::line;
 use crate::world::{Covered, PREFIX, World};
 
 /// How the service answers.
@@ -76,12 +77,18 @@ pub(crate) struct Script {
 }
 
 /// Another ring's bytes and what was recorded there and is not settled.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Legacy {
     pub(crate) bytes: Vec<u8>,
     pub(crate) origin: Origin,
     pub(crate) holds: Vec<(&'static str, u64)>,
     pub(crate) lost: u64,
+}
+
+impl std::fmt::Debug for Legacy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}, {} lost, {:?}", self.holds, self.lost, self.origin)
+    }
 }
 
 /// How far the script is.
@@ -338,6 +345,8 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         let now = self.now();
         let step = self.alerter.step(now, &mut self.buf);
         self.alive()?;
+        // A round that had nothing to write is over without a sync.
+        self.note_commit();
         let (token, result) = match step {
             Step::Idle { until } => return Some(Some(until)),
             Step::Again => return Some(None),
@@ -357,18 +366,23 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         self.alive()?;
         let done = if result { Done::Stored } else { Done::StorageFailed };
         self.alerter.done(now, token, done);
-        let commits = self.alerter.stats().commits;
         if !result {
             self.covered = None;
         }
+        self.note_commit();
+        self.alive()?;
+        Some(None)
+    }
+
+    /// Tells the world if a round is over since this was asked last.
+    fn note_commit(&mut self) {
+        let commits = self.alerter.stats().commits;
         if commits > self.commits {
             self.commits = commits;
             if let Some(covered) = self.covered.take() {
                 self.world.commit(covered);
             }
         }
-        self.alive()?;
-        Some(None)
     }
 
     fn answer(&mut self, ticket: &Ticket, reply: Reply) -> Alive {
@@ -417,6 +431,7 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
             // From now on they are ours to tell; until they are durable here, their bytes are kept.
             for (name, count) in &legacy.holds {
                 self.world.recorded(name, *count);
+                self.world.places.insert(line(name), (*name).into());
                 *self.world.committed.entry((*name).into()).or_default() += count;
             }
             self.world.committed_anonymous += legacy.lost;

@@ -12,6 +12,7 @@
 mod cuts;
 mod disk;
 mod life;
+mod random;
 mod scripts;
 mod world;
 

@@ -23,7 +23,7 @@ fn each(level: Level, names: &[&'static str]) -> Vec<Op> {
     names.iter().map(|name| Record(level, name, line(name))).collect()
 }
 
-fn line(name: &str) -> u32 {
+pub(crate) fn line(name: &str) -> u32 {
     name.bytes().fold(1, |line, byte| line * 31 + u32::from(byte)) % 5_000
 }
 
@@ -252,9 +252,8 @@ pub(crate) fn all() -> Vec<Script> {
     scripts
 }
 
-fn adoptions() -> Vec<Script> {
-    let own = each(Error, &["a", "b", "a"]);
-    let late = [each(Error, &["a", "p", "z"]), vec![Run(9_000)]].concat();
+/// Two other rings: one that lost nothing, one that did.
+pub(crate) fn estates() -> [Legacy; 2] {
     let plain = legacy(
         &[&each(Error, &["p", "q", "p", "a"])],
         Origin::Memory,
@@ -267,6 +266,13 @@ fn adoptions() -> Vec<Script> {
         &[("q", 1), ("r", 1), ("s", 1), ("t", 1), ("u", 1)],
         3,
     );
+    [plain, losing]
+}
+
+fn adoptions() -> Vec<Script> {
+    let own = each(Error, &["a", "b", "a"]);
+    let late = [each(Error, &["a", "p", "z"]), vec![Run(9_000)]].concat();
+    let [plain, losing] = estates();
     let mut scripts = Vec::new();
     for (name, estates) in [
         ("adopt", vec![plain.clone()]),
