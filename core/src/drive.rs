@@ -100,7 +100,7 @@ pub fn restore<S: Storage>(storage: &mut S, region: &mut [u8]) -> Restored<S::Er
     } else {
         (Origin::Storage, load(storage, region))
     };
-    let last = state::find(region).map_or(0, |place| State::read(region, place).clock.boot);
+    let last = State::read(region, state::find(region)).clock.boot;
     Restored { origin, boot: last.wrapping_add(1), trouble: result.err() }
 }
 

@@ -214,10 +214,12 @@ fn check(covered: &[u8]) -> u32 {
 }
 
 impl State {
-    /// Reads the block at `place`. Sections cut short or unknown are skipped.
-    pub(crate) fn read(bytes: &[u8], place: Place) -> State {
+    /// Reads the block at `place`; without one all is as at a first start. Sections cut short or
+    /// unknown are skipped.
+    pub(crate) fn read(bytes: &[u8], place: Option<Place>) -> State {
         let mut state = State::default();
-        let Some(block) = block(bytes, place.half) else { return state };
+        let block = place.and_then(|place| block(bytes, place.half));
+        let Some(block) = block else { return state };
         let len = word(block, 12) as usize;
         let mut rest = block.get(HEADER..).and_then(|rest| rest.get(..len)).unwrap_or(&[]);
         while let Some((head, tail)) = rest.split_at_checked(4) {
@@ -431,6 +433,7 @@ impl Reader<'_> {
         }
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn long(&mut self) -> u64 {
         u64::from(self.word()) | u64::from(self.word()) << 32
     }
@@ -545,12 +548,12 @@ mod tests {
         assert_eq!(find(&memory), None);
         let state = full();
         let first = state.write(&mut memory, None);
-        assert_eq!(State::read(&memory, find(&memory).unwrap()), state);
+        assert_eq!(State::read(&memory, find(&memory)), state);
         let newer = State { batches: 78, ..state };
         let second = newer.write(&mut memory, Some(first));
         assert_ne!(first.half, second.half);
         assert_eq!(find(&memory), Some(second));
-        assert_eq!(State::read(&memory, second).batches, 78);
+        assert_eq!(State::read(&memory, Some(second)).batches, 78);
     }
 
     #[test]
@@ -580,6 +583,6 @@ mod tests {
         let check = check(&memory[4..HEADER + len + 12]);
         memory[..4].copy_from_slice(&check.to_le_bytes());
         assert_eq!(find(&memory), Some(place));
-        assert_eq!(State::read(&memory, place).batches, 5);
+        assert_eq!(State::read(&memory, Some(place)).batches, 5);
     }
 }

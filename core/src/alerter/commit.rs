@@ -146,6 +146,7 @@ impl<M: Memory> Alerter<'_, M> {
     }
 
     /// The commit's next step, if it has one.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn commit_step(&mut self, now: Instant, buf: &mut [u8]) -> Option<Step> {
         if self.commit_at() > now {
             return None;

@@ -36,7 +36,7 @@ impl Estate {
     /// other's, and not 0. Walks over all of it several times.
     pub fn survey(bytes: &[u8], origin: Origin, token: u64) -> Estate {
         let place = state::find(bytes);
-        let mut other = place.map_or_else(State::default, |place| State::read(bytes, place));
+        let mut other = State::read(bytes, place);
         let held = held(&other, origin);
         let attempt = other.attempt.unwrap_or_default();
         let found = foreign(bytes, &held, attempt.reference);

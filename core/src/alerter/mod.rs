@@ -301,6 +301,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn expect(&mut self, due: Due) {
         self.due.earliest = self.due.earliest.min(due.earliest);
         self.due.held = self.due.held.min(due.held);
@@ -328,6 +329,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     /// The next thing the driver has to do. Texts and slots to write are copied into `buf`, which
     /// must hold [`text_bytes`](crate::digest::text_bytes) of the policy's segments and at least
     /// [`SLOT`](crate::ring::SLOT) bytes. Spurious calls are harmless.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
         let kept = self.kept(now);
         self.state.clock.last = self.state.clock.last.max(kept);

@@ -131,6 +131,7 @@ impl<M: Memory> Alerter<'_, M> {
     }
 
     /// When there is something to say without any event.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn news_at(&self, now: Instant) -> Instant {
         let news = &self.state.news;
         let mut at = Instant::FAR_FUTURE;

@@ -101,7 +101,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
     pub fn new(memory: M, buffers: Buffers<'a>, setup: &Setup<'_>) -> Alerter<'a, M> {
         let place = state::find(memory.bytes());
         let origin = origin(memory.bytes(), setup.origin);
-        let mut state = place.map_or_else(State::default, |at| State::read(memory.bytes(), at));
+        let mut state = State::read(memory.bytes(), place);
         let (ring, found) = Ring::recover(memory, buffers.nodes, &held(&state, origin));
         let last = ring.next_seq() - 1;
         if place.is_none() && ring.events() > 0 {

@@ -80,6 +80,7 @@ impl<M: Memory> Alerter<'_, M> {
     }
 
     /// Charges an attempt and decides what it covers; it is kept before anything leaves.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
         let limits = self.policy.limits;
         let grave = self.is_grave();

@@ -11,6 +11,7 @@ use crate::event::Record;
 use crate::gsm7::Script;
 
 impl Digest {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn collect(
         &mut self,
         groups: &mut [Group],

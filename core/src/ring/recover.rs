@@ -59,6 +59,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         (ring, found)
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn take_over(&mut self, held: &Held) -> Found {
         let mut found = Found::default();
         for slot in 0..self.index.len() {
