@@ -188,21 +188,23 @@ impl Told {
         if now.since(self.breaks_since) >= HOUR { 0 } else { self.breaks }
     }
 
-    /// Notes that a text has arrived, or may have; within the gap of the last one it counts as a
-    /// break. What surely never left breaks nothing.
-    pub(crate) fn arrived(&mut self, policy: &Policy, now: Instant) {
-        if self.is_gap(policy, now) {
+    /// Notes that a text has arrived, or may have, and says whether that broke the gap of the last
+    /// one, which is counted. What surely never left breaks nothing.
+    pub(crate) fn arrived(&mut self, policy: &Policy, now: Instant) -> bool {
+        let broke = self.is_gap(policy, now);
+        if broke {
             let breaks = self.breaks_now(now);
             if breaks == 0 {
                 self.breaks_since = now;
             }
             self.breaks = breaks.saturating_add(1);
         }
+        broke
     }
 
     /// Notes that a text was accepted. The gap grows with texts that kept it and followed soon.
     pub(crate) fn text_accepted(&mut self, policy: &Policy, now: Instant) {
-        if !self.is_gap(policy, now) {
+        if !self.arrived(policy, now) {
             let gap = self.gap(policy);
             let soon = self.last_text.is_some_and(|last| now < last + gap + gap);
             self.pace = if soon { self.pace.saturating_add(1).min(15) } else { 0 };

@@ -64,7 +64,6 @@ impl<M: Memory> Alerter<'_, M> {
     ) {
         self.state.budget.refund(attempt.charged.saturating_sub(segments));
         self.phase = Phase::Telling { group: 0 };
-        self.state.told.arrived(&self.policy, now);
         self.state.told.text_accepted(&self.policy, now);
         self.state.tally.told = attempt.losses;
         self.state.unconfirmed = Default::default();

@@ -123,40 +123,32 @@ impl Digest {
         if self.plain {
             return self.next_plain(call);
         }
-        // Then those that find room late, each found anew.
-        while let Some(group) = call.groups.get(usize::from(self.index)).filter(|_| self.part == 0)
-        {
-            if group.is_named() {
+        while let Some(group) = call.groups.get(usize::from(self.index)) {
+            // Once through all the named, then through the others.
+            if group.is_named() == (self.part == 0) {
                 return self.open_group(call);
             }
             self.index = self.index.saturating_add(1);
         }
-        if self.name_late(call) { self.open_group(call) } else { self.end_items(call) }
-    }
-
-    /// Names one more group if what was cut at words has left the room for it.
-    fn name_late(&mut self, call: &mut Call<'_>) -> bool {
+        if self.part > 0 || self.unnamed == 0 || self.unnamed == self.total {
+            return self.end_items(call);
+        }
         self.part = 1;
-        if self.unnamed == 0 || self.unnamed == self.total {
-            return false;
-        }
-        let unnamed = self.unnamed;
-        for (index, group) in (0..).zip(call.groups.iter_mut()) {
-            let led = self.led == Some(group.level());
-            self.name_one(group, led);
-            if self.unnamed < unnamed {
-                self.index = index;
-                return true;
-            }
-        }
-        false
+        self.index = 0;
     }
 
-    /// Begins the item of the group at hand.
+    /// Begins the item of the group at hand. One that had no room may find some late: what was cut
+    /// at words has given it back.
     fn open_group(&mut self, call: &mut Call<'_>) {
-        let Some(group) = call.groups.get(usize::from(self.index)) else {
+        let Some(group) = call.groups.get_mut(usize::from(self.index)) else {
             return self.end_items(call);
         };
+        let led = self.led == Some(group.level());
+        self.name_one(group, led);
+        if !group.is_named() {
+            self.index = self.index.saturating_add(1);
+            return;
+        }
         let spare = if group.need > group.room { self.room } else { 0 };
         let room = group.room.saturating_add(spare);
         let (level, slot) = (group.level(), group.first_slot);
