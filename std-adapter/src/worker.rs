@@ -228,7 +228,10 @@ fn make_round(channel: &Channel, store: &mut Store, now: Instant) {
         None if result.is_err() => channel.lock().alerter.rewrite(now),
         None => {}
     }
-    refresh(channel, channel.lock(), store, result.err());
+    let mut inner = channel.lock();
+    // A look at the disk ends no trouble: only a write that succeeds does.
+    let trouble = result.err().or_else(|| inner.store_trouble.take());
+    refresh(channel, inner, store, trouble);
 }
 
 /// Reports what became of a piece of writing, and looks after the memory file on the way.

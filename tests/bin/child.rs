@@ -8,8 +8,8 @@
 mod clock;
 
 use std::io::Write as _;
-use std::process::{abort, exit};
-use std::time::Duration;
+use std::process::{Command, abort, exit};
+use std::time::{Duration, Instant};
 use std::{env, panic, thread};
 
 use annunciator::{Annunciator, Builder, Level, Logger, Secret, Setup, chain};
@@ -42,6 +42,7 @@ fn main() {
         "talk" => talk(),
         "be traced" => be_traced(),
         "log and report" => log_and_report(&words),
+        "log and obey" => log_and_obey(&words),
         #[cfg(target_pointer_width = "64")]
         "wake up in 1970" => clock::wake_up_in_1970(),
         other => panic!("no such story: {other}"),
@@ -121,6 +122,32 @@ fn log_and_report(words: &[String]) {
     log(&alerts, words);
     let report = alerts.flush(PATIENCE);
     say(&format!("{report}\n{}", alerts.health()));
+}
+
+/// Logs each word and reports; obeys those that a shell understands, and waits for better times.
+fn log_and_obey(words: &[String]) {
+    let alerts = start();
+    alerts.logger().install().expect("the only logger");
+    for word in words {
+        if let Some(command) = word.strip_prefix("$ ") {
+            let done = Command::new("sh").args(["-c", command]).status();
+            assert!(done.is_ok_and(|status| status.success()), "{command}");
+            continue;
+        }
+        if word == "until well" {
+            let end = Instant::now() + PATIENCE;
+            while !alerts.health().is_good() && Instant::now() < end {
+                // Noticed by a commit.
+                warn!("is it well?");
+                thread::sleep(Duration::from_millis(50));
+            }
+        } else {
+            error!("{word}");
+        }
+        let report = alerts.flush(PATIENCE);
+        let health = alerts.health();
+        say(&format!("-- {report}, good: {}\n{health}", health.is_good()));
+    }
 }
 
 fn log_and_flush(words: &[String]) {
