@@ -19,13 +19,15 @@ main() {
         return
     fi
     local target=${BARE_TARGETS[0]}
-    side_by_side prove_one "${BARE_TARGETS[@]/%/ s}" "$target 3" "$target answers"
+    side_by_side prove_one "${BARE_TARGETS[@]/%/ s}" "$target 3"
+    prove_one "$target answers"
 }
 
-# prove_one "TARGET LEVEL", or "TARGET answers". A directory for each, because cargo locks it.
+# prove_one "TARGET LEVEL", or "TARGET answers", which is built as at s. A directory for each,
+# because cargo locks it.
 prove_one() {
     local target=${1% *} what=${1#* }
-    export CARGO_TARGET_DIR=$TARGET_DIR/$target-$what
+    export CARGO_TARGET_DIR=$TARGET_DIR/$target-${what/answers/s}
     if [[ $what == answers ]]; then
         proven "no_panic::answers, but for the JSON reader" only_theirs "$target" s
     else

@@ -14,7 +14,7 @@ source .ci/lib/say.sh
 source .ci/lib/install.sh
 source .ci/lib/bare-metal.sh
 
-export CARGO_TARGET_DIR=$PWD/target/sizes
+TARGET_DIR=$PWD/target/sizes
 # The sizes of stack frames are an unstable output of every compiler.
 export RUSTC_BOOTSTRAP=1
 BUDGETS=proofs/sizes/budgets.txt
@@ -25,8 +25,10 @@ SLACK=1
 
 main() {
     bare_metal_tools
+    local measured=$TARGET_DIR/table.txt
+    # Of the one that is asked about.
+    export CARGO_TARGET_DIR=$TARGET_DIR/${2-}
     mkdir -p "$CARGO_TARGET_DIR"
-    local measured=$CARGO_TARGET_DIR/table.txt
     case ${1-} in
         --files) CARGO_PROFILE_RELEASE_DEBUG=line-tables-only build "$2" "$3" && files "$2" | sort -rn ;;
         --largest) build "$2" "$3" && largest "$2" ;;
@@ -39,20 +41,29 @@ main() {
 }
 
 table() {
+    local failed=0 target
+    side_by_side rows "${BARE_TARGETS[@]}" >"$TARGET_DIR/failures" || failed=1
     printf '%-28s %-10s %7s %7s %7s %7s %7s\n' target program flash RAM new record step
-    local target program empty flash ram stack
-    for target in "${BARE_TARGETS[@]}"; do
-        build "$target" ''
-        empty=$(flash "$target")
-        for program in "${PROGRAMS[@]}"; do
-            build "$target" "$program"
-            flash=$(flash "$target")
-            ram=$(ram "$target")
-            stack=$(stack "$target" "$program")
-            # shellcheck disable=SC2086 # three words
-            printf '%-28s %-10s %7d %7d %7s %7s %7s\n' \
-                "$target" "$program" $((flash - empty)) "$ram" $stack
-        done
+    for target in "${BARE_TARGETS[@]}"; do cat "$TARGET_DIR/$target.rows"; done
+    ((failed == 0)) || { cat "$TARGET_DIR/failures" >&2; return 1; }
+}
+
+# The rows of one target, into a file. A directory for each, because cargo locks it.
+rows() {
+    local target=$1 program empty flash ram stack
+    export CARGO_TARGET_DIR=$TARGET_DIR/$target
+    mkdir -p "$CARGO_TARGET_DIR"
+    : >"$TARGET_DIR/$target.rows"
+    build "$target" ''
+    empty=$(flash "$target")
+    for program in "${PROGRAMS[@]}"; do
+        build "$target" "$program"
+        flash=$(flash "$target")
+        ram=$(ram "$target")
+        stack=$(stack "$target" "$program")
+        # shellcheck disable=SC2086 # three words
+        printf '%-28s %-10s %7d %7d %7s %7s %7s\n' \
+            "$target" "$program" $((flash - empty)) "$ram" $stack >>"$TARGET_DIR/$target.rows"
     done
 }
 
