@@ -77,12 +77,13 @@ const DAY: Duration = Duration::from_hours(24);
 
 impl Budget {
     /// Segments that may be spent now. A quarter of each window is kept for grave levels, and one
-    /// segment for the notice that the rest is gone.
-    pub(crate) fn available(&self, limits: Limits, now: Instant, grave: bool) -> u16 {
+    /// segment for the notice that the rest is gone; once that is told, it is the reserve's.
+    pub(crate) fn available(&self, limits: Limits, now: Instant, grave: bool, told: bool) -> u16 {
         let left = |window: Window, length: Duration, limit: u16| {
             let reserve = if grave { 0 } else { limit.div_ceil(4) };
             // However small the limit, something is left for every level.
-            let usable = limit.saturating_sub(reserve + u16::from(limit > 1)).max(limit.min(1));
+            let notice = u16::from(limit > 1 && !(grave && told));
+            let usable = limit.saturating_sub(reserve + notice).max(limit.min(1));
             usable.saturating_sub(window.spent(now, length))
         };
         left(self.hour, HOUR, limits.hour).min(left(self.day, DAY, limits.day))
@@ -99,7 +100,8 @@ impl Budget {
         let (hour, day) = (self.hour.start + HOUR, self.day.start + DAY);
         let ends = [hour.min(day), hour.max(day)];
         let mut ends = ends.into_iter().filter(|end| *end > now);
-        ends.find(|end| self.available(limits, *end, grave) > 0).unwrap_or(Instant::FAR_FUTURE)
+        ends.find(|end| self.available(limits, *end, grave, false) > 0)
+            .unwrap_or(Instant::FAR_FUTURE)
     }
 
     pub(crate) fn charge(&mut self, now: Instant, segments: u8) {
@@ -123,13 +125,16 @@ mod tests {
     fn a_quarter_is_kept_for_the_grave_and_one_for_the_notice() {
         let (mut budget, limits) = (Budget::default(), Limits::default());
         let now = Instant::from_secs(5);
-        assert_eq!(budget.available(limits, now, false), 6);
-        assert_eq!(budget.available(limits, now, true), 9);
+        assert_eq!(budget.available(limits, now, false, false), 6);
+        assert_eq!(budget.available(limits, now, true, false), 9);
         budget.charge(now, 6);
-        assert_eq!(budget.available(limits, now, false), 0);
-        assert_eq!(budget.available(limits, now, true), 3);
+        assert_eq!(budget.available(limits, now, false, false), 0);
+        assert_eq!(budget.available(limits, now, true, false), 3);
+        budget.charge(now, 1);
+        assert_eq!(budget.available(limits, now, false, true), 0);
+        assert_eq!(budget.available(limits, now, true, true), 3);
         assert_eq!(budget.renewed(limits, now, false), now + HOUR);
-        assert_eq!(budget.available(limits, now + HOUR, false), 6);
+        assert_eq!(budget.available(limits, now + HOUR, false, false), 6);
     }
 
     #[test]
@@ -138,7 +143,7 @@ mod tests {
         let mut now = Instant::from_secs(5);
         let mut spent = 0;
         for _ in 0..23 {
-            let take = budget.available(limits, now, true).min(9) as u8;
+            let take = budget.available(limits, now, true, false).min(9) as u8;
             budget.charge(now, take);
             spent += u32::from(take);
             now = now + HOUR;
@@ -158,7 +163,7 @@ mod tests {
         let mut spent = 0;
         for hour in 0..31 * 24 {
             let now = month + Duration::from_hours(hour);
-            let take = budget.available(limits, now, true) as u8;
+            let take = budget.available(limits, now, true, false) as u8;
             budget.charge(now, take);
             spent += u32::from(take);
         }
@@ -174,7 +179,7 @@ mod tests {
             for grave in [false, true] {
                 let (mut budget, mut now) = (Budget::default(), Instant::from_secs(5));
                 for _ in 0..100 {
-                    let available = budget.available(limits, now, grave);
+                    let available = budget.available(limits, now, grave, false);
                     if available == 0 {
                         let renewed = budget.renewed(limits, now, grave);
                         assert!(renewed > now, "{limits:?}");
@@ -196,6 +201,6 @@ mod tests {
         let (mut budget, limits) = (Budget::default(), Limits::default());
         budget.charge(Instant::ZERO, 2);
         budget.refund(2);
-        assert_eq!(budget.available(limits, Instant::ZERO, true), 9);
+        assert_eq!(budget.available(limits, Instant::ZERO, true, false), 9);
     }
 }

@@ -149,6 +149,43 @@ fn the_reserve_for_graver_levels_outlives_the_notice() {
 }
 
 #[test]
+fn the_last_text_of_the_reserve_says_that_nothing_more_comes() {
+    let mut device = device(|policy| policy.limits.hour = 8);
+    set_clock(&mut device, 12 * 60, 0);
+    for line in 1..12 {
+        report(&mut device, Level::Warn, line);
+        device.run(Duration::from_mins(2));
+    }
+    for line in 50..60 {
+        report(&mut device, Level::Error, line);
+        device.run(Duration::from_mins(2));
+    }
+    device.run(Duration::from_hours(1));
+    let said: Vec<_> = texts(&device).into_iter().map(|(_, text)| text).collect();
+    let notices: Vec<_> = said.iter().filter(|text| text.contains("used up")).collect();
+    assert_eq!(notices.len(), 2, "{said:#?}");
+    assert!(notices[0].starts_with("budget used up until 13:00 but for ERROR, "), "{said:#?}");
+    assert!(notices[1].starts_with("budget used up until 13:00, ERROR: unit 51"), "{said:#?}");
+    // Two of the reserve, and then the digest of what waited.
+    assert_eq!(said.len(), 9, "{said:#?}");
+    assert_eq!(notices[1], &said[7]);
+}
+
+#[test]
+fn a_notice_that_takes_the_last_of_the_day_names_the_end_of_the_day() {
+    let mut device = device(|policy| (policy.limits.hour, policy.limits.day) = (4, 6));
+    set_clock(&mut device, 12 * 60, 0);
+    for line in 1..12 {
+        report(&mut device, Level::Warn, line);
+        device.run(Duration::from_mins(20));
+    }
+    device.run(Duration::from_hours(12));
+    let said: Vec<_> = texts(&device).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(said[2].starts_with("budget used up until 12:00 but for ERROR, "), "{said:#?}");
+}
+
+#[test]
 fn a_low_balance_is_told_once_and_again_after_it_was_filled_up() {
     let mut device = device(|_| ());
     let answer = |cents: i64| {

@@ -82,25 +82,27 @@ impl<M: Memory> Alerter<'_, M> {
     /// Charges an attempt and decides what it covers; it is kept before anything leaves.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
-        let limits = self.policy.limits;
-        let grave = self.is_grave();
-        let mut available = self.state.budget.available(limits, now, grave);
+        let (limits, grave) = (self.policy.limits, self.is_grave());
+        let told = self.state.news.notice > now;
+        let available = self.state.budget.available(limits, now, grave, told);
         self.carried = Default::default();
-        if available == 0 {
-            let until = self.state.budget.renewed(limits, now, grave);
-            let told = self.state.attempt.is_some() || self.state.news.notice > now;
-            if told || self.state.budget.left(limits, now) == 0 {
-                self.broke_until = until;
-                return self.idle();
-            }
-            // The segment that was kept for saying so.
-            available = 1;
-            self.carried.notice = until;
+        let left = self.state.budget.left(limits, now);
+        if available == 0 && (told || self.state.attempt.is_some() || left == 0) {
+            self.broke_until = self.state.budget.renewed(limits, now, grave);
+            return self.idle();
+        }
+        // The last segment is one by itself, so that it is known to be the last: the one kept for
+        // the notice, and then the last one of the reserve.
+        let spare = u16::from(told);
+        let is_last = available <= spare;
+        let most = if is_last { 1 } else { available - spare };
+        let share = self.state.told.share(&self.policy, now);
+        let charged = most.min(u16::from(share)) as u8;
+        self.state.budget.charge(now, charged);
+        if is_last {
+            self.carried.notice = self.state.budget.renewed(limits, now, grave);
             self.carried.all_levels = grave;
         }
-        let share = self.state.told.share(&self.policy, now);
-        let charged = available.min(u16::from(share)) as u8;
-        self.state.budget.charge(now, charged);
         let attempt = match self.state.attempt {
             Some(attempt) => {
                 // The repeat cannot name what was evicted since.
