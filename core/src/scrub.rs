@@ -32,12 +32,33 @@ const NAMES: [&str; 10] = [
 const SCHEMES: [&str; 2] = ["bearer", "basic"];
 /// So many hex digits in a row, with a letter and a figure among them, are a key.
 const HEX: usize = 32;
+/// What the tokens of widespread services begin with, JSON web tokens last: `{"` in base64.
+const TOKENS: [&str; 14] = [
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_live_",
+    "rk_live_",
+    "xox",
+    "eyJ",
+];
+/// Words of fewer bytes are no tokens. The shortest of those, the first, has so many.
+const TOKEN: usize = 20;
 /// So often a message is looked through at most.
 const ROUNDS: usize = 8;
 
 /// Replaces by `***` what follows `password=` and its kin (also in URLs, in JSON and in what `Debug`
 /// prints; to the closing quote if there is an opening one), `?key=` and `--password`, the word after
-/// `Bearer` and `Basic`, the password in `user:password@host`, and 32 hex digits or more.
+/// `Bearer` and `Basic`, the password in `user:password@host`, 32 hex digits or more, and tokens that
+/// show by how they begin whose they are (AWS, GitHub, GitLab, Google, Slack, Stripe, `sk-`, JSON web
+/// tokens).
 pub fn secrets(draft: &mut Draft<'_>) {
     // What is hidden can bare another shape before it; a few rounds end that.
     for _ in 0..ROUNDS {
@@ -75,6 +96,9 @@ fn find(message: &str, from: usize) -> Option<(usize, usize)> {
             }
             if is_key(name) {
                 return Some((at, at + word));
+            }
+            if is_token(name) {
+                return Some((at, at + dotted(rest)));
             }
         }
         if rest.starts_with(b"://")
@@ -131,7 +155,11 @@ fn value(name: &[u8], after: &[u8]) -> Option<usize> {
 /// opening one, even if that was cut off.
 fn length(value: &[u8], before: Option<&u8>) -> usize {
     let Some(quote @ (b'"' | b'\'')) = before else {
-        return value.iter().take_while(|byte| !ends_value(**byte)).count();
+        let ends = |at: usize, byte: u8| match byte {
+            b',' => begins_field(value.get(at + 1..).unwrap_or(&[])),
+            _ => ends_value(byte),
+        };
+        return value.iter().enumerate().take_while(|(at, byte)| !ends(*at, **byte)).count();
     };
     let mut escaped = false;
     let inside = value.iter().take_while(|byte| {
@@ -140,6 +168,13 @@ fn length(value: &[u8], before: Option<&u8>) -> usize {
         !ends
     });
     inside.count()
+}
+
+/// Whether what stands after a comma is not more of the secret before it: `, retrying`, `,user=pump`.
+fn begins_field(rest: &[u8]) -> bool {
+    let word = rest.iter().take_while(|byte| is_word(**byte)).count();
+    let begin = rest.first().is_none_or(|byte| is_blank(*byte) || matches!(byte, b'"' | b'\''));
+    begin || (word > 0 && matches!(rest.get(word), Some(b'=' | b':')))
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -162,13 +197,23 @@ fn is_key(word: &[u8]) -> bool {
         && word.iter().any(u8::is_ascii_alphabetic)
 }
 
+fn is_token(word: &[u8]) -> bool {
+    word.len() >= TOKEN && TOKENS.iter().any(|token| word.starts_with(token.as_bytes()))
+}
+
+/// The length of words joined by dots, as the parts of a web token are.
+fn dotted(rest: &[u8]) -> usize {
+    let joined = |at: usize| rest.get(at + 1).is_some_and(|byte| is_word(*byte));
+    let in_token = |(at, byte): &(usize, &u8)| is_word(**byte) || (**byte == b'.' && joined(*at));
+    rest.iter().enumerate().take_while(in_token).count()
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 fn ends_value(byte: u8) -> bool {
-    byte.is_ascii_whitespace()
-        || matches!(byte, b'&' | b',' | b';' | b'"' | b'\'' | b')' | b']' | b'}')
+    byte.is_ascii_whitespace() || matches!(byte, b'&' | b';' | b'"' | b'\'' | b')' | b']' | b'}')
 }
 
 fn ends_authority(byte: u8) -> bool {
@@ -193,6 +238,8 @@ mod tests {
     fn the_usual_shapes_are_hidden_and_what_is_around_them_stays() {
         for (message, wanted) in [
             ("password=hunter2, retrying", "password=***, retrying"),
+            ("password=hunter,$2 retrying", "password=*** retrying"),
+            ("password=hunter2,user=pump", "password=***,user=pump"),
             ("DB_PASSWORD = 'hun ter' is old", "DB_PASSWORD = '***' is old"),
             ("{\"password\": \"a\\\"b c\", \"n\": 1}", "{\"password\": \"***\", \"n\": 1}"),
             ("password => hunter2", "password => ***"),
@@ -209,6 +256,9 @@ mod tests {
             ("GET /v1?token=a%20b&page=2 500", "GET /v1?token=***&page=2 500"),
             ("postgres://pump:s3cr@t@db/plant is gone", "postgres://pump:***@db/plant is gone"),
             ("session 0123456789abcdef0123456789ABCDEF ended", "session *** ended"),
+            ("key AKIAIOSFODNN7EXAMPLE is refused.", "key *** is refused."),
+            ("push with ghp_abcdefghijklmnopqrstuvwxyz0123456789 failed", "push with *** failed"),
+            ("401 for eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2ln_bmF0-dXJl.", "401 for ***."),
             ("p\u{e4}ssword password=\u{fc}x \u{1f525}", "p\u{e4}ssword password=*** \u{1f525}"),
         ] {
             assert_eq!(scrubbed(message), wanted);
@@ -225,6 +275,8 @@ mod tests {
             "http://host:8080/path@home",
             "counter 00000000000000000000000000000000",
             "token: ",
+            "sk-7 and xoxo are no tokens, eyJobs neither",
+            "task-scheduler-of-the-plant stopped",
         ] {
             assert_eq!(scrubbed(message), message);
         }
@@ -239,7 +291,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_scrubbed_once_and_stays_text(
-            text in "(password|Bearer|://|[a-f0-9]{30,34}|[=: @&\"']|\\PC){0,40}",
+            text in "(password|Bearer|://|eyJ|[a-f0-9]{30,34}|[=: @&\"']|\\PC){0,40}",
         ) {
             let once = scrubbed(&text);
             prop_assert_eq!(scrubbed(&once), once.clone());
