@@ -326,7 +326,7 @@ impl World {
             let parsed = self.parsed(&text.text);
             match &first {
                 // What certainly was not sent binds nothing, though storage may not know that.
-                None if text.answer == Answer::NotSent => {}
+                None if matches!(text.answer, Answer::NotSent | Answer::Refused) => {}
                 None => first = Some((text, parsed)),
                 Some((before, first)) => {
                     for (name, count) in &parsed.items {
