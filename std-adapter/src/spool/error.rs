@@ -148,7 +148,8 @@ impl fmt::Display for SpoolError {
             ),
             SpoolError::LooseMode { path, mode } => write!(
                 f,
-                "{} has mode {mode:04o}, so others may write to it; chmod 700 it",
+                "{} has mode {mode:04o}, so others may write to it; choose a directory of its own for \
+                 the spool, or chmod 700 this one if nobody else uses it",
                 path.display()
             ),
             SpoolError::OpenParent { path } => write!(
