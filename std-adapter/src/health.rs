@@ -79,6 +79,17 @@ impl DestinationHealth {
         }
     }
 
+    /// Whether the present state or the spool's names this trouble already.
+    fn is_said(&self, trouble: &str) -> bool {
+        let state = match &self.state {
+            State::BackingOff { cause: words, .. } | State::Latched { refusal: words, .. } => {
+                words == trouble
+            }
+            _ => false,
+        };
+        state || self.spool.trouble.as_deref() == Some(trouble)
+    }
+
     fn is_good(&self) -> bool {
         let stuck = matches!(self.state, State::Latched { .. } | State::Disabled { .. });
         !stuck && self.spool.trouble.is_none()
@@ -355,10 +366,10 @@ impl fmt::Display for DestinationHealth {
             write!(f, "\n  balance: {balance} EUR")?;
         }
         write!(f, "\n  spool: {}", self.spool)?;
-        if let Some(trouble) = &self.last_trouble {
-            write!(f, "\n  last trouble: {trouble}")?;
+        match self.last_trouble.as_deref() {
+            Some(trouble) if !self.is_said(trouble) => write!(f, "\n  last trouble: {trouble}"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -490,6 +501,22 @@ mod tests {
                last trouble: connection refused\n\
              all: at most 1280 segments a month"
         );
+    }
+
+    #[test]
+    fn a_trouble_that_lasts_is_said_once_and_one_that_is_over_is_still_named() {
+        let mut one = DestinationHealth::new("x");
+        let count = |one: &DestinationHealth| one.to_string().matches("no route").count();
+        one.last_trouble = Some("no route".to_owned());
+        assert!(one.to_string().ends_with("last trouble: no route"), "{one}");
+        let due = Duration::from_secs(1);
+        one.state = State::BackingOff { cause: "no route".to_owned(), due };
+        assert_eq!(count(&one), 1, "{one}");
+        one.state = State::Latched { refusal: "no route".to_owned(), due };
+        assert_eq!(count(&one), 1, "{one}");
+        one.state = State::Idle;
+        one.spool.trouble = Some("no route".to_owned());
+        assert_eq!(count(&one), 1, "{one}");
     }
 
     #[test]
