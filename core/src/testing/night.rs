@@ -5,6 +5,7 @@ use crate::drive::{drive, load};
 use crate::event::Event;
 use crate::ring::{Admission, Node, SLOT, region_len};
 use crate::time::{Duration, Instant};
+use crate::transport::Transport;
 use std::boxed::Box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,12 +44,42 @@ impl Clock {
 }
 
 /// A whole device on virtual time: an alerter with its memory, a storage, a transport.
+///
+/// ```
+/// use annunciator_core::event::{Event, Level};
+/// use annunciator_core::testing::Device;
+/// use annunciator_core::time::Duration;
+/// use annunciator_core::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
+///
+/// /// What is to be tested: here, one whose line is dead at the first attempt.
+/// struct Line {
+///     attempts: u32,
+///     told: Vec<String>,
+/// }
+///
+/// impl Transport for Line {
+///     fn send(&mut self, message: &Message<'_>) -> Outcome {
+///         self.attempts += 1;
+///         if self.attempts == 1 {
+///             return Outcome::Retry(Retry::failure(Code(1)));
+///         }
+///         self.told.push(message.text.to_owned());
+///         Outcome::Accepted(Receipt::new(message.segments))
+///     }
+/// }
+///
+/// let line = Line { attempts: 0, told: Vec::new() };
+/// let mut device = Device::new(16).through(line);
+/// device.record(&Event::new(Level::Error, "pump 3 does not start"));
+/// device.run(Duration::from_mins(1));
+/// assert_eq!(device.transport.told, ["[Rust Logger night] ERROR: pump 3 does not start"]);
+/// ```
 #[derive(Debug)]
-pub struct Device {
+pub struct Device<T = ScriptedTransport> {
     /// Its clock.
     pub clock: Clock,
     /// What it sends through.
-    pub transport: ScriptedTransport,
+    pub transport: T,
     /// What it keeps.
     pub storage: CutStorage,
     /// The policy it is started with.
@@ -81,6 +112,14 @@ impl Device {
         let memory = vec![0; region_len(slots)];
         device.start(memory, Origin::Memory, After::Nothing);
         device
+    }
+}
+
+impl<T: Transport> Device<T> {
+    /// The same device, sending through a transport of one's own.
+    pub fn through<U: Transport>(self, transport: U) -> Device<U> {
+        let Device { clock, storage, policy, alerter, slots, boot, buf, .. } = self;
+        Device { clock, transport, storage, policy, alerter, slots, boot, buf }
     }
 
     fn start(&mut self, memory: Vec<u8>, origin: Origin, after: After) {
