@@ -117,37 +117,25 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use annunciator_core::alerter::{Alerter, Buffers, Setup};
-    use annunciator_core::digest::{Group, text_bytes};
-    use annunciator_core::drive::drive;
+    use annunciator_core::alerter::Policy;
     use annunciator_core::event::{Event, Level};
-    use annunciator_core::ring::{Node, region_len};
-    use annunciator_core::storage::NoStorage;
-    use annunciator_core::testing::Clock;
-    use annunciator_core::time::{Duration, Instant};
+    use annunciator_core::testing::Device;
+    use annunciator_core::time::Duration;
 
     /// Has one error told through `modem`, and returns the virtual time that took.
     fn tell(modem: &PretendModem) -> Duration {
-        let clock = Clock::at(Instant::from_secs(10_000));
-        let mut setup = Setup::new("[Rust Logger gateway] ");
-        setup.policy.segments = 1;
-        setup.storage = false;
-        setup.now = clock.now();
-        let (mut nodes, mut groups) = ([Node::EMPTY; 16], [Group::EMPTY; 16]);
-        let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
-        let mut alerter = Alerter::new([0; region_len(16)], buffers, &setup);
+        let mut policy = Policy::default();
+        policy.segments = 1;
         let line = modem.clone();
-        let mut modem = Modem { open: move || Ok(line.clone()), number: "+447700900000".into() };
-
-        let begin = clock.now();
-        alerter.record(begin, &Event::new(Level::Error, "pump 3 does not start"));
-        let mut buf = [0; text_bytes(1)];
-        loop {
-            match drive(&mut alerter, || clock.now(), &mut NoStorage, &mut modem, &mut buf) {
-                Instant::FAR_FUTURE => return clock.now().since(begin),
-                until => clock.set(until),
-            }
+        let modem = Modem { open: move || Ok(line.clone()), number: "+447700900000".into() };
+        let mut device = Device::with_policy(16, policy).through(modem);
+        let begin = device.clock.now();
+        device.record(&Event::new(Level::Error, "pump 3 does not start"));
+        while device.alerter().stats().delivered == 0 {
+            device.run(Duration::from_secs(1));
+            assert!(device.clock.now().since(begin) < Duration::from_hours(24), "never told");
         }
+        device.clock.now().since(begin)
     }
 
     #[test]
@@ -155,7 +143,7 @@ mod tests {
         let modem = PretendModem::default();
         modem.refuse(["\r\n+CMS ERROR: 331\r\n"; 10]);
         let took = tell(&modem);
-        assert_eq!(modem.texts(), ["[Rust Logger gateway] ERROR: pump 3 does not start"]);
+        assert_eq!(modem.texts(), ["[Rust Logger night] ERROR: pump 3 does not start"]);
         assert!(took > Duration::from_secs(1) && took < Duration::from_hours(1), "{took:?}");
     }
 
@@ -167,8 +155,8 @@ mod tests {
         assert_eq!(
             modem.texts(),
             [
-                "[Rust Logger gateway] ERROR: pump 3 does not start",
-                "[Rust Logger gateway] (repeat 0000) ERROR: pump 3 does not start",
+                "[Rust Logger night] ERROR: pump 3 does not start",
+                "[Rust Logger night] (repeat 0000) ERROR: pump 3 does not start",
             ]
         );
     }
