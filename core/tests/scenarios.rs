@@ -219,6 +219,18 @@ fn a_fault_that_never_ends_costs_in_a_month_what_the_readme_says() {
 }
 
 #[test]
+fn errors_without_end_cost_in_a_day_what_the_readme_says() {
+    let mut device = Device::new(247);
+    for line in 1..=24 * 60 * 6 {
+        let message = format!("trouble in part {line}");
+        device.record(&Event::new(Level::Error, &message).at("src/main.rs", line));
+        device.run(Duration::from_secs(10));
+    }
+    let segments: u32 = device.transport.sent.iter().map(|sent| u32::from(sent.segments)).sum();
+    assert_eq!(segments, 40);
+}
+
+#[test]
 fn a_loss_and_an_unconfirmed_text_are_told_in_time_though_nothing_else_happens() {
     let mut device = Device::new(8);
     let now = device.clock.now();
