@@ -8,6 +8,10 @@
 /// Nothing is assumed of a write before [`sync`](Storage::sync) has returned `Ok`: unsynced writes
 /// may be lost, torn at any byte, or arrive in any order. After a failed write or sync the alerter
 /// writes everything again before it counts anything as kept.
+///
+/// What is written: 256 bytes at a multiple of 256, or 12 bytes at 2,048 or 2,064 (the ledger). So
+/// nothing straddles a sector of 512 bytes. What is read, at a start: all of it at once
+/// ([`load`](crate::drive::load)), or single slots ([`mend`](crate::drive::mend)).
 pub trait Storage {
     /// What can go wrong; shown to people, never decided upon.
     type Error: core::error::Error;

@@ -9,8 +9,30 @@ use core::ops::{Add, Sub};
 /// A point in time: milliseconds since the device booted, suspended time included.
 ///
 /// On Linux that is `CLOCK_BOOTTIME`; on a microcontroller a 64-bit tick count. It must not go
-/// back within one boot. Instants of different boots are not comparable: what is kept across a
-/// boot is rebased when it is recovered.
+/// back within one boot: what was due at a time that never comes would wait for the next event.
+/// Instants of different boots are not comparable: what is kept across a boot is rebased when it
+/// is recovered.
+///
+/// A counter of 32 bits goes round, after 49.7 days if it counts milliseconds. It is to be extended,
+/// and read at least once in each round:
+///
+/// ```
+/// # use annunciator_core::time::Instant;
+/// /// In a critical section, if interrupts read it too.
+/// struct Uptime(u64);
+///
+/// impl Uptime {
+///     fn read(&mut self, counter: u32) -> Instant {
+///         let passed = counter.wrapping_sub(self.0 as u32);
+///         self.0 += u64::from(passed);
+///         Instant::from_millis(self.0)
+///     }
+/// }
+///
+/// let mut uptime = Uptime(0);
+/// let before = uptime.read(u32::MAX);
+/// assert_eq!(uptime.read(1).since(before).as_millis(), 2);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 

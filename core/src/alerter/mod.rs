@@ -327,8 +327,9 @@ impl<'a, M: Memory> Alerter<'a, M> {
     }
 
     /// The next thing the driver has to do. Texts and slots to write are copied into `buf`, which
-    /// must hold [`text_bytes`](crate::digest::text_bytes) of the policy's segments and at least
-    /// [`SLOT`](crate::ring::SLOT) bytes. Spurious calls are harmless.
+    /// must hold [`text_bytes`](crate::digest::text_bytes) of the policy's segments: 320 bytes or
+    /// more, so that a slot fits as well. In a shorter one texts are cut, and slots do not reach
+    /// storage. Spurious calls are harmless.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
         let kept = self.kept(now);
