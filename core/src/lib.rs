@@ -1,9 +1,4 @@
-//! The core of Annunciator: error events go into one small ring that survives a crash; a state
-//! machine decides when they become one short text; a transport delivers it; the ring forgets them
-//! only when delivery is certain.
-//!
-//! No I/O, no clock, no allocation, no unsafe code, no panic: time comes in as an argument,
-//! randomness as a seed, memory from the caller.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(any(test, feature = "testing")), no_std)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -33,8 +28,3 @@ pub mod told;
 pub mod transport;
 #[cfg(feature = "vonage")]
 pub mod vonage;
-
-/// Compiles the program of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
