@@ -35,8 +35,8 @@ static mut RING: MaybeUninit<Region> = MaybeUninit::uninit();
 #[unsafe(link_section = ".uninit.aside")]
 static mut ASIDE: MaybeUninit<[u8; SLOT]> = MaybeUninit::uninit();
 
-/// The driver's buffer: for a text of two segments, and for a slot.
-pub const BUFFER: usize = if text_bytes(2) > SLOT { text_bytes(2) } else { SLOT };
+/// The driver's buffer: for a text of two segments. A slot fits into any text's.
+pub const BUFFER: usize = text_bytes(2);
 
 /// Takes over what the last run left, and sets the logger. To be called once, before anything is
 /// recorded.
