@@ -79,6 +79,7 @@ fn without_a_home_alerts_go_out_of_memory() {
     let Some(said) = in_a_world(&stage, NO_TMPFS, ordinary, REPORT) else { return };
     assert!(said.stdout.contains("1 sent, 0 kept, 0 lost"), "{said:?}");
     assert!(said.stdout.contains("neither ALERT_SPOOL nor HOME"), "{said:?}");
+    assert_eq!(said.stderr.matches(": neither ALERT_SPOOL nor HOME").count(), 1, "{said:?}");
     assert!(said.stdout.contains("events end with the program"), "{said:?}");
     assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
 }

@@ -103,6 +103,7 @@ impl Config {
         match &self.spool.place {
             Place::Directory(directory) => Ok(directory),
             Place::Nowhere(reason) => Err(reason),
+            Place::Off => Err(OFF),
         }
     }
 
@@ -238,9 +239,14 @@ pub(crate) struct Spool {
 pub(crate) enum Place {
     /// In this directory, an absolute path.
     Directory(PathBuf),
-    /// In memory alone; why.
+    /// In memory alone, since no place for it is known; why.
     Nowhere(String),
+    /// In memory alone, as the program wants it.
+    Off,
 }
+
+/// Why there is no spool where the program wants none.
+pub(crate) const OFF: &str = "switched off by the program";
 
 /// Deadlines of the adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use annunciator_core::ring::{region_len, slots};
 use annunciator_core::storage::Storage;
 use annunciator_core::time::{self, Instant};
 
-use crate::config::Place;
+use crate::config::{OFF, Place};
 use crate::health::SpoolHealth;
 use crate::spool::{
     self, BootId, DirectWriter, ForkCopies, Inherited, LastEnd, MemoryFound, MemoryKeeper, Opened,
@@ -88,9 +88,10 @@ enum Disk {
         error: String,
         again: Option<StdInstant>,
     },
-    /// None is wanted, or no place is known for one.
+    /// No place is known for one, or none is `wanted`.
     None {
         why: String,
+        wanted: bool,
     },
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn open(wanted: &Wanted<'_>) -> Result<(Store, Found), SpoolError> {
     // if the spool stood in the root.
     let directory = match wanted.place {
         Place::Directory(directory) => directory.as_path(),
-        Place::Nowhere(_) => Path::new("/dev/null/annunciator"),
+        Place::Nowhere(_) | Place::Off => Path::new("/dev/null/annunciator"),
     };
     let size = region_len(slots(wanted.size));
     let opened = spool::open(directory, key, size, &wanted.places)?;
@@ -145,7 +146,8 @@ pub(crate) fn open(wanted: &Wanted<'_>) -> Result<(Store, Found), SpoolError> {
     };
     let rewrite = spool.as_ref().is_ok_and(Spool::needs_rewrite);
     let disk = match (wanted.place, spool) {
-        (Place::Nowhere(why), _) => Disk::None { why: why.clone() },
+        (Place::Nowhere(why), _) => Disk::None { why: why.clone(), wanted: true },
+        (Place::Off, _) => Disk::None { why: OFF.to_owned(), wanted: false },
         (Place::Directory(_), Ok(spool)) => Disk::Ready(Box::new(spool)),
         (Place::Directory(directory), Err(error)) => {
             let error = error.to_string();
@@ -201,6 +203,14 @@ pub(crate) fn boot() -> u64 {
 }
 
 impl Store {
+    /// Why there is no disk and will be none, if one is wanted.
+    pub(crate) fn lacks_disk(&self) -> Option<&str> {
+        match &self.disk {
+            Disk::None { why, wanted: true } => Some(why),
+            _ => None,
+        }
+    }
+
     /// Whether writes have somewhere to go, now or later.
     pub(crate) fn wants_commits(&self) -> bool {
         !matches!(self.disk, Disk::None { .. })
@@ -375,7 +385,7 @@ impl Store {
         let trouble = match &self.disk {
             Disk::Ready(_) => failing.map(str::to_owned),
             Disk::Missing { error, .. } => Some(error.clone()),
-            Disk::None { why } => Some(why.clone()),
+            Disk::None { why, .. } => Some(why.clone()),
         };
         let ready = self.ready();
         SpoolHealth {
@@ -425,7 +435,7 @@ impl Store {
         match &mut self.disk {
             Disk::Ready(spool) => Ok(spool),
             Disk::Missing { error, .. } => Err(error.clone()),
-            Disk::None { why } => Err(why.clone()),
+            Disk::None { why, .. } => Err(why.clone()),
         }
     }
 

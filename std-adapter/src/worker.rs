@@ -152,6 +152,10 @@ fn end_session(inner: &mut Inner, store: &mut Store) -> bool {
 /// ring before the file it came from is written anew.
 fn begin(channel: &Channel, store: &mut Store) {
     store.resume_session();
+    // Nothing will ever be written there and fail, so this is the time to say it.
+    if let Some(why) = store.lacks_disk().map(str::to_owned) {
+        refresh(channel, channel.lock(), store, Some(why));
+    }
     if let Some(bytes) = store.take_inherited() {
         take_in(channel, store, bytes);
     }

@@ -118,7 +118,8 @@ fn log_and_end(words: &[String], wait: impl FnOnce()) {
 }
 
 fn log_and_report(words: &[String]) {
-    let alerts = start();
+    let builder = builder().drop_timeout(PATIENCE).on_error(|trouble| eprintln!("{trouble}"));
+    let alerts = builder.start().expect("a configuration");
     log(&alerts, words);
     let report = alerts.flush(PATIENCE);
     say(&format!("{report}\n{}", alerts.health()));

@@ -309,7 +309,7 @@ impl Builder {
 
     fn resolved_place(&self) -> Result<Place, ConfigError> {
         let (directory, setting) = match &self.spool {
-            Some(None) => return Ok(Place::Nowhere("switched off by the program".to_owned())),
+            Some(None) => return Ok(Place::Off),
             Some(Some(directory)) if !directory.as_os_str().is_empty() => {
                 (directory.clone(), Setting::Method("spool"))
             }
