@@ -46,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     match &options.line {
         Line::Device(path) => {
-            let port = File::options().read(true).write(true).open(path)?;
+            let port = File::options().read(true).write(true).open(path);
+            let port = port.map_err(|error| format!("{}: {error}", path.display()))?;
             serve(&port, transport.as_mut())?;
         }
         Line::Socket(path) => {
