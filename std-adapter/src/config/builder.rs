@@ -136,8 +136,9 @@ impl Builder {
         self
     }
 
-    /// Adds a destination reached by a transport of your own; `label` names it in reports and in
-    /// the spool. It needs no credentials and no number.
+    /// Adds a destination reached by a [`Transport`] of your own; `label` names it in reports and
+    /// in the spool. It needs no credentials and no number. Each attempt is made on a thread that
+    /// may block; a [`Code`](annunciator_core::transport::Code) of yours is shown as its number.
     pub fn transport(
         mut self,
         label: impl Into<String>,
