@@ -202,6 +202,8 @@ pub struct SpoolHealth {
     /// Whether what a log call has recorded survives the death of the program, be it that of its
     /// container.
     pub survives_crash: bool,
+    /// Whether it survives that of the program alone, be there a container or not.
+    pub survives_restart: bool,
     /// Whether PANIC and ERROR do all the same, because the log call writes them to the file
     /// itself; the rest survives once committed.
     pub direct_writes: bool,
@@ -413,6 +415,7 @@ impl fmt::Display for SpoolHealth {
                 "; errors survive a crash, all events a power cut once committed"
             }
             (false, true) => "; events survive a power cut once committed",
+            (false, false) if self.survives_restart => "; events end with the container",
             (false, false) => "; events end with the program",
         })
     }
@@ -517,6 +520,16 @@ mod tests {
         one.state = State::Idle;
         one.spool.trouble = Some("no route".to_owned());
         assert_eq!(count(&one), 1, "{one}");
+    }
+
+    #[test]
+    fn memory_that_a_container_takes_along_does_not_end_with_the_program() {
+        let mut spool = SpoolHealth::default();
+        assert_eq!(spool.to_string(), "none; events end with the program");
+        spool.survives_restart = true;
+        assert_eq!(spool.to_string(), "none; events end with the container");
+        spool.survives_crash = true;
+        assert_eq!(spool.to_string(), "none; events survive a crash");
     }
 
     #[test]

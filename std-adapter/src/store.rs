@@ -392,6 +392,7 @@ impl Store {
             file: ready.map(|spool| spool.directory().to_path_buf()),
             trouble: trouble.or_else(|| self.notice.clone()),
             survives_crash: self.keeper.survival() == Survival::Program,
+            survives_restart: !matches!(self.keeper.survival(), Survival::Nothing { .. }),
             direct_writes: self.direct_writer().is_some() && failing.is_none(),
             survives_power_cut: ready.is_some() && failing.is_none(),
             after_crash: self.after_crash,
