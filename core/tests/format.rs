@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use annunciator_core::alerter::{After, Origin};
+use annunciator_core::alerter::{After, Done, Origin, Step};
 use annunciator_core::event::{Event, Level};
+use annunciator_core::storage::Storage;
 use annunciator_core::testing::Device;
 use annunciator_core::time::Duration;
 use annunciator_core::transport::{Code, Outcome, Retry};
@@ -265,4 +266,50 @@ fn storage_is_what_the_page_says_and_its_ledger_knows_the_last_number() {
     let cells = [2048, 2064].into_iter().filter_map(|at| ledger.cell(at, 0));
     let last = cells.map(|(low, high)| low | high << 32).max().unwrap_or(0);
     assert_eq!(last.max(next - 1), 4);
+}
+
+/// Does what is to be done in the next three seconds; `sent` says what becomes of a text.
+fn run(device: &mut Device, mut sent: impl FnMut(&mut Device) -> Outcome) {
+    let (end, mut buf) = (device.clock.now() + Duration::from_secs(3), [0; 1024]);
+    while device.clock.now() < end {
+        let now = device.clock.now();
+        let (token, done) = match device.alerter().step(now, &mut buf) {
+            Step::Again => continue,
+            Step::Idle { until } => {
+                device.clock.set(until.min(end));
+                continue;
+            }
+            Step::Send(ticket) => (ticket.token, Done::Sent(sent(device))),
+            Step::Write { token, at, len } => {
+                device.storage.write(at, &buf[..len]).unwrap();
+                (token, Done::Stored)
+            }
+            Step::Sync { token } => {
+                device.storage.sync().unwrap();
+                (token, Done::Stored)
+            }
+        };
+        device.alerter().done(now, token, done);
+    }
+}
+
+#[test]
+fn a_record_that_an_older_one_counts_is_told_by_its_number() {
+    let mut device = Device::new(8);
+    let event = Event::new(Level::Error, "uplink lost").at("src/main.rs", 7);
+    device.record(&event);
+    let mut last = 1;
+    run(&mut device, |device| {
+        device.record(&event);
+        last += 1;
+        Outcome::Retry(Retry::failure(Code::NONE))
+    });
+    let region = device.storage.after_power_loss(0);
+    let mut records: Vec<_> = region[2304..].chunks_exact(256).filter_map(record).collect();
+    records.sort_by_key(|record| record.seq);
+    let numbers: Vec<_> = records.iter().map(|r| (r.seq, r.count, r.last)).collect();
+    assert_eq!(numbers, [(1, last, last), (last, 1, last)]);
+    device.power_loss(0);
+    device.run(Duration::from_mins(10));
+    assert!(device.transport.sent.last().unwrap().text.ends_with(&format!(" (x{last})")));
 }

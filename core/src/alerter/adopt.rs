@@ -101,6 +101,7 @@ impl<M: Memory> Alerter<'_, M> {
         self.save();
         // Nothing of it is written to storage before this is known there.
         self.commit.needs_order();
+        self.commit.undoable = true;
         let kept = self.kept(now);
         self.commit_now(kept);
         None
@@ -144,6 +145,7 @@ impl<M: Memory> Alerter<'_, M> {
         self.commit.needs_order();
         if !self.commit.enabled {
             self.end_adoption();
+            self.commit.undoable = false;
         }
         self.save();
         let kept = self.kept(now);

@@ -34,6 +34,8 @@ pub(super) struct Commit {
     pub(super) state_dirty: bool,
     /// Before any slot is written, the state has to be durable.
     barrier: bool,
+    /// Storage may hold an adoption that a start would undo.
+    pub(super) undoable: bool,
     /// Bit 0: which half of storage the next state goes to, bit 1: the next ledger. Each changes
     /// when what was written is durable.
     halves: u8,
@@ -72,6 +74,7 @@ impl Commit {
             blocked: Instant::ZERO,
             state_dirty: false,
             barrier,
+            undoable: false,
             halves,
             written: 0,
             wrote: false,
@@ -139,6 +142,7 @@ impl<M: Memory> Alerter<'_, M> {
     }
 
     fn begin_round(&mut self) {
+        self.ring.write_folds();
         self.commit.due = Instant::FAR_FUTURE;
         // A round under way begins anew: what it has written is clean by now.
         self.commit.round =
@@ -285,6 +289,8 @@ impl<M: Memory> Alerter<'_, M> {
         for slot in 0..self.ring.len() {
             self.ring.set_dirty(slot);
         }
+        // The next round writes everything, in no order.
+        self.ring.free_folds();
         self.commit.state_dirty = true;
         self.commit.round = Round::Rest;
     }
@@ -316,6 +322,8 @@ impl<M: Memory> Alerter<'_, M> {
         self.commit.barrier = false;
         self.commit.failures = 0;
         self.counters.commits = self.counters.commits.saturating_add(1);
+        self.ring.folds_written();
+        self.commit.undoable = self.state.adoption.is_some();
         if self.state.adoption.is_some() && self.copying.is_none() {
             self.end_adoption();
             self.commit_now(now);

@@ -175,6 +175,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
         if alerter.state.adoption.is_some() && !setup.storage {
             alerter.end_adoption();
         }
+        alerter.commit.undoable = alerter.state.adoption.is_some();
         // Also at the first start: from now on a ring without a state is one that lost it.
         alerter.save();
         alerter.ring.mark_halves(halves);

@@ -2,6 +2,7 @@
 
 use super::notes::{LEADING, TRAILING, note};
 use super::{Alerter, NEVER, Phase, Step, Ticket};
+use crate::budget::Budget;
 use crate::digest::{Composed, Spec, Style, Supply, Want};
 use crate::event::Level;
 use crate::memory::Memory;
@@ -18,6 +19,9 @@ impl<M: Memory> Alerter<'_, M> {
     /// flight and records that wait for their repeat have their time already.
     pub(super) fn survey(&mut self, now: Instant, slot: u16) -> Step {
         if slot >= self.ring.len() {
+            if !self.commit.enabled {
+                self.ring.free_folds();
+            }
             let news = self.news_at(now);
             self.expect(Due { earliest: news, held: news });
             self.expect_reckoning(now);
@@ -44,6 +48,9 @@ impl<M: Memory> Alerter<'_, M> {
             self.ring.expire(slot);
             return Step::Again;
         }
+        if self.fold(now, slot, level) {
+            return Step::Again;
+        }
         // A tick is rounded down; nothing is told before its hold is over.
         let first = (first + Duration::from_millis(1024)).min(now);
         let due = self.state.told.due(&self.policy, first, group, level);
@@ -53,6 +60,22 @@ impl<M: Memory> Alerter<'_, M> {
         // The next event looks whether there are enough to end the hold.
         self.stirred = None;
         Step::Again
+    }
+
+    /// Adds a record to an older one of the same event, which an attempt that failed had closed to
+    /// it. Not while a start might undo an adoption: that takes single records back.
+    fn fold(&mut self, now: Instant, slot: u16, level: Level) -> bool {
+        if self.commit.undoable {
+            return false;
+        }
+        let Some(into) = self.ring.fold(slot) else { return false };
+        if let Some(cause) = &mut self.cause
+            && cause.0 == slot
+        {
+            *cause = into;
+        }
+        self.schedule_commit(now, level);
+        true
     }
 
     /// When the next attempt may begin.
@@ -86,8 +109,9 @@ impl<M: Memory> Alerter<'_, M> {
         let told = self.state.news.notice > now;
         let available = self.state.budget.available(limits, now, grave, told);
         self.carried = Default::default();
-        let left = self.state.budget.left(limits, now);
-        if available == 0 && (told || self.state.attempt.is_some() || left == 0) {
+        let nothing_left = |budget: &Budget| budget.left(limits, now) == 0;
+        let silent = told || self.state.attempt.is_some();
+        if available == 0 && (silent || nothing_left(&self.state.budget)) {
             self.broke_until = self.state.budget.renewed(limits, now, grave);
             return self.idle();
         }

@@ -69,6 +69,10 @@ pub(crate) struct Index<'a> {
     levels: [u16; 8],
     /// By level, an upper bound of the size of its groups.
     widest: [u16; 8],
+    /// The first of the slots that were folded out and are not free yet.
+    folded: u16,
+    /// Every record was entered after those with smaller sequences: chains begin with the latest.
+    in_order: bool,
 }
 
 impl<'a> Index<'a> {
@@ -76,7 +80,15 @@ impl<'a> Index<'a> {
     pub(crate) fn new(nodes: &'a mut [Node]) -> Index<'a> {
         let limit = nodes.len().min(usize::from(NIL));
         let (nodes, _) = nodes.split_at_mut_checked(limit).unwrap_or((&mut [], &mut []));
-        let mut index = Index { nodes, free: NIL, free_count: 0, levels: [0; 8], widest: [0; 8] };
+        let mut index = Index {
+            nodes,
+            free: NIL,
+            free_count: 0,
+            levels: [0; 8],
+            widest: [0; 8],
+            folded: NIL,
+            in_order: true,
+        };
         index.nodes.fill(Node::FREE);
         for slot in (0..index.len()).rev() {
             index.release(slot);
@@ -86,6 +98,11 @@ impl<'a> Index<'a> {
 
     pub(crate) fn len(&self) -> u16 {
         self.nodes.len() as u16
+    }
+
+    /// From now on a record may be entered after one with a greater sequence.
+    pub(crate) fn give_up_order(&mut self) {
+        self.in_order = false;
     }
 
     #[inline]
@@ -133,7 +150,8 @@ impl<'a> Index<'a> {
         ((u64::from(hash) * self.nodes.len() as u64) >> 32) as u16
     }
 
-    /// The newest live slot with this key, whose bucket is `bucket`, that `wanted` takes.
+    /// The live slot with this key, whose bucket is `bucket`, that `wanted` takes; of several the
+    /// one with the latest sequence.
     #[inline]
     pub(crate) fn find<M: Memory + ?Sized>(
         &self,
@@ -146,11 +164,31 @@ impl<'a> Index<'a> {
         for _ in 0..self.len() {
             let view = super::view(memory, slot)?;
             if view.key() == key && wanted(view) {
-                return Some(slot);
+                return Some(if self.in_order { slot } else { self.latest(memory, slot, &wanted) });
             }
             slot = self.link(slot, |node| node.key_next);
         }
         None
+    }
+
+    /// The latest of those in the chain from `found` on.
+    #[cold]
+    #[inline(never)]
+    fn latest<M: Memory + ?Sized>(
+        &self,
+        memory: &M,
+        found: u16,
+        wanted: &dyn Fn(View<'_>) -> bool,
+    ) -> u16 {
+        let (mut latest, mut slot) = (found, found);
+        for _ in 0..self.len() {
+            slot = self.link(slot, |node| node.key_next);
+            let Some(view) = super::view(memory, slot) else { break };
+            if view.seq() > super::seq_of(memory, latest) && wanted(view) {
+                latest = slot;
+            }
+        }
+        latest
     }
 
     /// The head of a group.
@@ -282,6 +320,39 @@ impl<'a> Index<'a> {
 
     /// Takes a live record out of everything and puts its slot on the free list.
     pub(crate) fn remove<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
+        self.unlink(memory, slot);
+        self.release(slot);
+    }
+
+    /// Takes a live record out of everything; its slot is put on the free list
+    /// [later](Index::release_folded).
+    pub(crate) fn fold_out<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
+        self.unlink(memory, slot);
+        let next = core::mem::replace(&mut self.folded, slot);
+        self.edit(slot, |node| {
+            node.next = next;
+            node.marks = 0;
+            node.size = 0;
+        });
+    }
+
+    pub(crate) fn has_folded(&self) -> bool {
+        self.folded != NIL
+    }
+
+    /// Puts one of the slots that were folded out on the free list; `false` if there is none.
+    pub(crate) fn release_folded(&mut self) -> bool {
+        let slot = self.folded;
+        if slot == NIL {
+            return false;
+        }
+        self.folded = self.link(slot, |node| node.next);
+        self.release(slot);
+        self.set_dirty(slot, true);
+        true
+    }
+
+    fn unlink<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
         let Some(view) = super::view(memory, slot) else { return };
         let (key, group) = (view.key(), view.group());
         let node = self.node(slot);
@@ -302,7 +373,6 @@ impl<'a> Index<'a> {
         if let Some(live) = self.levels.get_mut(usize::from(node.level & 7)) {
             *live = live.saturating_sub(1);
         }
-        self.release(slot);
     }
 
     fn unchain_key(&mut self, bucket: u16, slot: u16, after: u16) {

@@ -28,6 +28,7 @@
 #[cfg(test)]
 mod tests;
 
+mod fold;
 mod index;
 mod recover;
 mod slot;
@@ -37,6 +38,7 @@ pub use slot::SLOT;
 
 use crate::event::{Entry, Record};
 use crate::memory::Memory;
+use fold::Folds;
 use index::{Index, NIL};
 use slot::View;
 
@@ -92,7 +94,7 @@ pub(crate) struct Ring<'a, M> {
     pinned: u64,
     /// Records up to here are not merged into.
     closed: u64,
-    /// Nor are those from the first to the second of these numbers.
+    /// These are set aside: nor are those up to the second of them.
     apart: (u64, u64),
     /// Events that wait, that are in flight, and that were evicted from a batch in flight: whether
     /// these are lost is known when the batch is settled.
@@ -105,6 +107,8 @@ pub(crate) struct Ring<'a, M> {
     reclaim: u16,
     /// The slot that the last event went to; NIL: none.
     touched: u16,
+    /// How far storage needs the slots of folded records.
+    folds: Folds,
 }
 
 impl<M: Memory> Ring<'_, M> {
@@ -112,11 +116,25 @@ impl<M: Memory> Ring<'_, M> {
     /// most two slots.
     #[inline]
     pub(crate) fn admit(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
-        let (closed, (from, upto)) = (self.closed, self.apart);
+        // While another ring is copied, what came before has to stay before it.
+        let after = self.closed.max(self.apart.1);
+        self.admit_among(entry, tick, count, after, u64::MAX)
+    }
+
+    /// The same; it is merged only into records after the one number and up to the other.
+    #[inline]
+    fn admit_among(
+        &mut self,
+        entry: &Entry,
+        tick: u32,
+        count: u32,
+        after: u64,
+        upto: u64,
+    ) -> Admission {
         let bucket = self.index.bucket(entry.key);
         let equal = self.index.find(&self.memory, bucket, entry.key, |view| {
             let seq = view.seq();
-            seq > closed && !(from..=upto).contains(&seq) && view.holds(entry)
+            seq > after && seq <= upto && view.holds(entry)
         });
         match equal {
             Some(slot) => self.merge(slot, count),
@@ -129,6 +147,7 @@ impl<M: Memory> Ring<'_, M> {
         let from = self.next_seq;
         self.next_seq = from.saturating_add(events);
         self.apart = (from, self.next_seq - 1);
+        self.index.give_up_order();
         from
     }
 
@@ -141,13 +160,12 @@ impl<M: Memory> Ring<'_, M> {
     pub(crate) fn admit_as(&mut self, entry: &Entry, tick: u32, count: u32, seq: u64) -> Admission {
         // It may displace the record that carries the last number, and carries an earlier one.
         self.keep_number();
-        let (next, closed, apart) = (self.next_seq, self.closed, self.apart);
+        let next = core::mem::replace(&mut self.next_seq, seq);
         // It is merged into what comes from there only.
-        self.closed = closed.max(apart.0.saturating_sub(1));
-        self.apart = (apart.1.saturating_add(1), u64::MAX);
-        self.next_seq = seq;
-        let admission = self.admit(entry, tick, count);
-        (self.next_seq, self.closed, self.apart) = (next, closed, apart);
+        let (from, upto) = self.apart;
+        let after = self.closed.max(from.saturating_sub(1));
+        let admission = self.admit_among(entry, tick, count, after, upto);
+        self.next_seq = next;
         admission
     }
 
@@ -206,7 +224,9 @@ impl<M: Memory> Ring<'_, M> {
     #[cold]
     fn displaced_by(&mut self, entry: &Entry) -> Option<u16> {
         while self.index.free_count() < 2 {
-            if !self.reclaim_next() {
+            // Before storage has its count: what a loss of power would lose by that is less than
+            // what the ring would.
+            if !self.reclaim_next() && !self.index.release_folded() {
                 let head = self.index.group(&self.memory, entry.group);
                 return self.index.victim(&self.memory, entry.level as u8, head);
             }
@@ -332,6 +352,9 @@ impl<M: Memory> Ring<'_, M> {
 
     /// Looks at one slot that may be dead and frees it. `false` when there is none left to look at.
     pub(crate) fn reclaim_one(&mut self) -> bool {
+        if self.folds == Folds::Kept && self.index.release_folded() {
+            return true;
+        }
         let slot = self.reclaim;
         if slot >= self.index.len() {
             self.reclaim = NIL;
@@ -357,7 +380,7 @@ impl<M: Memory> Ring<'_, M> {
 
     /// Whether dead records wait to be freed.
     pub(crate) fn reclaims(&self) -> bool {
-        self.reclaim != NIL
+        self.reclaim != NIL || (self.folds == Folds::Kept && self.index.has_folded())
     }
 
     /// Number of slots.

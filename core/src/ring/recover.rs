@@ -1,5 +1,6 @@
 //! Taking over the slots that an earlier run left, or that another ring holds.
 
+use super::fold::Folds;
 use super::index::{Index, NIL};
 use super::slot::{CELLS, NO_CELLS, View};
 use super::{LEDGER, NOTHING, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
@@ -54,6 +55,7 @@ impl<'a, M: Memory> Ring<'a, M> {
             ledger_seq: 0,
             reclaim: NIL,
             touched: NIL,
+            folds: Folds::New,
         };
         let found = ring.take_over(held);
         (ring, found)
@@ -85,6 +87,10 @@ impl<'a, M: Memory> Ring<'a, M> {
             last = seq;
             let Some(view) = view(&self.memory, slot) else { break };
             let (key, group, level) = (view.key(), view.group(), view.level());
+            if self.equal_before(slot, true).is_some() {
+                self.memory.put(at(slot), &[0; 4]);
+                continue;
+            }
             self.waiting += u64::from(view.count());
             self.index.take_exact(slot);
             let head = self.index.group(&self.memory, group);
@@ -222,12 +228,24 @@ pub(crate) fn next_foreign(bytes: &[u8], held: &Held, after: u64) -> Option<u16>
     for slot in 0..foreign_slots(bytes) {
         let Some(seq) = view(bytes, slot).map(View::seq) else { break };
         let earlier = next.is_none_or(|(least, _)| seq < least);
-        // Whether it is a record is asked last: that reads all of it.
-        if seq > after && earlier && !held.covers(seq) && valid(bytes, slot).is_some() {
+        // Whether it is a record is asked last: that reads all of it, and then all others.
+        if seq > after
+            && earlier
+            && !held.covers(seq)
+            && valid(bytes, slot).is_some_and(|view| !is_folded(bytes, held, view))
+        {
             next = Some((seq, slot));
         }
     }
     next.map(|(_, slot)| slot)
+}
+
+/// Whether an older record of another ring counts the events of this one.
+fn is_folded(bytes: &[u8], held: &Held, younger: View<'_>) -> bool {
+    let waits = |older: &View<'_>| older.seq() > held.consumed && !held.covers(older.seq());
+    let counts_it = |older: &View<'_>| older.has_folded(younger) && older.is_valid();
+    let mut others = (0..foreign_slots(bytes)).filter_map(|slot| view(bytes, slot));
+    others.any(|older| !older.is_free() && waits(&older) && counts_it(&older))
 }
 
 fn foreign_slots(bytes: &[u8]) -> u16 {

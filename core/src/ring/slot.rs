@@ -216,6 +216,21 @@ impl<'a> View<'a> {
             && self.0.get(TEXT..).and_then(|rest| rest.get(..text.len())) == Some(text)
     }
 
+    /// Whether two slots hold the same event, to the byte.
+    pub(crate) fn is_same_event(self, other: View<'_>) -> bool {
+        let (message, target, file) = lengths(self.pair(4));
+        let end = TEXT + message + target + file;
+        self.0.get(4..SEQ) == other.0.get(4..SEQ) && self.0.get(TEXT..end) == other.0.get(TEXT..end)
+    }
+
+    /// Whether the events of this younger record were added to this one: its last number is behind
+    /// the other's first, which is never so before that.
+    pub(crate) fn has_folded(self, younger: View<'_>) -> bool {
+        self.seq() < younger.seq()
+            && self.tally().last >= younger.seq()
+            && self.is_same_event(younger)
+    }
+
     /// Whether both checks hold and every field is in its range.
     pub(crate) fn is_valid(self) -> bool {
         let mut check = 0;

@@ -5,8 +5,9 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Admission, Held, Node, Ring, region_len};
+use super::{Admission, Held, Node, Ring, SLOT, at, region_len};
 use crate::event::{Entry, Event, Level};
+use crate::testing::CuttingMemory;
 
 const SLOTS: usize = 7;
 
@@ -58,6 +59,20 @@ impl Model {
         Admission::Stored
     }
 
+    /// Adds the record to the one of its kind before it, and says which that is.
+    fn fold(&mut self, seq: u64) -> Option<u64> {
+        let at = self.kept.iter().position(|kept| kept.seq == seq)?;
+        let young = self.kept[at].clone();
+        let kind = |kept: &Kept| (kept.level, kept.group, kept.name);
+        let pinned = self.pinned;
+        let equal = |kept: &&mut Kept| kept.seq > pinned && kind(kept) == kind(&young);
+        let old = self.kept[..at].iter_mut().rev().find(equal)?;
+        old.count += young.count;
+        let into = old.seq;
+        self.kept.remove(at);
+        Some(into)
+    }
+
     /// Lowest level first; in it the largest group gives its second, or of two the first; a lone
     /// record goes last. Of equals the group with the oldest head, or the newcomer's own.
     fn victims(&self, newcomer: Level, own: u8) -> Vec<u64> {
@@ -90,6 +105,8 @@ enum Op {
     Pin,
     Unpin,
     Consume,
+    Fold(u8),
+    FreeFolds,
     Expire(u8),
     TurnAway(u8),
     Reclaim,
@@ -110,6 +127,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Pin),
         1 => Just(Op::Unpin),
         2 => Just(Op::Consume),
+        3 => any::<u8>().prop_map(Op::Fold),
+        1 => Just(Op::FreeFolds),
         1 => any::<u8>().prop_map(Op::Expire),
         1 => (1_u8..5).prop_map(Op::TurnAway),
         3 => Just(Op::Reclaim),
@@ -180,6 +199,15 @@ fn run(ops: &[Op]) {
                     model.kept.retain(|kept| kept.seq > pinned);
                     ring.consume();
                 }
+                Op::Fold(slot) => {
+                    let slot = u16::from(slot) % SLOTS as u16;
+                    let seq = ring.record(slot, u64::MAX).map(|record| record.seq);
+                    if let Some(seq) = seq {
+                        let into = ring.fold(slot).map(|(_, seq)| seq);
+                        assert_eq!(into, model.fold(seq));
+                    }
+                }
+                Op::FreeFolds => ring.free_folds(),
                 Op::Expire(slot) => {
                     let slot = u16::from(slot) % SLOTS as u16;
                     let seq = ring.record(slot, u64::MAX).map(|record| record.seq);
@@ -233,4 +261,92 @@ fn a_storm_keeps_the_first_and_the_latest() {
     let seqs: Vec<u64> = kept(&ring).iter().map(|kept| kept.seq).collect();
     assert_eq!(seqs, [1, 9996, 9997, 9998, 9999, 10_000]);
     assert_eq!(ring.lost(0), 9_994);
+}
+
+fn events_in(bytes: Vec<u8>) -> u64 {
+    let mut nodes = vec![Node::EMPTY; SLOTS];
+    let held = Held::default();
+    let foreign = super::foreign(&bytes, &held, 0).waiting;
+    let (ring, _) = Ring::recover(bytes, &mut nodes, &held);
+    assert_eq!(ring.events(), foreign);
+    assert_eq!(ring.lost(0) + ring.events(), ring.next_seq() - 1);
+    foreign
+}
+
+/// Three records of one event and one of another, and the slot of the youngest of the three.
+fn three_equals(ring: &mut Ring<'_, CuttingMemory>) -> u16 {
+    for count in [2, 1, 3] {
+        ring.admit(&entry(Level::Error, 1, 1), 0, count);
+        ring.pin();
+    }
+    ring.admit(&entry(Level::Error, 1, 2), 0, 1);
+    ring.unpin();
+    (0..ring.len())
+        .find(|slot| ring.record(*slot, 9).is_some_and(|record| record.seq == 4))
+        .unwrap()
+}
+
+#[test]
+fn a_fold_that_is_cut_anywhere_counts_every_event_once() {
+    for cut in 0.. {
+        let mut nodes = vec![Node::EMPTY; SLOTS];
+        let memory = CuttingMemory::new(region_len(SLOTS));
+        let (mut ring, _) = Ring::recover(memory, &mut nodes, &Held::default());
+        let slot = three_equals(&mut ring);
+        let stored = ring.memory().stored();
+        ring.memory_mut().cut_at(stored + cut);
+        let (into, seq) = ring.fold(slot).unwrap();
+        assert_eq!(seq, 3);
+        assert_eq!(ring.fold(into).unwrap().1, 1);
+        assert_eq!(ring.fold(into), None);
+        assert_eq!((ring.events(), ring.lost(0)), (7, 0));
+        assert_eq!(events_in(ring.memory().survives()), 7, "{cut}");
+        if !ring.memory().is_cut() {
+            return assert!(cut > 20);
+        }
+    }
+}
+
+#[test]
+fn the_slot_of_a_folded_record_in_storage_changes_nothing() {
+    let mut nodes = vec![Node::EMPTY; SLOTS];
+    let memory = CuttingMemory::new(region_len(SLOTS));
+    let (mut ring, _) = Ring::recover(memory, &mut nodes, &Held::default());
+    let slot = three_equals(&mut ring);
+    let before = ring.memory().survives();
+    let (into, _) = ring.fold(slot).unwrap();
+    ring.fold(into).unwrap();
+    let after = ring.memory().survives();
+    // Whichever slots have arrived, except that of the record that went before the other's count.
+    for arrived in 0..1_u32 << SLOTS {
+        let mut storage = before.clone();
+        for slot in (0..SLOTS).filter(|slot| arrived & 1 << slot != 0) {
+            let range = at(slot as u16)..at(slot as u16) + SLOT;
+            let frees = after[range.start..].starts_with(&[0; 4]);
+            if !frees || arrived == (1 << SLOTS) - 1 {
+                storage[range.clone()].copy_from_slice(&after[range]);
+            }
+        }
+        assert_eq!(events_in(storage), 7, "{arrived:b}");
+    }
+}
+
+#[test]
+fn events_beside_a_ring_that_is_copied_are_not_taken_for_folded() {
+    let mut nodes = vec![Node::EMPTY; SLOTS];
+    let memory = CuttingMemory::new(region_len(SLOTS));
+    let (mut ring, _) = Ring::recover(memory, &mut nodes, &Held::default());
+    let event = entry(Level::Error, 1, 1);
+    ring.admit(&event, 0, 1);
+    let from = ring.set_aside(3);
+    assert_eq!(ring.admit(&event, 0, 1), Admission::Stored);
+    assert_eq!(ring.admit_as(&event, 0, 2, from), Admission::Stored);
+    assert_eq!(ring.admit(&event, 0, 1), Admission::Merged);
+    assert_eq!(ring.admit_as(&event, 0, 1, from + 2), Admission::Merged);
+    assert_eq!(events_in(ring.memory().survives()), 6);
+    ring.end_aside();
+    for events in 7..20 {
+        assert_eq!(ring.admit(&event, 0, 1), Admission::Merged);
+        assert_eq!(events_in(ring.memory().survives()), events);
+    }
 }

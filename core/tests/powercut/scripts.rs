@@ -85,6 +85,51 @@ pub(crate) fn all() -> Vec<Script> {
                 &each(Error, &["a"]),
             ],
         ),
+        // Equal records, each begun while the one before was in flight, become one again.
+        script(
+            "fold",
+            8,
+            &[
+                &each(Error, &["a", "b"]),
+                &[ToSend],
+                &each(Error, &["a", "b", "c", "a"]),
+                &[Answer(NotSent), Run(300)],
+                &each(Error, &["a"]),
+                &[ToSend],
+                &each(Error, &["c", "a"]),
+                &[Answer(NotSent), Steps(4)],
+                &each(Error, &["d", "e", "f", "a"]),
+                &[Run(300)],
+            ],
+        ),
+        script(
+            "fold in a full ring",
+            4,
+            &[
+                &each(Error, &["a", "b"]),
+                &[ToSend],
+                &each(Error, &["a"]),
+                &[Answer(NotSent), Steps(6)],
+                &each(Error, &["c", "d"]),
+                &[ToSend],
+                &each(Error, &["a", "c"]),
+                &[Answer(RefuseChannel), Run(200)],
+                &each(Error, &["c"]),
+            ],
+        ),
+        script(
+            "fold beside an unknown attempt",
+            8,
+            &[
+                &each(Error, &["a"]),
+                &[ToSend],
+                &each(Error, &["a", "b"]),
+                &[Answer(NotSent), ToSend],
+                &each(Error, &["b", "a"]),
+                &[Answer(Unknown), Run(100)],
+                &each(Error, &["b"]),
+            ],
+        ),
         script(
             "evict",
             4,
@@ -293,6 +338,17 @@ fn adoptions() -> Vec<Script> {
     scripts.push(Script {
         estates: vec![plain.clone()],
         ..script("adopt bit by bit", 12, &[&own, &bits, &[Run(300), Adopt(0)], &late])
+    });
+    let folded = [
+        &[Outage, Run(2_000), Replies(&[]), ToSend][..],
+        &each(Error, &["a", "p"]),
+        &[Answer(NotSent), Adopt(0)],
+        &each(Error, &["a"]),
+        &[Run(200)],
+    ];
+    scripts.push(Script {
+        estates: vec![plain.clone()],
+        ..script("adopt and fold", 12, &[&own, &folded.concat(), &late])
     });
     scripts.push(Script {
         estates: vec![plain],
