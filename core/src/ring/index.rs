@@ -329,11 +329,7 @@ impl<'a> Index<'a> {
     pub(crate) fn fold_out<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
         self.unlink(memory, slot);
         let next = core::mem::replace(&mut self.folded, slot);
-        self.edit(slot, |node| {
-            node.next = next;
-            node.marks = 0;
-            node.size = 0;
-        });
+        self.edit(slot, |node| (node.next, node.marks) = (next, 0));
     }
 
     pub(crate) fn has_folded(&self) -> bool {
