@@ -88,8 +88,8 @@ impl Retry {
             RetryCause::Unrecognised => self.unrecognised += 1,
         }
         let wait = match after {
-            Some(wait) => wait.min(policy.wait_max),
-            None => self.backoff(policy),
+            Some(wait) if wait >= SHORTEST_WAIT => wait.min(policy.wait_max),
+            _ => self.backoff(policy),
         };
         self.failures = self.failures.saturating_add(1);
         self.until = now + wait;
@@ -180,6 +180,16 @@ mod tests {
         let day = Some(Duration::from_hours(24));
         retry.failed(&policy, Instant::ZERO, RetryCause::Throttled, day);
         assert_eq!(retry.until(), Instant::ZERO + Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_server_that_asks_for_no_wait_after_a_failure_gets_the_backoff() {
+        let policy = Policy::default();
+        let mut retry = Retry::new(7);
+        for _ in 0..40 {
+            retry.failed(&policy, Instant::ZERO, RetryCause::Failure, Some(Duration::ZERO));
+        }
+        assert!(retry.until() > Instant::ZERO + Duration::from_secs(1), "{retry:?}");
     }
 
     #[test]
