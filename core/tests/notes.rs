@@ -354,3 +354,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn quiet_hours_end_however_long_ago_the_time_was_told() {
+    for hour in [0, 3, 6, 9, 12, 15, 18, 21] {
+        let night = Quiet::new(22 * 60, 7 * 60, Level::Panic);
+        let mut device = device(|policy| policy.quiet = Some(night));
+        set_clock(&mut device, hour * 60, 0);
+        device.run(Duration::from_hours(60 * 24));
+        report(&mut device, Level::Error, 1);
+        device.run(Duration::from_hours(24));
+        let texts = texts(&device);
+        assert_eq!(texts.len(), 1, "told at {hour}:00");
+        let told = (texts[0].0 + hour * 60) % (24 * 60);
+        assert!((7 * 60..22 * 60).contains(&told), "told at {hour}:00: {told}");
+    }
+}

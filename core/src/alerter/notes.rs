@@ -71,10 +71,10 @@ impl Wall {
         Wall { at, second: (second + offset) % 86_400 }
     }
 
-    /// Minute of the local day at another instant, up to 49 days away.
+    /// Minute of the local day at another instant, however far away: a device may be told the
+    /// time once, and its quiet hours must end years later too.
     pub(super) fn minute(&self, at: Instant) -> u32 {
-        let after = seconds(at.since(self.at)) % 86_400;
-        let before = seconds(self.at.since(at)) % 86_400;
+        let (after, before) = (of_day(at.since(self.at)), of_day(self.at.since(at)));
         (self.second + after + 86_400 - before) % 86_400 / 60
     }
 }
@@ -92,6 +92,13 @@ fn hundredths(units: u64) -> u32 {
         rest %= 15_625;
     }
     u32::try_from(quotient).unwrap_or(u32::MAX)
+}
+
+/// Whole seconds beyond whole days. A day's milliseconds are 1,024 times 84,375: so the divisions
+/// are of 32 bits.
+fn of_day(span: Duration) -> u32 {
+    let millis = span.as_millis();
+    (((millis >> 10) as u32 % 84_375) << 10 | (millis & 1023) as u32) / 1000
 }
 
 /// Whole seconds; spans beyond 49 days count as those.
