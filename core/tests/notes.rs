@@ -1,10 +1,10 @@
 //! What texts say beside the events: of the budget, of outages, of the account, of the alerter.
 
-use annunciator_core::alerter::{Policy, Quiet};
+use annunciator_core::alerter::{After, Policy, Quiet};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::{Duration, Instant};
-use annunciator_core::transport::{Code, Decimal, Outcome, Receipt, Retry};
+use annunciator_core::transport::{Code, Decimal, Outcome, Receipt, Refusal, RefusalClass, Retry};
 use proptest::prelude::*;
 
 const PREFIX: &str = "[Rust Logger night] ";
@@ -368,5 +368,38 @@ fn quiet_hours_end_however_long_ago_the_time_was_told() {
         assert_eq!(texts.len(), 1, "told at {hour}:00");
         let told = (texts[0].0 + hour * 60) % (24 * 60);
         assert!((7 * 60..22 * 60).contains(&told), "told at {hour}:00: {told}");
+    }
+}
+
+/// Devices that have news of each kind and no event.
+fn with_news() -> [(&'static str, Device); 4] {
+    let day = Duration::from_hours(24);
+    let mut crashed = device(|_| ());
+    crashed.restart(After::Crash);
+    let mut low = device(|_| ());
+    let mut receipt = Receipt::new(1);
+    receipt.balance = Some(Decimal(1));
+    low.transport.queue([Outcome::Accepted(receipt)]);
+    report(&mut low, Level::Error, 1);
+    low.run(Duration::from_secs(5));
+    let mut recovered = device(|policy| policy.recovered = Some(day));
+    report(&mut recovered, Level::Error, 1);
+    recovered.run(Duration::from_secs(5));
+    let beating = device(|policy| policy.heartbeat = Some(day));
+    [("crash", crashed), ("balance", low), ("recovered", recovered), ("alive", beating)]
+}
+
+#[test]
+fn news_that_nobody_confirms_or_takes_is_tried_twice_and_then_left() {
+    let refused = Outcome::Refused(Refusal::new(RefusalClass::Message, Code(17)));
+    for outcome in [Outcome::Unknown(Code(2005)), refused] {
+        for (words, mut device) in with_news() {
+            let before = device.transport.sent.len();
+            device.transport.rule(move |_, _| outcome);
+            device.run(Duration::from_hours(47));
+            let sent = device.transport.sent.get(before..).unwrap();
+            assert_eq!(sent.len(), 2, "{outcome:?} {sent:#?}");
+            assert!(sent.iter().all(|sent| sent.text.contains(words)), "{sent:#?}");
+        }
     }
 }

@@ -141,11 +141,12 @@ impl<M: Memory> Alerter<'_, M> {
         self.retry.unclear(&self.policy, now);
         self.state.told.arrived(&self.policy, now);
         let unknowns = attempt.unknowns.saturating_add(1);
-        self.perhaps_said(now, unknowns > 1);
         if unknowns < 2 {
+            self.perhaps_said();
             self.state.attempt = Some(Attempt { unknowns, charged: 0, ..*attempt });
             return;
         }
+        self.given_up();
         let level = self.digest.groups(self.groups).iter().map(|group| group.level() as u8).max();
         self.give_up_as_unconfirmed(attempt, events, level.unwrap_or(0));
     }
@@ -182,6 +183,7 @@ impl<M: Memory> Alerter<'_, M> {
             self.state.attempt = Some(Attempt { style: 1, charged: 0, ..*attempt });
             return;
         }
+        self.given_up();
         let tally = &mut self.state.tally;
         tally.refused = tally.refused.saturating_add(events);
         self.settle(0);

@@ -193,7 +193,9 @@ impl<M: Memory> Alerter<'_, M> {
         // Taken by `mark_recovered`, when the groups of this text are noted.
         let carried = self.carried;
         self.mark_notice(&carried);
-        self.mark_crashes(&carried, carried.at);
+        if carried.crashes > 0 {
+            self.state.crashes.tell(&self.policy, carried.at, carried.crashes);
+        }
         let low = self.is_low();
         let news = &mut self.state.news;
         news.outage = Instant::ZERO;
@@ -218,19 +220,17 @@ impl<M: Memory> Alerter<'_, M> {
         self.state.news.notice = self.state.news.notice.max(carried.notice);
     }
 
-    fn mark_crashes(&mut self, carried: &Carried, now: Instant) {
-        if carried.crashes > 0 {
-            self.state.crashes.tell(&self.policy, now, carried.crashes);
-        }
-    }
-
-    /// The text may have arrived; its notice is not repeated, and nothing is told a third time.
-    pub(super) fn perhaps_said(&mut self, now: Instant, twice: bool) {
+    /// The text may have arrived; its notice is not repeated.
+    pub(super) fn perhaps_said(&mut self) {
         let carried = core::mem::take(&mut self.carried);
         self.mark_notice(&carried);
-        if twice {
-            self.mark_crashes(&carried, now);
-        }
+    }
+
+    /// The text may have arrived twice, or was refused twice: nothing is tried a third time. News
+    /// that stayed news would be told again at once, for ever.
+    pub(super) fn given_up(&mut self) {
+        self.said();
+        self.mark_recovered();
     }
 }
 
