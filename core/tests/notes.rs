@@ -403,3 +403,20 @@ fn news_that_nobody_confirms_or_takes_is_tried_twice_and_then_left() {
         }
     }
 }
+
+#[test]
+fn what_grew_too_old_while_it_had_to_wait_is_counted_not_told() {
+    let mut device = device(|policy| {
+        policy.quiet = Some(Quiet::new(22 * 60, 7 * 60, Level::Panic));
+        policy.expiry = Duration::from_hours(2);
+    });
+    set_clock(&mut device, 22 * 60 + 30, 0);
+    report(&mut device, Level::Error, 1);
+    device.run(Duration::from_hours(8));
+    report(&mut device, Level::Error, 2);
+    device.run(Duration::from_hours(1));
+    let texts = texts(&device);
+    assert_eq!(texts.len(), 1, "{texts:#?}");
+    assert_eq!(texts[0].1, "ERROR: unit 2 fails, 1 lost");
+    assert_eq!(device.alerter().stats().losses.expired, 1);
+}

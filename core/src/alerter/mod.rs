@@ -79,6 +79,8 @@ pub struct Alerter<'a, M> {
     /// Since when the present batch gathers, and how many events it has.
     gathering: Instant,
     gathered: u16,
+    /// When all that waits was looked at last.
+    surveyed: Instant,
     /// Somebody flushed when not all that waits had been looked at.
     flushed: bool,
     /// The gravest level that waits, and that of the batch in flight.
@@ -345,6 +347,10 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
         match self.phase {
             Phase::Survey { slot } => self.survey(kept, slot),
+            Phase::Idle if self.send_at() <= kept && self.is_stale(kept) => {
+                self.phase = Phase::Survey { slot: 0 };
+                Step::Again
+            }
             Phase::Idle if self.send_at() <= kept => self.note_attempt(kept),
             Phase::Noting => self.keep_attempt(kept),
             Phase::Noted if self.commit.is_pending() => self.idle(),

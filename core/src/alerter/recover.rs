@@ -136,6 +136,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             due: NEVER,
             gathering: setup.now,
             gathered: 0,
+            surveyed: Instant::ZERO,
             flushed: false,
             gravest: Level::Trace,
             bound: Level::Trace,

@@ -26,6 +26,7 @@ impl<M: Memory> Alerter<'_, M> {
             self.expect(Due { earliest: news, held: news });
             self.expect_reckoning(now);
             self.phase = Phase::Idle;
+            self.surveyed = now;
             if core::mem::take(&mut self.flushed) {
                 self.due.held = self.due.held.min(self.due.earliest.max(now));
             }
@@ -76,6 +77,13 @@ impl<M: Memory> Alerter<'_, M> {
         }
         self.schedule_commit(now, level);
         true
+    }
+
+    /// Whether something that waits may have grown too old since it was looked at: it had to wait
+    /// for quiet hours or the budget, or the device slept.
+    pub(super) fn is_stale(&self, now: Instant) -> bool {
+        let since = now.since(self.surveyed).as_millis();
+        self.state.attempt.is_none() && since > self.policy.expiry.as_millis() >> 3
     }
 
     /// When the next attempt may begin.
