@@ -420,3 +420,22 @@ fn what_grew_too_old_while_it_had_to_wait_is_counted_not_told() {
     assert_eq!(texts[0].1, "ERROR: unit 2 fails, 1 lost");
     assert_eq!(device.alerter().stats().losses.expired, 1);
 }
+
+#[test]
+fn what_a_service_will_not_have_is_offered_ever_more_seldom() {
+    let mut device = device(|_| ());
+    let refused = Outcome::Refused(Refusal::new(RefusalClass::Message, Code(17)));
+    device.transport.rule(move |_, _| refused);
+    report(&mut device, Level::Error, 1);
+    device.run(Duration::from_hours(24));
+    let tries = device.transport.sent.len();
+    assert!(tries < 40, "{tries}");
+    // What comes anew does not wait for that.
+    let now = device.clock.now();
+    device.transport.rule(|_, message| Outcome::Accepted(Receipt::new(message.segments)));
+    report(&mut device, Level::Error, 2);
+    device.run(Duration::from_secs(5));
+    let last = device.transport.sent.last().unwrap();
+    assert!(last.text.contains("unit 2 fails, 1 lost"), "{last:?}");
+    assert!(last.at.since(now) < Duration::from_secs(2), "{last:?}");
+}

@@ -175,9 +175,10 @@ impl<M: Memory> Alerter<'_, M> {
             self.retry.refused(now, refusal);
             return self.give_back(now, attempt);
         }
-        // The channel answers; it is this text that it will not have.
-        let pause = Some(Duration::from_secs(1));
-        self.retry.failed(&self.policy, now, RetryCause::Throttled, pause);
+        // The channel answers; it is this text that it will not have. Twice is a failure: what was
+        // lost by it is told ever more seldom, should that be refused too.
+        let cause = if attempt.style == 0 { RetryCause::Throttled } else { RetryCause::Failure };
+        self.retry.failed(&self.policy, now, cause, Some(Duration::from_secs(1)));
         self.state.budget.refund(attempt.charged);
         if attempt.style == 0 {
             self.state.attempt = Some(Attempt { style: 1, charged: 0, ..*attempt });
