@@ -1,9 +1,12 @@
 //! Whole stories on virtual time, with the texts that were sent pinned.
 
-use annunciator_core::alerter::{Done, Step};
+use annunciator_core::alerter::{Alerter, Buffers, Done, PREFIX_MAX, Setup, Step};
+use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::drive::drive;
 use annunciator_core::event::{Event, Level};
-use annunciator_core::ring::Admission;
-use annunciator_core::testing::Device;
+use annunciator_core::ring::{Admission, Node, region_len};
+use annunciator_core::storage::NoStorage;
+use annunciator_core::testing::{Clock, Device, ScriptedTransport};
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry};
 
@@ -282,4 +285,25 @@ fn the_same_trouble_while_its_text_is_under_way_waits_its_interval() {
     }
     let gaps = [texts[1] - texts[0], texts[2] - texts[1]];
     assert!((60..62).contains(&gaps[0]) && (60..122).contains(&gaps[1]), "{gaps:?}");
+}
+
+#[test]
+fn a_name_of_any_length_leaves_a_space_before_the_first_event() {
+    for name in ["", "x", &"long".repeat(25), &"ä".repeat(100), &"名".repeat(33)] {
+        let prefix = format!("[Rust Logger {name}] ");
+        let (mut nodes, mut groups) = ([Node::EMPTY; 4], [Group::EMPTY; 4]);
+        let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
+        let mut setup = Setup::new(&prefix);
+        setup.storage = false;
+        let mut alerter = Alerter::new([0; region_len(4)], buffers, &setup);
+        alerter.record(Instant::ZERO, &error("no pressure"));
+        let at = Instant::from_secs(5);
+        let mut transport = ScriptedTransport::new(&Clock::at(at));
+        drive(&mut alerter, || at, &mut NoStorage, &mut transport, &mut [0; text_bytes(2)]);
+        let [sent] = &transport.sent[..] else { panic!("{:?}", transport.sent) };
+        let kept = sent.text.strip_suffix(" ERROR: no pressure");
+        let kept = kept.unwrap_or_else(|| panic!("{}", sent.text));
+        assert!(kept.len() < PREFIX_MAX, "{kept}");
+        assert!(prefix.starts_with(kept.trim_end_matches('.')), "{kept}");
+    }
 }

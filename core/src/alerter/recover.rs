@@ -120,8 +120,15 @@ impl<'a, M: Memory> Alerter<'a, M> {
         }
 
         let mut prefix = String::<PREFIX_MAX>::new();
-        // Cut to fit, so it cannot fail.
-        let _ = prefix.push_str(head(setup.prefix, PREFIX_MAX));
+        // Cut to fit, so neither can fail.
+        let kept = head(setup.prefix, PREFIX_MAX);
+        if kept.len() == setup.prefix.len() {
+            let _ = prefix.push_str(kept);
+        } else {
+            // The space at its end was cut off.
+            let _ = prefix.push_str(head(kept, PREFIX_MAX - 1));
+            let _ = prefix.push(' ');
+        }
         let mut alerter = Alerter {
             ring,
             groups: buffers.groups,
