@@ -79,8 +79,8 @@ pub struct Alerter<'a, M> {
     /// Since when the present batch gathers, and how many events it has.
     gathering: Instant,
     gathered: u16,
-    /// When all that waits was looked at last.
-    surveyed: Instant,
+    /// The tick at which all that waits was looked at last.
+    surveyed: u32,
     /// Somebody flushed when not all that waits had been looked at.
     flushed: bool,
     /// The gravest level that waits, and that of the batch in flight.

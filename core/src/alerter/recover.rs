@@ -143,7 +143,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
             due: NEVER,
             gathering: setup.now,
             gathered: 0,
-            surveyed: Instant::ZERO,
+            surveyed: 0,
             flushed: false,
             gravest: Level::Trace,
             bound: Level::Trace,

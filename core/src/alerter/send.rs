@@ -8,7 +8,7 @@ use crate::event::Level;
 use crate::memory::Memory;
 use crate::state::Attempt;
 use crate::time::{Duration, Instant};
-use crate::told::{Due, instant};
+use crate::told::{Due, instant, tick};
 use crate::transport::Reference;
 
 /// Attempt numbers wrap within what a [`Reference`] prints.
@@ -26,7 +26,7 @@ impl<M: Memory> Alerter<'_, M> {
             self.expect(Due { earliest: news, held: news });
             self.expect_reckoning(now);
             self.phase = Phase::Idle;
-            self.surveyed = now;
+            self.surveyed = tick(now);
             if core::mem::take(&mut self.flushed) {
                 self.due.held = self.due.held.min(self.due.earliest.max(now));
             }
@@ -82,8 +82,9 @@ impl<M: Memory> Alerter<'_, M> {
     /// Whether something that waits may have grown too old since it was looked at: it had to wait
     /// for quiet hours or the budget, or the device slept.
     pub(super) fn is_stale(&self, now: Instant) -> bool {
-        let since = now.since(self.surveyed).as_millis();
-        self.state.attempt.is_none() && since > self.policy.expiry.as_millis() >> 3
+        // Longer than an eighth of the age that counts.
+        let since = u64::from(tick(now).saturating_sub(self.surveyed)) << (10 + 3);
+        self.state.attempt.is_none() && since > self.policy.expiry.as_millis()
     }
 
     /// When the next attempt may begin.
