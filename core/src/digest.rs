@@ -220,6 +220,8 @@ pub struct Digest {
     index: u16,
     note: u8,
     part: u8,
+    /// Notes written, a bit by number.
+    notes: u16,
     /// Position within what was supplied; nothing of it was seen yet.
     piece: u8,
     offset: u32,
@@ -306,6 +308,7 @@ impl Digest {
             index: 0,
             note: 0,
             part: 0,
+            notes: 0,
             piece: 0,
             offset: 0,
             fresh: true,
@@ -340,6 +343,12 @@ impl Digest {
     /// complete.
     pub fn groups<'g>(&self, groups: &'g [Group]) -> &'g [Group] {
         groups.get(..usize::from(self.used)).unwrap_or(groups)
+    }
+
+    /// The notes that the complete text holds, a bit by number, the first in the lowest. One that
+    /// found no more than a rest of the room is not among them, and is to be told again.
+    pub const fn notes(&self) -> u16 {
+        self.notes
     }
 
     /// How many events the batch has, once [`Want::Walk`] is over.

@@ -307,3 +307,45 @@ fn a_name_of_any_length_leaves_a_space_before_the_first_event() {
         assert!(prefix.starts_with(kept.trim_end_matches('.')), "{kept}");
     }
 }
+
+#[test]
+fn what_finds_no_room_beside_the_events_comes_with_the_next_texts() {
+    let (mut nodes, mut groups) = ([Node::EMPTY; 32], [Group::EMPTY; 16]);
+    let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
+    // Nothing of such a name is in GSM, and one segment of UCS-2 holds 70 units.
+    let mut setup = Setup::new("[Rust Logger насос] ");
+    setup.policy.segments = 1;
+    setup.storage = false;
+    let mut alerter = Alerter::new([0; region_len(32)], buffers, &setup);
+    let clock = Clock::at(Instant::from_secs(1000));
+    let mut transport = ScriptedTransport::new(&clock);
+    let mut buf = [0; text_bytes(1)];
+    transport.rule(|_, _| Outcome::Unknown(Code(1)));
+    for line in 1..=11 {
+        if line == 5 {
+            transport.rule(|_, message| Outcome::Accepted(Receipt::new(message.segments)));
+            alerter.count_lost(clock.now(), 12);
+        }
+        alerter.record(clock.now(), &Event::new(Level::Error, "давление").at("a.rs", line));
+        let end = clock.now() + Duration::from_hours(if line < 5 || line == 11 { 5 } else { 0 });
+        for _ in 0..1000 {
+            let until =
+                drive(&mut alerter, || clock.now(), &mut NoStorage, &mut transport, &mut buf);
+            if until > end {
+                break;
+            }
+            clock.set(until.max(clock.now()));
+        }
+        clock.set(end);
+    }
+    let mut left: Vec<_> = transport.sent.iter().filter(|sent| !sent.accepted()).collect();
+    left.dedup_by_key(|sent| &sent.reference);
+    assert!(left.len() >= 4, "{left:#?}");
+    let texts: String = transport.accepted().map(|sent| format!("{}\n", sent.text)).collect();
+    assert_eq!(texts.matches("12 lost").count(), 1, "{texts}");
+    // Beyond four of them the last stands for all.
+    let told =
+        left.iter().filter(|sent| texts.contains(&format!("unconfirmed {}", sent.reference)));
+    assert_eq!(told.count(), 4, "{texts}");
+    assert_eq!(alerter.stats().lost_untold, 0);
+}

@@ -1,5 +1,6 @@
 //! What follows from an outcome.
 
+use super::notes::LEADING;
 use super::{Alerter, Done, NEVER, Phase, Step, Token};
 use crate::memory::Memory;
 use crate::state::{Attempt, Unconfirmed};
@@ -65,8 +66,17 @@ impl<M: Memory> Alerter<'_, M> {
         self.state.budget.refund(attempt.charged.saturating_sub(segments));
         self.phase = Phase::Telling { group: 0 };
         self.state.told.text_accepted(&self.policy, now);
-        self.state.tally.told = attempt.losses;
-        self.state.unconfirmed = Default::default();
+        // What found no room comes with the next text.
+        let mut notes = self.digest.notes() >> (LEADING + 3);
+        for place in &mut self.state.unconfirmed {
+            if notes & 1 != 0 {
+                *place = Default::default();
+            }
+            notes >>= 1;
+        }
+        if notes & 1 != 0 {
+            self.state.tally.told = attempt.losses;
+        }
         if let Some(price) = receipt.price {
             self.state.price = self.state.price.plus(price);
         }

@@ -13,7 +13,7 @@ const CHUNK: u8 = 16;
 const DEAR: u8 = 6;
 
 /// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
-const SHORT: u16 = 24;
+const SHORT: u16 = 26;
 
 /// Units of a message that are worth a `, last: ` of 8 units before them.
 const WORTH: u16 = 16;
@@ -24,6 +24,7 @@ impl Digest {
         self.pen.restart(script, dry);
         self.pen.limit(self.capacity(call) / 2);
         self.part = 0;
+        self.notes = 0;
         self.begun = false;
         self.items_told = false;
         self.led = None;
@@ -93,9 +94,11 @@ impl Digest {
             return;
         }
         let comma = u16::from(self.begun);
+        let told = !self.pen.is_full() || self.pen.run_limit() >= SHORT;
         self.pen.close(comma, call.text);
         let units = self.pen.run_units();
         if units > comma {
+            self.notes |= u16::from(told).checked_shl(self.note.into()).unwrap_or(0);
             // One that ends in a colon speaks of what follows.
             let last = self.pen.len().checked_sub(1).and_then(|last| call.text.get(last));
             let opens = last.is_some_and(|last| *last == b':');

@@ -109,6 +109,11 @@ impl Pen {
         self.at.units.saturating_sub(self.start.units)
     }
 
+    /// Units that this run may have.
+    pub(crate) fn run_limit(&self) -> u16 {
+        self.limit.saturating_sub(self.start.units)
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.at.len as usize
     }
