@@ -3,8 +3,8 @@
 //! A `static` needs nothing but a `const` constructor; the alerter is put in once memory and time
 //! are there. Events are cut, joined and hashed before the section is entered, so that it covers
 //! one copy into a slot. An event that comes at a moment when the alerter is in use (a fault within
-//! the section), or before there is one, goes to a side slot for one event; if that is taken, it is
-//! counted and the count is told.
+//! the section), or before there is one, goes to a side slot for one event; if that is taken, the
+//! less grave of the two is counted and the count is told.
 //!
 //! The side slot ends with the run. A handler that will reset the chip calls
 //! [`record_last`](Shared::record_last) instead, with memory that survives the reset; the next start
@@ -90,15 +90,20 @@ impl<M: Memory> Shared<M> {
             {
                 return alerter.admit(now, entry);
             }
-            if let Ok(mut side) = self.side.borrow(cs).try_borrow_mut()
-                && let Place::Empty = *side
-            {
-                *side = Place::Full(entry.clone());
-                return Admission::Stored;
+            let mut admission = Admission::Lost;
+            if let Ok(mut side) = self.side.borrow(cs).try_borrow_mut() {
+                let there = side.as_mut().map(|there| there.level);
+                if there.is_none_or(|there| there < entry.level) {
+                    *side = Place::Full(entry.clone());
+                    admission = Admission::Stored;
+                }
+                if there.is_none() {
+                    return admission;
+                }
             }
             let busy = self.busy.borrow(cs);
             busy.set(busy.get().saturating_add(1));
-            Admission::Lost
+            admission
         })
     }
 
@@ -298,6 +303,24 @@ mod tests {
         let texts: std::vec::Vec<_> =
             transport.sent.iter().map(|sent| sent.text.as_str()).collect();
         assert_eq!(texts, ["[Rust Logger chip] ERROR: before everything, PANIC: fault, 1 lost"]);
+    }
+
+    #[test]
+    fn what_nobody_asked_for_takes_the_side_slot_from_nothing_graver() {
+        static SHARED: Shared<Ring> = Shared::new();
+        let at = Instant::from_secs(1);
+        let early = |level, message| SHARED.record(at, &Event::new(level, message));
+        assert_eq!(early(Level::Info, "starting"), Admission::Stored);
+        assert_eq!(early(Level::Error, "no clock"), Admission::Stored);
+        assert_eq!(early(Level::Warn, "no sensor"), Admission::Lost);
+        SHARED.attach(alerter());
+        let at = Instant::from_secs(10);
+        let mut transport = ScriptedTransport::new(&Clock::at(at));
+        let mut buf = [0; text_bytes(2)];
+        drive(&SHARED, || at, &mut NoStorage, &mut transport, &mut buf);
+        let later = at + crate::time::Duration::from_secs(2);
+        drive(&SHARED, || later, &mut NoStorage, &mut transport, &mut buf);
+        assert_eq!(transport.sent[0].text, "[Rust Logger chip] ERROR: no clock, 2 lost");
     }
 
     #[cfg(feature = "log")]
