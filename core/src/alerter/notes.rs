@@ -8,7 +8,7 @@
 //!
 //! Wall time is only printed. Where nobody has told it, spans stand in its place.
 
-use super::{After, Alerter};
+use super::{After, Alerter, Phase};
 use crate::digest::{Digest, Group, Piece};
 use crate::event::Level;
 use crate::memory::Memory;
@@ -190,14 +190,14 @@ impl<M: Memory> Alerter<'_, M> {
 
     /// The text was accepted: what it said is no news any more.
     pub(super) fn said(&mut self) {
-        // Taken by `mark_recovered`, when the groups of this text are noted.
-        let carried = self.carried;
-        self.mark_notice(&carried);
-        if carried.crashes > 0 {
-            self.state.crashes.tell(&self.policy, carried.at, carried.crashes);
-        }
         let low = self.is_low();
-        let news = &mut self.state.news;
+        // Taken by `mark_recovered`, when the groups of this text are noted.
+        let Alerter { carried, state, policy, .. } = self;
+        if carried.crashes > 0 {
+            state.crashes.tell(policy, carried.at, carried.crashes);
+        }
+        let news = &mut state.news;
+        news.notice = news.notice.max(carried.notice);
         news.outage = Instant::ZERO;
         news.low_told = low && (news.low_told || carried.low);
         if carried.beat > Duration::ZERO {
@@ -215,22 +215,18 @@ impl<M: Memory> Alerter<'_, M> {
         }
     }
 
-    /// The notice has cost what was kept for it.
-    fn mark_notice(&mut self, carried: &Carried) {
-        self.state.news.notice = self.state.news.notice.max(carried.notice);
-    }
-
-    /// The text may have arrived; its notice is not repeated.
+    /// The text may have arrived; its notice has cost what was kept for it and is not repeated.
     pub(super) fn perhaps_said(&mut self) {
-        let carried = core::mem::take(&mut self.carried);
-        self.mark_notice(&carried);
+        let notice = core::mem::take(&mut self.carried).notice;
+        self.state.news.notice = self.state.news.notice.max(notice);
     }
 
     /// The text may have arrived twice, or was refused twice: nothing is tried a third time. News
     /// that stayed news would be told again at once, for ever.
     pub(super) fn given_up(&mut self) {
         self.said();
-        self.mark_recovered();
+        // Recovered groups are a walk, and that comes with the next step. None is noted before it.
+        self.phase = Phase::Telling { group: u16::MAX };
     }
 }
 
