@@ -487,6 +487,14 @@ impl Drop for Annunciator {
 }
 
 #[cfg(test)]
+impl Annunciator {
+    /// Of the first destination.
+    pub(crate) fn channel(&self) -> Arc<Channel> {
+        Arc::clone(self.handle.shared.channels().next().expect("a destination"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use annunciator_core::scrub;
