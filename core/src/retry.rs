@@ -68,24 +68,23 @@ impl Retry {
         self.latch = None;
     }
 
-    /// Not sent. Returns `true` if the text should count as refused for its content: the third
-    /// unrecognised answer in a row.
+    /// Not sent.
     pub(crate) fn failed(
         &mut self,
         policy: &Policy,
         now: Instant,
         cause: RetryCause,
         after: Option<Duration>,
-    ) -> bool {
+    ) {
         match cause {
             RetryCause::Throttled => {
                 let asked = after.unwrap_or(Duration::from_secs(1));
                 let wait = asked.max(SHORTEST_WAIT).min(policy.wait_max);
                 self.until = now + wait;
-                return false;
+                return;
             }
             RetryCause::Failure => self.unrecognised = 0,
-            RetryCause::Unrecognised => self.unrecognised += 1,
+            RetryCause::Unrecognised => self.unrecognised = self.unrecognised.saturating_add(1),
         }
         let wait = match after {
             Some(wait) if wait >= SHORTEST_WAIT => wait.min(policy.wait_max),
@@ -93,11 +92,15 @@ impl Retry {
         };
         self.failures = self.failures.saturating_add(1);
         self.until = now + wait;
-        let hopeless = self.unrecognised >= 3;
-        if hopeless {
+    }
+
+    /// Whether so many answers in a row were unrecognised; they are counted anew from then on.
+    pub(crate) fn is_unrecognised(&mut self, times: u8) -> bool {
+        let reached = self.unrecognised >= times;
+        if reached {
             self.unrecognised = 0;
         }
-        hopeless
+        reached
     }
 
     /// Perhaps sent: waits as after a failure.
@@ -207,12 +210,16 @@ mod tests {
     }
 
     #[test]
-    fn the_third_unrecognised_answer_gives_the_text_up() {
+    fn unrecognised_answers_count_in_a_row() {
         let policy = Policy::default();
         let mut retry = Retry::new(1);
-        let gives_up: [bool; 6] = core::array::from_fn(|_| {
-            retry.failed(&policy, Instant::ZERO, RetryCause::Unrecognised, None)
-        });
-        assert_eq!(gives_up, [false, false, true, false, false, true]);
+        let mut failed = |cause| {
+            retry.failed(&policy, Instant::ZERO, cause, None);
+            retry.is_unrecognised(3)
+        };
+        let reached: [bool; 6] = core::array::from_fn(|_| failed(RetryCause::Unrecognised));
+        assert_eq!(reached, [false, false, true, false, false, true]);
+        assert!(!failed(RetryCause::Unrecognised) && !failed(RetryCause::Unrecognised));
+        assert!(!failed(RetryCause::Failure) && !failed(RetryCause::Unrecognised));
     }
 }

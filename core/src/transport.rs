@@ -176,7 +176,8 @@ pub enum RetryCause {
     Failure,
     /// Waits as told; costs no attempt and does not grow the backoff.
     Throttled,
-    /// Backed off; the third in a row counts as a refusal of the text.
+    /// Backed off as a failure; the third in a row reduces the text, the sixteenth in a row after
+    /// that refuses it.
     Unrecognised,
 }
 

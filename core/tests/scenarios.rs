@@ -8,7 +8,7 @@ use annunciator_core::ring::{Admission, Node, region_len};
 use annunciator_core::storage::NoStorage;
 use annunciator_core::testing::{Clock, Device, ScriptedTransport};
 use annunciator_core::time::{Duration, Instant};
-use annunciator_core::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry};
+use annunciator_core::transport::{Code, Message, Outcome, Receipt, Refusal, RefusalClass, Retry};
 
 fn error(message: &str) -> Event<'_> {
     Event::new(Level::Error, message).target("app").at("src/main.rs", message.len() as u32)
@@ -348,4 +348,34 @@ fn what_finds_no_room_beside_the_events_comes_with_the_next_texts() {
         left.iter().filter(|sent| texts.contains(&format!("unconfirmed {}", sent.reference)));
     assert_eq!(told.count(), 4, "{texts}");
     assert_eq!(alerter.stats().lost_untold, 0);
+}
+
+#[test]
+fn an_answer_nobody_documents_reduces_a_text_soon_and_loses_it_late() {
+    let undocumented = |_, _: &Message<'_>| Outcome::Retry(Retry::unrecognised(Code(77)));
+    // It ends after eight minutes.
+    let mut device = Device::new(16);
+    let back = device.clock.now() + Duration::from_mins(8);
+    device.transport.rule(move |now, message| match now < back {
+        true => undocumented(now, message),
+        false => Outcome::Accepted(Receipt::new(message.segments)),
+    });
+    device.record(&Event::new(Level::Error, "no pressure").at("src/main.rs", 7));
+    device.run(Duration::from_hours(1));
+    let stats = device.alerter().stats();
+    assert_eq!((stats.delivered, stats.lost), (1, 0));
+    // It never ends, for this text: all others go on.
+    let mut device = Device::new(16);
+    device.transport.rule(move |now, message| match message.text.contains("ERROR") {
+        true => undocumented(now, message),
+        false => Outcome::Accepted(Receipt::new(message.segments)),
+    });
+    device.record(&Event::new(Level::Error, "no pressure").at("src/main.rs", 7));
+    device.run(Duration::from_mins(1));
+    device.record(&Event::new(Level::Warn, "no flow").at("src/main.rs", 8));
+    device.run(Duration::from_hours(3));
+    let sent = &device.transport.sent;
+    let texts: Vec<_> = device.transport.accepted().map(|sent| sent.text.as_str()).collect();
+    assert_eq!(texts, ["[Rust Logger night] WARN: no flow, 1 lost"]);
+    assert_eq!(sent.len(), 3 + 16 + 1, "{sent:#?}");
 }

@@ -7,6 +7,12 @@ use crate::state::{Attempt, Unconfirmed};
 use crate::time::{Duration, Instant};
 use crate::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry, RetryCause};
 
+/// Answers that nobody recognises, in a row, after which the text is tried without its messages.
+const REDUCES: u8 = 3;
+/// And after which it is given up, so that it does not hold up all others for ever: with the backoff
+/// of a failure, a quarter of an hour and more. What is wrong for minutes is not the text.
+const GIVES_UP: u8 = 16;
+
 impl<M: Memory> Alerter<'_, M> {
     /// What became of a piece of work. A token that is not under way any more is ignored.
     pub fn done(&mut self, now: Instant, token: Token, result: Done) {
@@ -125,7 +131,9 @@ impl<M: Memory> Alerter<'_, M> {
         if offline && self.state.news.outage == Instant::ZERO {
             self.state.news.outage = now;
         }
-        if self.retry.failed(&self.policy, now, retry.cause, retry.after) {
+        self.retry.failed(&self.policy, now, retry.cause, retry.after);
+        let patience = if attempt.style == 0 { REDUCES } else { GIVES_UP };
+        if self.retry.is_unrecognised(patience) {
             let refusal = Refusal::new(RefusalClass::Message, retry.code);
             return self.refused(now, attempt, refusal, events);
         }
