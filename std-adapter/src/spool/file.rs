@@ -230,10 +230,13 @@ impl SpoolFile {
     pub(super) fn verify(&mut self) -> Result<(), SpoolError> {
         let how = match &self.state {
             State::Current { file, dirty, seen } => {
-                // Writes of our own change its time as well.
+                let seen = seen.as_ref().filter(|_| !dirty);
+                let how = self.changed(file, &self.slot.spool(), seen.map(|(meta, _)| meta));
+                // Writes of our own change its time as well, and count as begun before they do: so
+                // they are counted after the look at it.
                 let begun = self.direct.begun();
-                let seen = seen.as_ref().filter(|(_, by_then)| !dirty && *by_then == begun);
-                self.changed(file, &self.slot.spool(), seen.map(|(meta, _)| meta))
+                let ours = seen.is_some_and(|(_, by_then)| *by_then != begun);
+                how.filter(|how| !(ours && matches!(how, Change::Overwritten)))
             }
             State::Fresh { file } => self.changed(file, &self.slot.fresh(), None),
             State::Absent | State::Doubtful { .. } => None,
