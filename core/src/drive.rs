@@ -5,7 +5,8 @@
 
 use crate::alerter::{Alerter, Done, Origin, Step, Token};
 use crate::memory::Memory;
-use crate::ring::{self, SLOT};
+use crate::event::TEXT_256;
+use crate::ring::{self, slot_size, slots_of};
 use crate::state::{self, State};
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -20,7 +21,7 @@ pub trait Drivable {
     fn done(&mut self, now: Instant, token: Token, result: Done);
 }
 
-impl<M: Memory> Drivable for Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Drivable for Alerter<'_, M, TEXT> {
     fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
         Alerter::step(self, now, buf)
     }
@@ -92,11 +93,11 @@ pub struct Restored<E> {
 }
 
 /// Makes the ring memory ready for a start that cannot know how the last run ended, such as a
-/// chip's: [`mend`]s memory that has survived a reset, [`load`]s any other.
+/// chip's: [`repair`]s memory that has survived a reset, [`load`]s any other.
 pub fn restore<S: Storage>(storage: &mut S, region: &mut [u8]) -> Restored<S::Error> {
     let survived = ring::was_served(region);
     let (origin, result) = if survived {
-        (Origin::Memory, mend(storage, region).map(|_| ()))
+        (Origin::Memory, repair(storage, region).map(|_| ()))
     } else {
         (Origin::Storage, load(storage, region))
     };
@@ -117,28 +118,47 @@ pub fn load<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<(), S::Err
     }
 }
 
-/// Puts back what the ring memory has lost and storage still has: slots that are damaged, both
-/// blocks of state if neither is sound. For a start whose memory survived, before the alerter is
-/// made. Returns how much was put back; sound memory costs no access to storage.
+/// Puts back what the ring memory has lost and storage still has: slots of 256 bytes that are
+/// damaged, both banks of state if neither is sound. For a start whose memory survived, before the
+/// alerter is made. Returns how much was put back; sound memory costs no access to storage.
 ///
 /// # Errors
 /// The storage's own. The region is then as good as before.
-pub fn mend<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<u16, S::Error> {
-    let mut mended = 0;
+pub fn repair<S: Storage>(storage: &mut S, region: &mut [u8]) -> Result<u16, S::Error> {
+    repair_sized::<S, TEXT_256>(storage, region)
+}
+
+/// As [`repair`], for slots of any size.
+///
+/// # Errors
+/// The storage's own. The region is then as good as before.
+pub fn repair_sized<S: Storage, const TEXT: usize>(
+    storage: &mut S,
+    region: &mut [u8],
+) -> Result<u16, S::Error> {
+    let mut repaired = 0;
     let end = storage.capacity().min(region.len());
-    let mut copy = [0; SLOT];
+    let size = slot_size::<TEXT>();
     let state_lost = state::find(region).is_none() && ring::was_served(region);
-    for (number, piece) in (0..).zip(region.as_chunks_mut().0) {
-        let at = number * SLOT;
-        let lost = if at < ring::LEDGER { state_lost } else { ring::is_damaged(at, piece) };
-        if !lost || at + SLOT > end {
+    if state_lost && ring::LEDGER <= end {
+        let Some(banks) = region.get_mut(..ring::LEDGER) else { return Ok(0) };
+        storage.read(0, banks)?;
+        repaired += 1;
+    }
+    for slot in 0..slots_of::<TEXT>(end) {
+        let at = ring::OVERHEAD + slot * size;
+        let Some(piece) = region.get_mut(at..at + size) else { break };
+        if !ring::is_damaged::<TEXT>(piece) {
             continue;
         }
-        storage.read(at, &mut copy)?;
-        if at < ring::LEDGER || ring::holds_record(&copy) {
-            *piece = copy;
-            mended += 1;
+        // A slot is read only to be looked at: what stands there is no worse than what is lost.
+        storage.read(at, piece)?;
+        if ring::holds_record::<TEXT>(piece) {
+            repaired += 1;
+        } else {
+            // Damaged as before, and to be counted so.
+            piece.put(0, &[0xFF; 4]);
         }
     }
-    Ok(mended)
+    Ok(repaired)
 }

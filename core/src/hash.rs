@@ -47,28 +47,21 @@ pub(crate) const fn fold(state: u64) -> u32 {
     (x >> 32) as u32
 }
 
-/// Identity of an event's group and of the event itself, in one pass.
+/// Identity of an event's site and of the event itself, in one pass.
 ///
-/// `meta` is level, flags and the lengths of message, target and file, a byte each from the lowest;
-/// `said` is message and target, one behind the other. Each identity covers what the one before covers: the key is also the check
-/// of all the text.
+/// `meta` is the level, and the lengths of message, target and file with the position of the cut;
+/// `said` is message and target, one behind the other. The site is level, line and file. The
+/// event's identity covers that and all its text, so it is also the check of it.
 #[inline]
 pub(crate) fn identity(meta: u64, line: u32, said: &[u8], file: &[u8]) -> (u32, u32) {
-    let level = meta & 0xFF;
-    let group = if line != 0 || !file.is_empty() {
-        bytes(u64::from(line) << 8 | level, file)
-    } else {
-        let message = (meta >> 16) as u8;
-        let (message, target) = said.split_at_checked(usize::from(message)).unwrap_or((said, &[]));
-        wording(level, target, message)
-    };
-    let shape = mix(group, (meta >> 8) & 0xFFFF_FFFF);
-    (fold(group), fold(bytes(shape, said)))
+    let site = bytes(u64::from(line) << 8 | (meta & 0xFF), file);
+    (fold(site), fold(bytes(mix(site, meta), said)))
 }
 
-/// Identity of a group of events that say the same but for numbers.
-fn wording(level: u64, target: &[u8], message: &[u8]) -> u64 {
-    let mut state = bytes(mix(0x776F_7264, level), target);
+/// Identity of events of one target that say the same but for numbers.
+#[cold]
+pub(crate) fn wording(level: u8, target: &[u8], message: &[u8]) -> u32 {
+    let mut state = bytes(mix(0x776F_7264, u64::from(level)), target);
     let mut in_number = false;
     for byte in message {
         let digit = byte.is_ascii_digit();
@@ -79,7 +72,7 @@ fn wording(level: u64, target: &[u8], message: &[u8]) -> u64 {
         }
         in_number = digit;
     }
-    state
+    fold(state)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use critical_section::Mutex;
 
 use crate::alerter::{Alerter, Done, Stats, Step, Token};
 use crate::drive::Drivable;
-use crate::event::{Entry, Event, Level};
+use crate::event::{Entry, Event, Level, TEXT_256};
 use crate::memory::Memory;
 use crate::ring::{self, Admission};
 use crate::time::Instant;
@@ -121,7 +121,7 @@ impl<M: Memory> Shared<M> {
             {
                 return alerter.admit(now, &entry);
             }
-            if ring::read_alone(aside).is_some() {
+            if ring::read_alone::<TEXT_256>(aside).is_some() {
                 return Admission::Lost;
             }
             ring::write_alone(aside, &entry);
@@ -133,7 +133,7 @@ impl<M: Memory> Shared<M> {
     /// To be called once the alerter is attached. A reset within the call may leave one event
     /// counted twice.
     pub fn take_last(&self, now: Instant, aside: &mut [u8]) {
-        let entry = ring::read_alone(aside).map(|record| Entry::of_record(&record));
+        let entry = ring::read_alone::<TEXT_256>(aside).map(|record| Entry::<TEXT_256>::of_record(&record));
         if let Some(entry) = entry
             && self.with(|alerter| alerter.admit(now, &entry)).is_none()
         {

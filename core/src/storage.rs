@@ -11,7 +11,7 @@
 ///
 /// What is written: 256 bytes at a multiple of 256, or 12 bytes at 2,048 or 2,064 (the ledger). So
 /// nothing straddles a sector of 512 bytes. What is read, at a start: all of it at once
-/// ([`load`](crate::drive::load)), or single slots ([`mend`](crate::drive::mend)).
+/// ([`load`](crate::drive::load)), or single slots ([`repair`](crate::drive::repair)).
 pub trait Storage {
     /// What can go wrong; shown to people, never decided upon.
     type Error: core::error::Error;

@@ -2,7 +2,7 @@
 //! everything written again.
 
 use annunciator_core::alerter::{Adoption, Estate, Origin, is_damaged};
-use annunciator_core::event::{Event, Level};
+use annunciator_core::event::{Event, Level, TEXT_256};
 use annunciator_core::storage::Storage;
 use annunciator_core::testing::{CutStorage, Device, Fault};
 use annunciator_core::time::Duration;
@@ -262,14 +262,14 @@ fn storage_that_turned_out_empty_gets_everything_again_in_one_go() {
 #[test]
 fn damage_is_seen_before_recovery_clears_it() {
     let sound = left(&["one", "two"]);
-    assert!(!is_damaged(&sound));
-    assert!(!is_damaged(&[0; 4096]));
-    assert!(!is_damaged(&[]));
+    assert!(!is_damaged::<TEXT_256>(&sound));
+    assert!(!is_damaged::<TEXT_256>(&[0; 4096]));
+    assert!(!is_damaged::<TEXT_256>(&[]));
     let at = sound.windows(3).position(|bytes| bytes == b"two").unwrap();
     let mut torn = sound.clone();
     torn[at] ^= 1;
-    assert!(is_damaged(&torn));
+    assert!(is_damaged::<TEXT_256>(&torn));
     let mut stateless = sound;
     stateless[..2048].fill(0);
-    assert!(is_damaged(&stateless));
+    assert!(is_damaged::<TEXT_256>(&stateless));
 }

@@ -1,7 +1,7 @@
 //! Whatever the bytes: a valid ring comes up, what can be trusted is told, what cannot is counted.
 
 use annunciator_core::alerter::Origin;
-use annunciator_core::drive::{mend, restore};
+use annunciator_core::drive::{repair, restore};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::{Admission, OVERHEAD, SLOT, region_len};
 use annunciator_core::testing::{CutStorage, Device};
@@ -122,7 +122,7 @@ fn a_slot_damaged_in_memory_is_mended_from_storage() {
             bytes[at + 70..][..bytes_hurt.min(SLOT - 70)].fill(0xFF);
             let mut storage = original.storage.clone();
             let free = bytes[at..at + 4] == [0; 4];
-            let mended = mend(&mut storage, &mut bytes).unwrap();
+            let mended = repair(&mut storage, &mut bytes).unwrap();
             assert!(mended <= u16::from(!free), "slot {slot}");
             let mut device = Device::new(SLOTS);
             device.policy = original.policy;
@@ -140,7 +140,7 @@ fn the_state_lost_in_memory_is_mended_from_storage() {
     let mut device = full();
     let mut bytes = device.memory();
     bytes[..2 * 1024].fill(0xFF);
-    assert_eq!(mend(&mut device.storage, &mut bytes).unwrap(), 8);
+    assert_eq!(repair(&mut device.storage, &mut bytes).unwrap(), 8);
     device.start_with(bytes, Origin::Memory);
     let from = device.transport.sent.len();
     end(&mut device);
@@ -154,7 +154,7 @@ fn sound_memory_is_not_mended() {
     let sound = device.memory();
     let mut bytes = sound.clone();
     let mut other = CutStorage::with_bytes(vec![0x77; region_len(SLOTS)]);
-    assert_eq!(mend(&mut other, &mut bytes).unwrap(), 0);
+    assert_eq!(repair(&mut other, &mut bytes).unwrap(), 0);
     assert!(bytes == sound);
 }
 

@@ -17,6 +17,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant as StdInstant};
 
+use annunciator_core::event::TEXT_256;
 use annunciator_core::alerter::{After, Origin, is_damaged};
 use annunciator_core::ring::{region_len, slots};
 use annunciator_core::storage::Storage;
@@ -330,7 +331,7 @@ impl Store {
             self.notice = Some(error.to_string());
         }
         let Store { disk, estates, .. } = self;
-        if let Some(parcel) = estates.parcel().filter(|parcel| is_damaged(&parcel.bytes)) {
+        if let Some(parcel) = estates.parcel().filter(|parcel| is_damaged::<TEXT_256>(&parcel.bytes)) {
             disk.quarantine(&parcel.bytes);
         }
     }
@@ -461,7 +462,7 @@ impl Store {
     }
 
     fn quarantine_if_damaged(&self, region: &[u8]) {
-        if is_damaged(region) {
+        if is_damaged::<TEXT_256>(region) {
             self.disk.quarantine(region);
         }
     }

@@ -48,7 +48,7 @@ pub(super) struct Copying {
     taken: u64,
 }
 
-impl<M: Memory> Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Takes over what another ring still holds, as if it were reported now: its records, and as
     /// lost what it had lost and not told. What it may have told already is told as a repeat, and
     /// what it may have told twice is counted as lost.
@@ -127,8 +127,8 @@ impl<M: Memory> Alerter<'_, M> {
         }
         self.copying = Some(Copying { next, taken: seq });
         let kept = self.kept(now);
-        let entry = Entry::of_record(&record);
-        let admission = self.ring.admit_as(&entry, crate::told::tick(kept), count, copying.next);
+        let entry = Entry::<TEXT>::of_record(&record);
+        let admission = self.ring.admit_as(&entry, kept, count, copying.next);
         self.admitted(kept, &entry, admission);
         if seq <= estate.doubtful {
             self.state.doubt = self.state.doubt.max(next - 1);

@@ -112,7 +112,7 @@ impl Commit {
     }
 }
 
-impl<M: Memory> Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     #[inline]
     pub(super) fn schedule_commit(&mut self, now: Instant, level: Level) {
         let wait =

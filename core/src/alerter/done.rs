@@ -13,7 +13,7 @@ const REDUCES: u8 = 3;
 /// of a failure, a quarter of an hour and more. What is wrong for minutes is not the text.
 const GIVES_UP: u8 = 16;
 
-impl<M: Memory> Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// What became of a piece of work. A token that is not under way any more is ignored.
     pub fn done(&mut self, now: Instant, token: Token, result: Done) {
         let now = self.kept(now);

@@ -6,7 +6,7 @@
 
 use super::Origin;
 use super::adopt::{held, undo_adoption};
-use crate::event::Record;
+use crate::event::{Record, TEXT_256};
 use crate::ring::{Held, foreign, next_foreign};
 use crate::state::{self, State};
 
@@ -39,7 +39,7 @@ impl Estate {
         let mut other = State::read(bytes, place);
         let held = held(&other, origin);
         let attempt = other.attempt.unwrap_or_default();
-        let found = foreign(bytes, &held, attempt.reference);
+        let found = foreign::<TEXT_256>(bytes, &held, attempt.reference);
         undo_adoption(&mut other, origin, found.last + 1);
         let left = attempt.charged > 0 && (found.launched || origin == Origin::Storage);
         let tries = attempt.unknowns.saturating_add(u8::from(left));
@@ -83,14 +83,14 @@ impl Estate {
     pub fn look(&mut self, bytes: &[u8]) {
         if self.next.is_none() {
             let after = self.taken.max(self.skipped);
-            self.next = Some(next_foreign(bytes, &self.held, after));
+            self.next = Some(next_foreign::<TEXT_256>(bytes, &self.held, after));
         }
     }
 
     /// The next record.
     pub(super) fn record<'b>(&mut self, bytes: &'b [u8]) -> Option<Record<'b>> {
         self.look(bytes);
-        crate::ring::view(bytes, self.next??)?.record()
+        crate::ring::view::<_, TEXT_256>(bytes, self.next??)?.record()
     }
 
     /// It has been taken.

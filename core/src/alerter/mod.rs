@@ -34,7 +34,7 @@ pub use recover::{After, Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
 use crate::digest::{Digest, Group};
-use crate::event::{Entry, Event, Level};
+use crate::event::{Entry, Event, Level, TEXT_256};
 use crate::memory::Memory;
 use crate::retry::Retry;
 use crate::ring::{Admission, Node, Ring};
@@ -62,9 +62,12 @@ pub struct Buffers<'a> {
 }
 
 /// Serves one destination. See the [module](self) for its states.
+///
+/// `TEXT` is the number of bytes of text in a slot: 184 in slots of 256 bytes, the default;
+/// [`TEXT_512`](crate::event::TEXT_512) where there is room for longer messages.
 #[derive(Debug)]
-pub struct Alerter<'a, M> {
-    ring: Ring<'a, M>,
+pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
+    ring: Ring<'a, M, TEXT>,
     groups: &'a mut [Group],
     digest: Digest,
     policy: Policy,
@@ -200,29 +203,29 @@ pub enum Done {
     Sent(Outcome),
 }
 
-impl<'a, M: Memory> Alerter<'a, M> {
+impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// Admits one event. Touches at most two slots; callable under a critical section, though
     /// [`admit`](Alerter::admit) keeps that shorter.
     pub fn record(&mut self, now: Instant, event: &Event<'_>) -> Admission {
         if event.level < self.policy.level {
             return self.suppress();
         }
-        self.admit(now, &Entry::new(event))
+        self.admit(now, &Entry::sized(event))
     }
 
     /// Admits one event made ready beforehand, outside any lock.
     #[inline]
-    pub fn admit(&mut self, now: Instant, entry: &Entry) -> Admission {
+    pub fn admit(&mut self, now: Instant, entry: &Entry<TEXT>) -> Admission {
         if entry.level < self.policy.level {
             return self.suppress();
         }
         let now = self.kept(now);
-        let admission = self.ring.admit(entry, tick(now), 1);
+        let admission = self.ring.admit(entry, now, 1);
         self.admitted(now, entry, admission)
     }
 
     #[inline]
-    fn admitted(&mut self, now: Instant, entry: &Entry, admission: Admission) -> Admission {
+    fn admitted(&mut self, now: Instant, entry: &Entry<TEXT>, admission: Admission) -> Admission {
         self.counters.admitted(admission);
         self.schedule_commit(now, entry.level);
         if admission == Admission::Lost {
@@ -245,7 +248,7 @@ impl<'a, M: Memory> Alerter<'a, M> {
 
     /// Moves the due time to what an event of this group asks for.
     #[cold]
-    fn stir(&mut self, now: Instant, entry: &Entry) {
+    fn stir(&mut self, now: Instant, entry: &Entry<TEXT>) {
         self.moved = true;
         let due = self.state.told.due(&self.policy, now, entry.group, entry.level);
         self.expect(due);

@@ -106,7 +106,7 @@ fn seconds(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX) / 1000
 }
 
-impl<M: Memory> Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Says what the wall clock shows: seconds since 1970 in UTC, and how many minutes local time
     /// is ahead of UTC. To be repeated after a change of either, once a day as a rule. Without it
     /// texts name spans instead of times of day, and there are no quiet hours.
@@ -275,8 +275,8 @@ impl<'a> Note<'a> {
 }
 
 /// Builds note `number` and hands it on with the parts that its receiver needs.
-pub(super) fn note<M: Memory>(
-    alerter: &mut Alerter<'_, M>,
+pub(super) fn note<M: Memory, const TEXT: usize>(
+    alerter: &mut Alerter<'_, M, TEXT>,
     attempt: &Attempt,
     number: u8,
     give: impl FnOnce(&mut Digest, &mut [Group], &[Piece<'_>]),

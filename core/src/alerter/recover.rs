@@ -24,8 +24,8 @@ pub enum Origin {
 
 /// Whether something in these bytes of a ring was destroyed: worth a copy before they are handed to
 /// [`Alerter::new`] or [`Alerter::adopt`], which keep what can be trusted and clear the rest.
-pub fn is_damaged(bytes: &[u8]) -> bool {
-    let (used, damaged) = ring::condition(bytes);
+pub fn is_damaged<const TEXT: usize>(bytes: &[u8]) -> bool {
+    let (used, damaged) = ring::condition::<TEXT>(bytes);
     damaged || (used && state::find(bytes).is_none())
 }
 
@@ -98,7 +98,16 @@ const CAUSE: Duration = Duration::from_hours(1);
 impl<'a, M: Memory> Alerter<'a, M> {
     /// Takes over whatever `memory` holds: records that still wait, an attempt whose fate is
     /// unknown, the budget. Any bytes at all are accepted; what cannot be trusted is counted.
+    ///
+    /// Slots have 256 bytes; see [`sized`](Alerter::sized) for others.
     pub fn new(memory: M, buffers: Buffers<'a>, setup: &Setup<'_>) -> Alerter<'a, M> {
+        Alerter::sized(memory, buffers, setup)
+    }
+}
+
+impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
+    /// As [`new`](Alerter::new), for slots of any size.
+    pub fn sized(memory: M, buffers: Buffers<'a>, setup: &Setup<'_>) -> Alerter<'a, M, TEXT> {
         let place = state::find(memory.bytes());
         let origin = origin(memory.bytes(), setup.origin);
         let mut state = State::read(memory.bytes(), place);

@@ -14,7 +14,7 @@ use crate::transport::Reference;
 /// Attempt numbers wrap within what a [`Reference`] prints.
 const REFERENCES: u32 = (1 << (5 * Reference::LEN as u32)) - 1;
 
-impl<M: Memory> Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Looks at one slot: drops it if it is too old, else notes when it may be told. Records in
     /// flight and records that wait for their repeat have their time already.
     pub(super) fn survey(&mut self, now: Instant, slot: u16) -> Step {

@@ -152,7 +152,7 @@ pub struct Stats {
     pub last_refusal: Option<Refusal>,
 }
 
-impl<M: Memory> Alerter<'_, M> {
+impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// A snapshot.
     pub fn stats(&self) -> Stats {
         let counters = &self.counters;

@@ -7,40 +7,52 @@
 use super::{Event, Level, Record, Site};
 use crate::hash;
 
-/// Bytes of text a slot holds: message, target and file name together.
-pub const PAYLOAD: usize = 196;
+/// Bytes of text that a slot of 256 bytes holds: message, target and file name together.
+pub const TEXT_256: usize = 184;
+/// Bytes of text that a slot of 512 bytes holds.
+pub const TEXT_512: usize = 440;
 /// Bytes kept of a target, from its beginning.
 pub const TARGET_MAX: usize = 36;
 /// Bytes kept of a file name, from its end: the last parts of a path tell files apart.
 pub const FILE_MAX: usize = 32;
 
 /// An [`Event`] in the shape of a slot. Make it once, record it with any number of alerters.
+///
+/// `TEXT` is the number of bytes of text in a slot, and with it the slot's size: [`TEXT_256`] or
+/// [`TEXT_512`], the same as the alerter's.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// Level, flags and the lengths of message, target and file, a byte each from the lowest: as
-    /// in the slot.
+pub struct Entry<const TEXT: usize = TEXT_256> {
+    /// Level, lengths and the place of the cut, as in the slot: see [`lengths`].
     pub(crate) meta: u64,
     pub(crate) level: Level,
     /// Bytes of text.
-    len: u8,
+    len: u16,
     pub(crate) line: u32,
     pub(crate) key: u32,
     pub(crate) group: u32,
-    pub(crate) payload: [u8; PAYLOAD],
+    pub(crate) text: [u8; TEXT],
 }
 
 impl Entry {
-    /// Cuts, joins and hashes `event`. Texts are cut at character boundaries.
+    /// Cuts, joins and hashes `event` for slots of 256 bytes. Texts are cut at character
+    /// boundaries.
     pub fn new(event: &Event<'_>) -> Entry {
-        let mut draft = Draft::new(event.level, event.target, event.site);
+        Entry::sized(event)
+    }
+}
+
+impl<const TEXT: usize> Entry<TEXT> {
+    /// Cuts, joins and hashes `event`. Texts are cut at character boundaries.
+    pub fn sized(event: &Event<'_>) -> Entry<TEXT> {
+        let mut draft = Draft::sized(event.level, event.target, event.site);
         draft.push(event.message);
         draft.finish();
         draft.entry
     }
 
     /// The entry that a record was made of.
-    pub(crate) fn of_record(record: &Record<'_>) -> Entry {
-        let mut draft = Draft::new(record.level, record.target, record.site);
+    pub(crate) fn of_record(record: &Record<'_>) -> Entry<TEXT> {
+        let mut draft = Draft::sized(record.level, record.target, record.site);
         draft.push(record.message);
         draft.cut |= record.cut;
         draft.finish();
@@ -60,7 +72,7 @@ impl Entry {
     /// The event as it is kept.
     pub fn event(&self) -> Event<'_> {
         let text = |from: usize, len: usize| {
-            let bytes = self.payload.get(from..).and_then(|rest| rest.get(..len));
+            let bytes = self.text.get(from..).and_then(|rest| rest.get(..len));
             core::str::from_utf8(bytes.unwrap_or(&[])).unwrap_or("")
         };
         let (message, target, file) = lengths(self.meta);
@@ -77,15 +89,22 @@ impl Entry {
     /// The joined text.
     #[inline]
     pub(crate) fn text(&self) -> &[u8] {
-        self.payload.get(..usize::from(self.len)).unwrap_or(&self.payload)
+        self.text.get(..usize::from(self.len)).unwrap_or(&self.text)
     }
 }
 
-/// The lengths of message, target and file in an [`Entry::meta`].
+/// The lengths of message, target and file in an [`Entry::meta`], which are its bytes 2 to 5.
 #[inline]
-pub(crate) fn lengths(meta: u64) -> (usize, usize, usize) {
-    let [_, _, message, target, file, ..] = meta.to_le_bytes();
-    (usize::from(message), usize::from(target), usize::from(file))
+pub(crate) const fn lengths(meta: u64) -> (usize, usize, usize) {
+    let [_, _, low, high, target, file, ..] = meta.to_le_bytes();
+    (u16::from_le_bytes([low, high]) as usize, target as usize, file as usize)
+}
+
+/// Where the message in an [`Entry::meta`] was cut: something is missing before this byte of it.
+/// 0: it is whole.
+#[inline]
+pub(crate) const fn cut_at(meta: u64) -> u16 {
+    (meta >> 48) as u16
 }
 
 /// An [`Entry`] in the making: the message comes in pieces, straight into its place.
@@ -93,8 +112,8 @@ pub(crate) fn lengths(meta: u64) -> (usize, usize, usize) {
 /// Also a [`core::fmt::Write`]; it then reports an error as soon as the message is cut, which ends
 /// the formatting of a huge value.
 #[derive(Debug)]
-pub struct Draft<'a> {
-    entry: Entry,
+pub struct Draft<'a, const TEXT: usize = TEXT_256> {
+    entry: Entry<TEXT>,
     target: &'a str,
     file: &'a str,
     len: usize,
@@ -103,16 +122,24 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// An event whose message is still empty.
+    /// An event for slots of 256 bytes, whose message is still empty.
     #[inline]
     pub fn new(level: Level, target: &'a str, site: Option<Site<'a>>) -> Draft<'a> {
+        Draft::sized(level, target, site)
+    }
+}
+
+impl<'a, const TEXT: usize> Draft<'a, TEXT> {
+    /// An event whose message is still empty.
+    #[inline]
+    pub fn sized(level: Level, target: &'a str, site: Option<Site<'a>>) -> Draft<'a, TEXT> {
         let (file, line) = match site {
             Some(site) => (tail(site.file, FILE_MAX), site.line),
             None => ("", 0),
         };
         let target = head(target, TARGET_MAX);
-        let entry = Entry { meta: 0, level, len: 0, line, key: 0, group: 0, payload: [0; PAYLOAD] };
-        let limit = PAYLOAD - target.len() - file.len();
+        let entry = Entry { meta: 0, level, len: 0, line, key: 0, group: 0, text: [0; TEXT] };
+        let limit = TEXT.saturating_sub(target.len() + file.len());
         Draft { entry, target, file, len: 0, limit, cut: false }
     }
 
@@ -129,7 +156,7 @@ impl<'a> Draft<'a> {
         if SHORT == 0 || piece.len() > SHORT || end > self.limit {
             return false;
         }
-        let Some(into) = self.entry.payload.get_mut(self.len..end) else { return false };
+        let Some(into) = self.entry.text.get_mut(self.len..end) else { return false };
         copy_short(into, piece.as_bytes());
         self.len = end;
         true
@@ -165,14 +192,14 @@ impl<'a> Draft<'a> {
 
     /// The message so far; cut to what is kept.
     pub fn message(&self) -> &str {
-        let bytes = self.entry.payload.get(..self.len).unwrap_or(&[]);
+        let bytes = self.entry.text.get(..self.len).unwrap_or(&[]);
         core::str::from_utf8(bytes).unwrap_or("")
     }
 
     /// Replaces the message; it may be longer than before.
     pub fn replace(&mut self, message: &str) {
         self.len = 0;
-        self.limit = PAYLOAD.saturating_sub(self.target.len() + self.file.len());
+        self.limit = TEXT.saturating_sub(self.target.len() + self.file.len());
         self.cut = false;
         self.push(message);
     }
@@ -188,13 +215,13 @@ impl<'a> Draft<'a> {
         let stars = len.min(3);
         let tail = self.len.saturating_sub(end);
         for at in 0..tail {
-            let byte = self.entry.payload.get(end + at).copied();
-            if let (Some(byte), Some(into)) = (byte, self.entry.payload.get_mut(start + stars + at))
+            let byte = self.entry.text.get(end + at).copied();
+            if let (Some(byte), Some(into)) = (byte, self.entry.text.get_mut(start + stars + at))
             {
                 *into = byte;
             }
         }
-        for byte in self.entry.payload.iter_mut().skip(start).take(stars) {
+        for byte in self.entry.text.iter_mut().skip(start).take(stars) {
             *byte = b'*';
         }
         self.len = start + stars + tail;
@@ -206,19 +233,25 @@ impl<'a> Draft<'a> {
 
     /// Joins and hashes what there is. Further pieces are no part of it.
     #[inline]
-    pub fn finish(&mut self) -> &Entry {
-        let lengths = [self.len, self.target.len(), self.file.len()];
-        let start = u64::from(self.entry.level as u8) | u64::from(self.cut) << 8;
-        let meta = (16..).step_by(8).zip(lengths);
-        let meta = meta.fold(start, |meta, (at, len)| meta | (len as u64) << at);
-        self.limit = PAYLOAD;
+    pub fn finish(&mut self) -> &Entry<TEXT> {
+        let (message, target, file) = (self.len, self.target.len(), self.file.len());
+        let cut = if self.cut { message } else { 0 };
+        let lengths = (message as u64) << 16 | (target as u64) << 32 | (file as u64) << 40;
+        let meta = u64::from(self.entry.level as u8) | lengths | (cut as u64) << 48;
+        self.limit = TEXT;
         self.append(self.target);
         let named = self.len;
         self.append(self.file);
-        let said = self.entry.payload.get(..named).unwrap_or(&[]);
-        let (group, key) = hash::identity(meta, self.entry.line, said, self.file.as_bytes());
+        let said = self.entry.text.get(..named).unwrap_or(&[]);
+        let (site, key) = hash::identity(meta, self.entry.line, said, self.file.as_bytes());
+        let group = if self.entry.line != 0 || file > 0 {
+            site
+        } else {
+            let (message, target) = said.split_at_checked(message).unwrap_or((said, &[]));
+            hash::wording(self.entry.level as u8, target, message)
+        };
         self.entry.meta = meta;
-        self.entry.len = self.len as u8;
+        self.entry.len = self.len as u16;
         self.entry.group = group;
         self.entry.key = key;
         &self.entry
@@ -234,7 +267,7 @@ impl<'a> Draft<'a> {
 
     #[inline(never)]
     fn append_long(&mut self, piece: &str) {
-        let room = self.entry.payload.get_mut(self.len..);
+        let room = self.entry.text.get_mut(self.len..);
         if let Some(into) = room.and_then(|room| room.get_mut(..piece.len())) {
             into.copy_from_slice(piece.as_bytes());
             self.len += piece.len();
@@ -271,7 +304,7 @@ fn ends<const N: usize>(into: &mut [u8], from: &[u8]) -> bool {
     true
 }
 
-impl core::fmt::Write for Draft<'_> {
+impl<const TEXT: usize> core::fmt::Write for Draft<'_, TEXT> {
     #[inline]
     fn write_str(&mut self, piece: &str) -> core::fmt::Result {
         if self.push(piece) { Ok(()) } else { Err(core::fmt::Error) }
@@ -314,16 +347,16 @@ mod tests {
         let target = "t".repeat(300);
         let file = "é/".repeat(300);
         let entry = Entry::new(&Event::new(Level::Error, &message).target(&target).at(&file, 7));
-        assert_ne!(entry.meta & 0x100, 0);
+        assert_ne!(cut_at(entry.meta), 0);
         let (len, target, _) = lengths(entry.meta);
-        assert!(core::str::from_utf8(&entry.payload[..len]).is_ok());
+        assert!(core::str::from_utf8(&entry.text[..len]).is_ok());
         assert_eq!(target, TARGET_MAX);
-        assert!(entry.text().len() <= PAYLOAD && entry.text().len() > PAYLOAD - 3);
+        assert!(entry.text().len() <= TEXT_256 && entry.text().len() > TEXT_256 - 3);
     }
 
     #[test]
     fn pieces_of_any_length_arrive_whole() {
-        let text: std::string::String = ('!'..='~').cycle().take(PAYLOAD).collect();
+        let text: std::string::String = ('!'..='~').cycle().take(TEXT_256).collect();
         for length in 0..=40 {
             for start in 0..20 {
                 let mut draft = Draft::new(Level::Error, "", None);
@@ -337,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_group_is_a_site_or_a_wording() {
-        let group = |event: Event<'_>| Entry::new(&event).group;
+        let group = |event: Event<'_>| Entry::new(&event).group();
         let at = |text, line| group(Event::new(Level::Error, text).at("src/main.rs", line));
         assert_eq!(at("sensor 1", 7), at("sensor 2", 7));
         assert_ne!(at("sensor 1", 7), at("sensor 1", 8));

@@ -2,8 +2,8 @@
 
 mod entry;
 
-pub use entry::{Draft, Entry, FILE_MAX, PAYLOAD, TARGET_MAX};
-pub(crate) use entry::{head, lengths};
+pub use entry::{Draft, Entry, FILE_MAX, TARGET_MAX, TEXT_256, TEXT_512};
+pub(crate) use entry::{cut_at, head, lengths};
 
 /// How grave an event is. Ordered: [`Level::Panic`] is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,8 +166,12 @@ pub struct Record<'a> {
     pub group: u32,
     /// How often it was reported, 1 or more; saturates.
     pub count: u32,
-    /// When it was first reported, in ticks of 1,024 ms since boot.
+    /// When it was first reported, in ticks of 1,024 ms of the time that the ring keeps.
     pub tick: u32,
+    /// The milliseconds beyond `tick`.
+    pub millis: u16,
+    /// How many milliseconds later it was reported last; saturates after 49 days.
+    pub lasted: u32,
     /// Who spoke; cut to what a slot holds.
     pub target: &'a str,
     /// What happened; cut to what a slot holds.
@@ -181,6 +185,18 @@ pub struct Record<'a> {
 impl<'a> Record<'a> {
     /// A record of one event, for tests of what reads records.
     pub const fn new(seq: u64, level: Level, group: u32, message: &'a str) -> Record<'a> {
-        Record { seq, level, group, count: 1, tick: 0, target: "", message, cut: false, site: None }
+        Record {
+            seq,
+            level,
+            group,
+            count: 1,
+            tick: 0,
+            millis: 0,
+            lasted: 0,
+            target: "",
+            message,
+            cut: false,
+            site: None,
+        }
     }
 }

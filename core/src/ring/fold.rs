@@ -18,7 +18,7 @@
 //! record before that. Nor is it cleared there until then.
 
 use super::slot::cell;
-use super::{Ring, at, view};
+use super::Ring;
 use crate::memory::Memory;
 
 /// How far storage knows what the slots count whose younger equals are not free yet.
@@ -30,19 +30,22 @@ pub(super) enum Folds {
     Kept,
 }
 
-impl<M: Memory> Ring<'_, M> {
+impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
     /// Adds the waiting record in `slot` to an older one of the same event, if there is one, and
     /// returns that one's slot and sequence.
     pub(crate) fn fold(&mut self, slot: u16) -> Option<(u16, u64)> {
         let into = self.equal_before(slot, false)?;
-        let younger = view(&self.memory, slot)?.tally();
-        let older = view(&self.memory, into)?;
+        let younger = self.view(slot)?;
+        let (began, younger) = (younger.first(), younger.tally());
+        let older = self.view(into)?;
         let (first, check, old) = (older.seq(), older.check(), older.tally());
+        let between = super::millis_between(older.first(), began);
+        let lasted = between.saturating_add(younger.lasted).max(old.lasted);
         let count = old.count.checked_add(younger.count)?;
-        self.memory.put(at(into) + old.next, &cell(check, [count, younger.last as u32]));
+        self.memory.put(Self::at(into) + old.next, &cell(check, [count, younger.last as u32, lasted]));
         self.index.set_dirty(into, true);
         self.index.fold_out(&self.memory, slot);
-        self.memory.put(at(slot), &[0; 4]);
+        self.memory.put(Self::at(slot), &[0; 4]);
         self.folds = Folds::New;
         Some((into, first))
     }
@@ -51,7 +54,7 @@ impl<M: Memory> Ring<'_, M> {
     /// `counted` says whether it is to count that one already or not.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn equal_before(&self, slot: u16, counted: bool) -> Option<u16> {
-        let younger = view(&self.memory, slot)?;
+        let younger = self.view(slot)?;
         let (key, seq) = (younger.key(), younger.seq());
         self.index.find(&self.memory, self.index.bucket(key), key, |older| {
             (self.pinned + 1..seq).contains(&older.seq())

@@ -5,6 +5,7 @@
 //! a ring of its records in order of arrival, headed by the first.
 
 use super::slot::View;
+use super::view;
 use crate::memory::Memory;
 
 /// No slot.
@@ -61,7 +62,7 @@ impl Node {
 
 /// The index over the caller's nodes.
 #[derive(Debug)]
-pub(crate) struct Index<'a> {
+pub(crate) struct Index<'a, const TEXT: usize> {
     nodes: &'a mut [Node],
     free: u16,
     free_count: u16,
@@ -75,9 +76,9 @@ pub(crate) struct Index<'a> {
     in_order: bool,
 }
 
-impl<'a> Index<'a> {
+impl<'a, const TEXT: usize> Index<'a, TEXT> {
     /// An index of `nodes.len()` free slots.
-    pub(crate) fn new(nodes: &'a mut [Node]) -> Index<'a> {
+    pub(crate) fn new(nodes: &'a mut [Node]) -> Index<'a, TEXT> {
         let limit = nodes.len().min(usize::from(NIL));
         let (nodes, _) = nodes.split_at_mut_checked(limit).unwrap_or((&mut [], &mut []));
         let mut index = Index {
@@ -158,11 +159,11 @@ impl<'a> Index<'a> {
         memory: &M,
         bucket: u16,
         key: u32,
-        wanted: impl Fn(View<'_>) -> bool,
+        wanted: impl Fn(View<'_, TEXT>) -> bool,
     ) -> Option<u16> {
         let mut slot = self.link(bucket, |node| node.key_bucket);
         for _ in 0..self.len() {
-            let view = super::view(memory, slot)?;
+            let view = view::<_, TEXT>(memory, slot)?;
             if view.key() == key && wanted(view) {
                 return Some(if self.in_order { slot } else { self.latest(memory, slot, &wanted) });
             }
@@ -178,13 +179,13 @@ impl<'a> Index<'a> {
         &self,
         memory: &M,
         found: u16,
-        wanted: &dyn Fn(View<'_>) -> bool,
+        wanted: &dyn Fn(View<'_, TEXT>) -> bool,
     ) -> u16 {
         let (mut latest, mut slot) = (found, found);
         for _ in 0..self.len() {
             slot = self.link(slot, |node| node.key_next);
-            let Some(view) = super::view(memory, slot) else { break };
-            if view.seq() > super::seq_of(memory, latest) && wanted(view) {
+            let Some(view) = view::<_, TEXT>(memory, slot) else { break };
+            if view.seq() > super::seq_of::<_, TEXT>(memory, latest) && wanted(view) {
                 latest = slot;
             }
         }
@@ -196,7 +197,7 @@ impl<'a> Index<'a> {
     pub(crate) fn group<M: Memory + ?Sized>(&self, memory: &M, group: u32) -> u16 {
         let mut slot = self.link(self.bucket(group), |node| node.group_bucket);
         for _ in 0..self.len() {
-            match super::view(memory, slot) {
+            match view::<_, TEXT>(memory, slot) {
                 Some(view) if view.group() != group => {
                     slot = self.link(slot, |node| node.group_next);
                 }
@@ -315,7 +316,7 @@ impl<'a> Index<'a> {
     ) -> Option<u16> {
         let later = (from..).zip(self.nodes.get(usize::from(from)..)?);
         let mut live = later.filter(|(_, node)| node.marks & LIVE != 0);
-        live.find(|(slot, _)| super::seq_of(memory, *slot) <= upto).map(|(slot, _)| slot)
+        live.find(|(slot, _)| super::seq_of::<_, TEXT>(memory, *slot) <= upto).map(|(slot, _)| slot)
     }
 
     /// Takes a live record out of everything and puts its slot on the free list.
@@ -349,7 +350,7 @@ impl<'a> Index<'a> {
     }
 
     fn unlink<M: Memory + ?Sized>(&mut self, memory: &M, slot: u16) {
-        let Some(view) = super::view(memory, slot) else { return };
+        let Some(view) = view::<_, TEXT>(memory, slot) else { return };
         let (key, group) = (view.key(), view.group());
         let node = self.node(slot);
         self.unchain_key(self.bucket(key), slot, node.key_next);
@@ -426,11 +427,10 @@ impl<'a> Index<'a> {
 
     fn search_victim<M: Memory + ?Sized>(&mut self, memory: &M, level: u8) -> Option<u16> {
         let mut best = (NIL, 0, u64::MAX);
-        let slots = super::slots_of(memory.bytes());
-        for (slot, (node, bytes)) in (0..).zip(self.nodes.iter().zip(slots)) {
+        for (slot, node) in (0..).zip(self.nodes.iter()) {
             // Only a group's head, which is live, has a size.
             if node.level == level && node.size > 0 && node.size >= best.1 {
-                let seq = View(bytes).seq();
+                let seq = super::seq_of::<_, TEXT>(memory, slot);
                 if node.size > best.1 || seq < best.2 {
                     best = (slot, node.size, seq);
                 }

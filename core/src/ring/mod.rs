@@ -36,8 +36,9 @@ mod slot;
 pub use index::Node;
 pub use slot::SLOT;
 
-use crate::event::{Entry, Record};
+use crate::event::{Entry, Record, TEXT_256};
 use crate::memory::Memory;
+use crate::time::Instant;
 use fold::Folds;
 use index::{Index, NIL};
 use slot::View;
@@ -83,9 +84,9 @@ pub enum Admission {
 
 /// The slots and their index.
 #[derive(Debug)]
-pub(crate) struct Ring<'a, M> {
+pub(crate) struct Ring<'a, M, const TEXT: usize> {
     memory: M,
-    index: Index<'a>,
+    index: Index<'a, TEXT>,
     /// The number of the next event.
     next_seq: u64,
     /// Records up to here are dead.
@@ -111,22 +112,22 @@ pub(crate) struct Ring<'a, M> {
     folds: Folds,
 }
 
-impl<M: Memory> Ring<'_, M> {
+impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
     /// Admits an event reported `count` times: merges it, stores it, or turns it away. Touches at
     /// most two slots.
     #[inline]
-    pub(crate) fn admit(&mut self, entry: &Entry, tick: u32, count: u32) -> Admission {
+    pub(crate) fn admit(&mut self, entry: &Entry<TEXT>, now: Instant, count: u32) -> Admission {
         // While another ring is copied, what came before has to stay before it.
         let after = self.closed.max(self.apart.1);
-        self.admit_among(entry, tick, count, after, u64::MAX)
+        self.admit_among(entry, now, count, after, u64::MAX)
     }
 
     /// The same; it is merged only into records after the one number and up to the other.
     #[inline]
     fn admit_among(
         &mut self,
-        entry: &Entry,
-        tick: u32,
+        entry: &Entry<TEXT>,
+        now: Instant,
         count: u32,
         after: u64,
         upto: u64,
@@ -137,8 +138,8 @@ impl<M: Memory> Ring<'_, M> {
             seq > after && seq <= upto && view.holds(entry)
         });
         match equal {
-            Some(slot) => self.merge(slot, count),
-            None => self.store(bucket, entry, tick, count),
+            Some(slot) => self.merge(slot, now, count),
+            None => self.store(bucket, entry, now, count),
         }
     }
 
@@ -157,26 +158,28 @@ impl<M: Memory> Ring<'_, M> {
     }
 
     /// As [`admit`](Ring::admit), under numbers that were set aside.
-    pub(crate) fn admit_as(&mut self, entry: &Entry, tick: u32, count: u32, seq: u64) -> Admission {
+    pub(crate) fn admit_as(&mut self, entry: &Entry<TEXT>, now: Instant, count: u32, seq: u64) -> Admission {
         // It may displace the record that carries the last number, and carries an earlier one.
         self.keep_number();
         let next = core::mem::replace(&mut self.next_seq, seq);
         // It is merged into what comes from there only.
         let (from, upto) = self.apart;
         let after = self.closed.max(from.saturating_sub(1));
-        let admission = self.admit_among(entry, tick, count, after, upto);
+        let admission = self.admit_among(entry, now, count, after, upto);
         self.next_seq = next;
         admission
     }
 
     #[inline]
-    fn merge(&mut self, slot: u16, more: u32) -> Admission {
-        let Some(view) = view(&self.memory, slot) else { return self.turn_away(more) };
-        let (check, old) = (view.check(), view.tally());
+    fn merge(&mut self, slot: u16, now: Instant, more: u32) -> Admission {
+        let Some(view) = self.view(slot) else { return self.turn_away(more) };
+        let (check, first, old) = (view.check(), view.first(), view.tally());
         // A count at its limit stays there; the number goes on, so the rest counts as lost.
         let count = old.count.saturating_add(more);
         let last = self.take_numbers(more);
-        self.memory.put(at(slot) + old.next, &slot::cell(check, [count, last as u32]));
+        let lasted = millis_between(first, now).max(old.lasted);
+        let cell = slot::cell(check, [count, last as u32, lasted]);
+        self.memory.put(Self::at(slot) + old.next, &cell);
         self.index.set_dirty(slot, true);
         self.touched = slot;
         self.waiting += u64::from(count - old.count);
@@ -185,7 +188,7 @@ impl<M: Memory> Ring<'_, M> {
 
     /// `bucket` is the key's.
     #[inline]
-    fn store(&mut self, bucket: u16, entry: &Entry, tick: u32, count: u32) -> Admission {
+    fn store(&mut self, bucket: u16, entry: &Entry<TEXT>, now: Instant, count: u32) -> Admission {
         // One slot stays free, so that the newcomer is whole before the displaced one goes.
         let mut displaced = NIL;
         if self.index.free_count() < 2 {
@@ -197,14 +200,14 @@ impl<M: Memory> Ring<'_, M> {
         let Some(slot) = self.index.take() else { return self.turn_away(count) };
         let seq = self.next_seq;
         let last = self.take_numbers(count);
-        let header = slot::header(entry, seq, tick);
+        let header = slot::header(entry, seq, now);
         let (check, rest) = header.split_at(4);
-        let at = at(slot);
+        let at = Self::at(slot);
         self.memory.put(at, &[0; 4]);
         self.memory.put(at + slot::text_at(), entry.text());
         self.memory.put(at + 4, rest);
         if count > 1 {
-            let cell = slot::cell(slot::word(check, 0), [count, last as u32]);
+            let cell = slot::cell(slot::word(check, 0), [count, last as u32, 0]);
             self.memory.put(at + slot::first_cell_at(), &cell);
         }
         self.memory.put(at, check);
@@ -222,7 +225,7 @@ impl<M: Memory> Ring<'_, M> {
     /// The record that `entry` displaces: [`NIL`] if dead ones make room, `None` if it is itself
     /// the one to turn away.
     #[cold]
-    fn displaced_by(&mut self, entry: &Entry) -> Option<u16> {
+    fn displaced_by(&mut self, entry: &Entry<TEXT>) -> Option<u16> {
         while self.index.free_count() < 2 {
             // Before storage has its count: what a loss of power would lose by that is less than
             // what the ring would.
@@ -242,7 +245,7 @@ impl<M: Memory> Ring<'_, M> {
     }
 
     fn evict(&mut self, victim: u16) {
-        let Some(view) = view(&self.memory, victim) else { return };
+        let Some(view) = self.view(victim) else { return };
         let (seq, count) = (view.seq(), u64::from(view.count()));
         if seq > self.pinned {
             self.waiting = self.waiting.saturating_sub(count);
@@ -250,7 +253,7 @@ impl<M: Memory> Ring<'_, M> {
             self.flight = self.flight.saturating_sub(count);
             self.held += count;
         }
-        self.memory.put(at(victim), &[0; 4]);
+        self.memory.put(Self::at(victim), &[0; 4]);
         self.index.remove(&self.memory, victim);
         self.index.set_dirty(victim, true);
     }
@@ -273,7 +276,7 @@ impl<M: Memory> Ring<'_, M> {
     /// Notes in memory alone that the attempt's bytes are about to leave. A crash before it, in a
     /// boot whose memory survives, needs no repeat.
     pub(crate) fn mark_launch(&mut self, reference: u32) {
-        self.memory.put(LAUNCH, &slot::cell(reference, [1, 0]));
+        self.memory.put(LAUNCH, &slot::cell(reference, [1, 0, 0]));
     }
 
     /// Takes the mark back: the attempt is noted anew, and has not left yet.
@@ -300,7 +303,7 @@ impl<M: Memory> Ring<'_, M> {
     /// Notes in memory alone that it is more than a copy of storage.
     pub(crate) fn mark_served(&mut self) {
         if !was_served(self.memory.bytes()) {
-            self.memory.put(SERVED, &slot::cell(0, [3, 0]));
+            self.memory.put(SERVED, &slot::cell(0, [3, 0, 0]));
         }
     }
 
@@ -361,7 +364,7 @@ impl<M: Memory> Ring<'_, M> {
             return false;
         }
         self.reclaim = slot + 1;
-        let dead = view(&self.memory, slot).is_some_and(|view| view.seq() <= self.consumed);
+        let dead = self.view(slot).is_some_and(|view| view.seq() <= self.consumed);
         if dead && self.index.is_live(slot) {
             self.index.remove(&self.memory, slot);
         }
@@ -393,7 +396,7 @@ impl<M: Memory> Ring<'_, M> {
         if !self.index.is_live(slot) {
             return None;
         }
-        let record = view(&self.memory, slot)?.record()?;
+        let record = self.view(slot)?.record()?;
         (record.seq > self.consumed && record.seq <= upto).then_some(record)
     }
 
@@ -404,7 +407,7 @@ impl<M: Memory> Ring<'_, M> {
             return None;
         }
         self.index.set_dirty(slot, false);
-        let (at, len) = (at(slot), if self.index.is_live(slot) { SLOT } else { 4 });
+        let (at, len) = (Self::at(slot), if self.index.is_live(slot) { Self::SIZE } else { 4 });
         Some((at, self.memory.bytes().get(at..)?.get(..len)?))
     }
 
@@ -414,8 +417,8 @@ impl<M: Memory> Ring<'_, M> {
         if !self.index.is_live(self.touched) {
             return None;
         }
-        let at = at(self.touched);
-        Some((at, self.memory.bytes().get(at..)?.get(..SLOT)?))
+        let at = Self::at(self.touched);
+        Some((at, self.memory.bytes().get(at..)?.get(..Self::SIZE)?))
     }
 
     /// The cell of storage's ledger that is due in this half, if there are numbers it lacks.
@@ -436,10 +439,23 @@ impl<M: Memory> Ring<'_, M> {
     /// Marks one slot as differing from storage, unless nothing unsettled ever stood in it; and the
     /// ledger.
     pub(crate) fn set_dirty(&mut self, slot: u16) {
-        if view(&self.memory, slot).is_some_and(|view| view.seq() > self.consumed) {
+        if self.view(slot).is_some_and(|view| view.seq() > self.consumed) {
             self.index.set_dirty(slot, true);
         }
         self.ledger_seq = 0;
+    }
+
+    /// Size of a slot.
+    const SIZE: usize = slot::size::<TEXT>();
+
+    #[inline]
+    fn at(slot: u16) -> usize {
+        at::<TEXT>(slot)
+    }
+
+    #[inline]
+    fn view(&self, slot: u16) -> Option<View<'_, TEXT>> {
+        view(&self.memory, slot)
     }
 
     pub(crate) fn memory(&self) -> &M {
@@ -480,37 +496,62 @@ impl<M: Memory> Ring<'_, M> {
     }
 }
 
-/// Number of slots that a region of `len` bytes holds.
+/// Number of slots of 256 bytes that a region of `len` bytes holds.
 pub const fn slots(len: usize) -> usize {
-    len.saturating_sub(OVERHEAD) / SLOT
+    slots_of::<TEXT_256>(len)
 }
 
-/// Size of a region with `slots` slots.
+/// Number of slots with so many bytes of text that a region of `len` bytes holds.
+pub const fn slots_of<const TEXT: usize>(len: usize) -> usize {
+    len.saturating_sub(OVERHEAD) / slot_size::<TEXT>()
+}
+
+/// Size of a slot with so many bytes of text: 256 for
+/// [`TEXT_256`](crate::event::TEXT_256), 512 for [`TEXT_512`](crate::event::TEXT_512).
+pub const fn slot_size<const TEXT: usize>() -> usize {
+    slot::size::<TEXT>()
+}
+
+/// Size of a region with `slots` slots of 256 bytes.
 pub const fn region_len(slots: usize) -> usize {
-    OVERHEAD + slots * SLOT
+    region_len_of::<TEXT_256>(slots)
+}
+
+/// Size of a region with `slots` slots of so many bytes of text.
+pub const fn region_len_of<const TEXT: usize>(slots: usize) -> usize {
+    OVERHEAD + slots * slot_size::<TEXT>()
+}
+
+/// Milliseconds from one instant to a later one, at most what 32 bits hold.
+fn millis_between(first: Instant, now: Instant) -> u32 {
+    u32::try_from(now.since(first).as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Whether a region holds anything, and whether anything in it is no record.
-pub(crate) fn condition(bytes: &[u8]) -> (bool, bool) {
-    let slots = (0..slots(bytes.len()).min(usize::from(NIL)) as u16).filter_map(|n| view(bytes, n));
-    let used = |view: &View<'_>| !view.is_free();
+pub(crate) fn condition<const TEXT: usize>(bytes: &[u8]) -> (bool, bool) {
+    let slots = slots_of::<TEXT>(bytes.len()).min(usize::from(NIL)) as u16;
+    let slots = (0..slots).filter_map(|slot| view::<_, TEXT>(bytes, slot));
+    let used = |view: &View<'_, TEXT>| !view.is_free();
     slots.filter(used).fold((false, false), |(_, damaged), view| (true, damaged | !view.is_valid()))
 }
 
-/// Whether the piece of a region at `at` is a slot that holds no record although it is not free.
-pub(crate) fn is_damaged(at: usize, piece: &[u8; SLOT]) -> bool {
-    at >= OVERHEAD && !View(piece).is_free() && !View(piece).is_valid()
+/// Whether a slot holds no record although it is not free.
+pub(crate) fn is_damaged<const TEXT: usize>(piece: &[u8]) -> bool {
+    View::<TEXT>::of(piece).is_some_and(|view| !view.is_free() && !view.is_valid())
 }
 
 /// Whether a slot holds a record.
-pub(crate) fn holds_record(slot: &[u8; SLOT]) -> bool {
-    !View(slot).is_free() && View(slot).is_valid()
+pub(crate) fn holds_record<const TEXT: usize>(slot: &[u8]) -> bool {
+    View::<TEXT>::of(slot).is_some_and(|view| !view.is_free() && view.is_valid())
 }
 
 /// Makes `slot` a record of its own, beside any ring.
 #[cfg(feature = "shared")]
-pub(crate) fn write_alone<M: Memory + ?Sized>(slot: &mut M, entry: &Entry) {
-    let header = slot::header(entry, 1, 0);
+pub(crate) fn write_alone<M: Memory + ?Sized, const TEXT: usize>(
+    slot: &mut M,
+    entry: &Entry<TEXT>,
+) {
+    let header = slot::header(entry, 1, Instant::ZERO);
     let (check, rest) = header.split_at(4);
     slot.put(0, &[0; 4]);
     slot.put(slot::text_at(), entry.text());
@@ -520,50 +561,47 @@ pub(crate) fn write_alone<M: Memory + ?Sized>(slot: &mut M, entry: &Entry) {
 
 /// The record that [`write_alone`] has left.
 #[cfg(feature = "shared")]
-pub(crate) fn read_alone(slot: &[u8]) -> Option<Record<'_>> {
-    let slot = slot.first_chunk()?;
-    if holds_record(slot) { View(slot).record() } else { None }
+pub(crate) fn read_alone<const TEXT: usize>(slot: &[u8]) -> Option<Record<'_>> {
+    if holds_record::<TEXT>(slot) { View::<TEXT>::of(slot)?.record() } else { None }
 }
 
 /// Whether these bytes are a memory that an alerter has served.
 pub(crate) fn was_served(bytes: &[u8]) -> bool {
-    slot::read_cell(bytes, SERVED, 0).is_some_and(|cell| cell == [3, 0])
+    slot::read_cell(bytes, SERVED, 0).is_some_and(|cell| cell == [3, 0, 0])
 }
 
 fn was_launched(bytes: &[u8], reference: u32) -> bool {
-    slot::read_cell(bytes, LAUNCH, reference).is_some_and(|cell| cell == [1, 0])
+    slot::read_cell(bytes, LAUNCH, reference).is_some_and(|cell| cell == [1, 0, 0])
 }
 
 #[inline]
-fn at(slot: u16) -> usize {
-    OVERHEAD + usize::from(slot) * SLOT
-}
-
-/// All slots of a region.
-fn slots_of(bytes: &[u8]) -> &[[u8; SLOT]] {
-    bytes.get(OVERHEAD..).unwrap_or_default().as_chunks().0
+fn at<const TEXT: usize>(slot: u16) -> usize {
+    OVERHEAD + usize::from(slot) * slot_size::<TEXT>()
 }
 
 /// The sequence in a slot, read without a look at anything else.
 #[inline(always)]
-fn seq_of<M: Memory + ?Sized>(memory: &M, slot: u16) -> u64 {
-    let bytes = memory.bytes().get(at(slot) + slot::SEQ..).and_then(|rest| rest.first_chunk());
+fn seq_of<M: Memory + ?Sized, const TEXT: usize>(memory: &M, slot: u16) -> u64 {
+    let bytes = memory.bytes().get(at::<TEXT>(slot) + slot::SEQ..).and_then(|rest| rest.first_chunk());
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 #[inline]
-pub(crate) fn view<M: Memory + ?Sized>(memory: &M, slot: u16) -> Option<View<'_>> {
-    memory.bytes().get(at(slot)..at(slot) + SLOT)?.first_chunk().map(View)
+pub(crate) fn view<M: Memory + ?Sized, const TEXT: usize>(
+    memory: &M,
+    slot: u16,
+) -> Option<View<'_, TEXT>> {
+    View::of(memory.bytes().get(at::<TEXT>(slot)..)?)
 }
 
-fn halves_of(number: u64) -> [u32; 2] {
-    [number as u32, (number >> 32) as u32]
+fn halves_of(number: u64) -> [u32; 3] {
+    [number as u32, (number >> 32) as u32, 0]
 }
 
 /// The number kept in the ledger, 0 if there is none, and where the next cell goes.
 fn ledger(bytes: &[u8]) -> (u64, usize) {
     let cell = |at| {
-        let [low, high] = slot::read_cell(bytes, at, 0)?;
+        let [low, high, _] = slot::read_cell(bytes, at, 0)?;
         Some(u64::from(low) | u64::from(high) << 32).filter(|number| *number < SEQ_LIMIT)
     };
     let (first, second) = (cell(LEDGER).unwrap_or(0), cell(LEDGER + PITCH).unwrap_or(0));

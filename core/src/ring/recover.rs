@@ -3,7 +3,7 @@
 use super::fold::Folds;
 use super::index::{Index, NIL};
 use super::slot::{CELLS, NO_CELLS, View};
-use super::{LEDGER, NOTHING, Node, Ring, SEQ_LIMIT, at, ledger, slots, view, was_launched};
+use super::{LEDGER, NOTHING, Node, Ring, SEQ_LIMIT, ledger, slots_of, view, was_launched};
 use crate::event::{Level, Record};
 use crate::memory::Memory;
 
@@ -33,11 +33,11 @@ pub(crate) struct Found {
     pub(crate) damaged: u16,
 }
 
-impl<'a, M: Memory> Ring<'a, M> {
+impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
     /// Takes over whatever `memory` holds: every record that checks and is not settled. Any bytes
     /// at all are accepted.
-    pub(crate) fn recover(memory: M, nodes: &'a mut [Node], held: &Held) -> (Ring<'a, M>, Found) {
-        let usable = nodes.len().min(slots(memory.bytes().len()));
+    pub(crate) fn recover(memory: M, nodes: &'a mut [Node], held: &Held) -> (Ring<'a, M, TEXT>, Found) {
+        let usable = nodes.len().min(slots_of::<TEXT>(memory.bytes().len()));
         let nodes = nodes.split_at_mut_checked(usable).map_or(&mut [][..], |(front, _)| front);
         let consumed = held.consumed.min(SEQ_LIMIT);
         let numbered = ledger(memory.bytes()).0.max(consumed);
@@ -65,7 +65,7 @@ impl<'a, M: Memory> Ring<'a, M> {
     fn take_over(&mut self, held: &Held) -> Found {
         let mut found = Found::default();
         for slot in 0..self.index.len() {
-            let Some(view) = view(&self.memory, slot) else { break };
+            let Some(view) = self.view(slot) else { break };
             if view.is_free() {
                 continue;
             }
@@ -77,7 +77,7 @@ impl<'a, M: Memory> Ring<'a, M> {
                 found.damaged += 1;
             }
             if !valid || void {
-                self.memory.put(at(slot), &[0; 4]);
+                self.memory.put(Self::at(slot), &[0; 4]);
             }
         }
         // In order of arrival, so that a group's first is its first. Quadratic, once a start; no
@@ -85,10 +85,10 @@ impl<'a, M: Memory> Ring<'a, M> {
         let mut last = self.consumed;
         while let Some((seq, slot)) = self.next_in_order(last) {
             last = seq;
-            let Some(view) = view(&self.memory, slot) else { break };
+            let Some(view) = self.view(slot) else { break };
             let (key, group, level) = (view.key(), view.group(), view.level());
             if self.equal_before(slot, true).is_some() {
-                self.memory.put(at(slot), &[0; 4]);
+                self.memory.put(Self::at(slot), &[0; 4]);
                 continue;
             }
             self.waiting += u64::from(view.count());
@@ -99,7 +99,7 @@ impl<'a, M: Memory> Ring<'a, M> {
         // What is left of the unsettled are copies of what was taken over; this ring makes none.
         for slot in 0..self.index.len() {
             if !self.index.is_live(slot) && self.unsettled(slot).is_some() {
-                self.memory.put(at(slot), &[0; 4]);
+                self.memory.put(Self::at(slot), &[0; 4]);
             }
         }
         // The crash came between a record and the end of the one it displaced, or storage still
@@ -121,7 +121,7 @@ impl<'a, M: Memory> Ring<'a, M> {
     /// Clears the counts of a slot without a record. A number that was given just before the power
     /// went may be given again, and they would count for the event that gets it.
     fn clear_cells(&mut self, slot: u16) {
-        let cells = at(slot) + CELLS;
+        let cells = Self::at(slot) + CELLS;
         if self.memory.bytes().get(cells..).is_some_and(|rest| !rest.starts_with(&NO_CELLS)) {
             self.memory.put(cells, &NO_CELLS);
         }
@@ -133,7 +133,7 @@ impl<'a, M: Memory> Ring<'a, M> {
     pub(crate) fn last_grave(&mut self) -> Option<(u16, u64)> {
         let mut last: Option<(u16, u64)> = None;
         for slot in 0..self.index.len() {
-            if let Some(view) = view(&self.memory, slot)
+            if let Some(view) = self.view(slot)
                 && !view.is_free()
                 && view.level() >= Level::Error as u8
                 && last.is_none_or(|(_, seq)| view.seq() > seq)
@@ -151,14 +151,14 @@ impl<'a, M: Memory> Ring<'a, M> {
 
     /// The record of this sequence, if the slot still holds it, settled or not.
     pub(crate) fn remains(&self, slot: u16, seq: u64) -> Option<Record<'_>> {
-        let view = view(&self.memory, slot).filter(|view| !view.is_free() && view.seq() == seq)?;
+        let view = self.view(slot).filter(|view| !view.is_free() && view.seq() == seq)?;
         view.record()
     }
 
     /// The sequence of the valid record in `slot`, if it is not settled. For recovery: damaged
     /// slots have been cleared.
     fn unsettled(&self, slot: u16) -> Option<u64> {
-        let view = view(&self.memory, slot)?;
+        let view = self.view(slot)?;
         (!view.is_free() && view.seq() > self.consumed).then_some(view.seq())
     }
 
@@ -204,17 +204,17 @@ pub(crate) struct Foreign {
 }
 
 /// What `bytes` of another ring still hold.
-pub(crate) fn foreign(bytes: &[u8], held: &Held, reference: u32) -> Foreign {
+pub(crate) fn foreign<const TEXT: usize>(bytes: &[u8], held: &Held, reference: u32) -> Foreign {
     let counted = ledger(bytes).0.max(held.next_seq.saturating_sub(1));
     let launched = was_launched(bytes, reference);
     let mut foreign = Foreign { last: counted, waiting: 0, launched };
-    for slot in 0..foreign_slots(bytes) {
-        if let Some(view) = valid(bytes, slot) {
+    for slot in 0..foreign_slots::<TEXT>(bytes) {
+        if let Some(view) = valid::<TEXT>(bytes, slot) {
             foreign.last = foreign.last.max(view.tally().last);
         }
     }
     let mut last = held.consumed;
-    while let Some(view) = next_foreign(bytes, held, last).and_then(|slot| view(bytes, slot)) {
+    while let Some(view) = next_foreign::<TEXT>(bytes, held, last).and_then(|slot| view::<_, TEXT>(bytes, slot)) {
         last = view.seq();
         foreign.waiting = foreign.waiting.saturating_add(u64::from(view.count()));
     }
@@ -222,17 +222,17 @@ pub(crate) fn foreign(bytes: &[u8], held: &Held, reference: u32) -> Foreign {
 }
 
 /// The slot of the first record of another ring after this number.
-pub(crate) fn next_foreign(bytes: &[u8], held: &Held, after: u64) -> Option<u16> {
+pub(crate) fn next_foreign<const TEXT: usize>(bytes: &[u8], held: &Held, after: u64) -> Option<u16> {
     let after = after.max(held.consumed);
     let mut next: Option<(u64, u16)> = None;
-    for slot in 0..foreign_slots(bytes) {
-        let Some(seq) = view(bytes, slot).map(View::seq) else { break };
+    for slot in 0..foreign_slots::<TEXT>(bytes) {
+        let Some(seq) = view::<_, TEXT>(bytes, slot).map(View::<TEXT>::seq) else { break };
         let earlier = next.is_none_or(|(least, _)| seq < least);
         // Whether it is a record is asked last: that reads all of it, and then all others.
         if seq > after
             && earlier
             && !held.covers(seq)
-            && valid(bytes, slot).is_some_and(|view| !is_folded(bytes, held, view))
+            && valid::<TEXT>(bytes, slot).is_some_and(|view| !is_folded(bytes, held, view))
         {
             next = Some((seq, slot));
         }
@@ -241,17 +241,17 @@ pub(crate) fn next_foreign(bytes: &[u8], held: &Held, after: u64) -> Option<u16>
 }
 
 /// Whether an older record of another ring counts the events of this one.
-fn is_folded(bytes: &[u8], held: &Held, younger: View<'_>) -> bool {
-    let waits = |older: &View<'_>| older.seq() > held.consumed && !held.covers(older.seq());
-    let counts_it = |older: &View<'_>| older.has_folded(younger) && older.is_valid();
-    let mut others = (0..foreign_slots(bytes)).filter_map(|slot| view(bytes, slot));
+fn is_folded<const TEXT: usize>(bytes: &[u8], held: &Held, younger: View<'_, TEXT>) -> bool {
+    let waits = |older: &View<'_, TEXT>| older.seq() > held.consumed && !held.covers(older.seq());
+    let counts_it = |older: &View<'_, TEXT>| older.has_folded(younger) && older.is_valid();
+    let mut others = (0..foreign_slots::<TEXT>(bytes)).filter_map(|slot| view::<_, TEXT>(bytes, slot));
     others.any(|older| !older.is_free() && waits(&older) && counts_it(&older))
 }
 
-fn foreign_slots(bytes: &[u8]) -> u16 {
-    slots(bytes.len()).min(usize::from(NIL)) as u16
+fn foreign_slots<const TEXT: usize>(bytes: &[u8]) -> u16 {
+    slots_of::<TEXT>(bytes.len()).min(usize::from(NIL)) as u16
 }
 
-fn valid(bytes: &[u8], slot: u16) -> Option<View<'_>> {
-    view(bytes, slot).filter(|view| !view.is_free() && view.is_valid())
+fn valid<const TEXT: usize>(bytes: &[u8], slot: u16) -> Option<View<'_, TEXT>> {
+    view::<_, TEXT>(bytes, slot).filter(|view| !view.is_free() && view.is_valid())
 }

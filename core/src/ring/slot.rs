@@ -1,71 +1,72 @@
-//! The bytes of one slot.
+//! The bytes of one slot; `docs/format.md` has the table.
 //!
-//! ```text
-//!  0  check           hash of bytes 4..36; 0 marks a free slot
-//!  4  level, flags    flags bit 0: the message was cut
-//!  6  lengths         message, target, file: one byte each
-//!  9  version
-//! 10  zero
-//! 12  line
-//! 16  key             hash of group, flags, lengths, message and target
-//! 20  group           hash of level, line and file; without a site of level, target and wording
-//! 24  sequence        u64: the number of its first event, never reused within a ring
-//! 32  tick            first reported, 1,024 ms units
-//! 36  cell 0          count, number of the latest event counted (its low half), check
-//! 48  cell 1          likewise
-//! 60  text            message, target, file name
-//! ```
+//! A record is valid if both its checks hold; nothing outside the slot is needed to judge it. Its
+//! group is what the writer took for it, and no reader works it out again: the rules by which
+//! wordings are folded are no part of the format.
 //!
-//! All numbers are little-endian. A record is valid if both checks hold; nothing outside the slot
-//! is needed to judge it. The count lives in two cells written in turn, each with a check bound to
-//! the record's own, so a torn update leaves the one before; a new record needs neither, for the
-//! cells of the slot's last record do not check under its own.
+//! The count lives in two cells written in turn, each with a check bound to the record's own, so a
+//! torn update leaves the one before. A new record needs neither, for the cells of the slot's last
+//! record do not check under its own.
 //!
 //! A sequence that power took along is given again. To the same event, perhaps, whose record then
 //! has the same check: so a start clears the cells of every slot that holds no record. To another,
 //! in a slot that storage tears between header and cells: so they are not bound to the sequence.
 
-use crate::event::{Entry, Level, PAYLOAD, Record, Site, lengths};
+use crate::event::{Entry, Level, Record, Site, TEXT_256, TEXT_512, cut_at, lengths};
 use crate::hash;
+use crate::time::Instant;
 
-/// Size of a slot in bytes. Two fill a 512-byte sector exactly, so none straddles one.
-pub const SLOT: usize = 256;
+/// Size of a slot of [`TEXT_256`] bytes of text: two fill a sector of 512 bytes exactly, so none
+/// straddles one.
+pub const SLOT: usize = size::<TEXT_256>();
 /// Format of a slot; a record of another version does not check.
-const VERSION: u8 = 1;
-/// The version in its place of the first word behind the check, whose rest is an [`Entry::meta`].
-const VERSION_AT_9: u64 = (VERSION as u64) << 40;
+const VERSION: u64 = 1;
+/// The version in its byte of an [`Entry::meta`].
+const VERSION_IN_META: u64 = VERSION << 8;
 /// Where the sequence stands.
-pub(super) const SEQ: usize = 24;
-/// Where the text begins.
-const TEXT: usize = 60;
+pub(super) const SEQ: usize = 28;
 /// Where the count cells begin.
-pub(super) const CELLS: usize = 36;
+pub(super) const CELLS: usize = 40;
+/// Size of a cell.
+pub(crate) const CELL: usize = 16;
 /// Cells that count nothing, whatever the sequence.
 pub(super) const NO_CELLS: [u8; 2 * CELL] = [0; 2 * CELL];
-/// Size of a cell.
-pub(crate) const CELL: usize = 12;
+/// Where the text begins.
+pub(super) const TEXT_AT: usize = CELLS + 2 * CELL;
 /// No ring counts as far as this; bytes that say so are not a record.
 pub(crate) const SEQ_LIMIT: u64 = 1 << 62;
 
-const _: () = assert!(TEXT + PAYLOAD == SLOT && CELLS + 2 * CELL == TEXT);
+const _: () = assert!(SLOT == 256 && size::<TEXT_512>() == 512);
 
-/// The first 36 bytes of a slot, check included.
+/// Size of a slot that holds so many bytes of text.
+pub(super) const fn size<const TEXT: usize>() -> usize {
+    TEXT_AT + TEXT
+}
+
+/// The first 40 bytes of a slot, check included.
 #[inline]
-pub(crate) fn header(entry: &Entry, seq: u64, tick: u32) -> [u8; CELLS] {
+pub(crate) fn header<const TEXT: usize>(
+    entry: &Entry<TEXT>,
+    seq: u64,
+    now: Instant,
+) -> [u8; CELLS] {
     let mut bytes = [0; CELLS];
+    let millis = now.as_millis();
     let words = [
-        entry.meta | VERSION_AT_9,
-        pair(entry.line, entry.key),
-        pair(entry.group, seq as u32),
-        pair((seq >> 32) as u32, tick),
+        entry.meta | VERSION_IN_META,
+        pair(entry.line, entry.group),
+        pair(entry.key, (millis >> 10) as u32),
+        seq,
     ];
-    let (first, rest) = bytes.split_at_mut(4);
-    let (chunks, _) = rest.as_chunks_mut::<8>();
-    let mut check = 0;
+    let rest = (millis & 1023) as u32;
+    let (first, behind) = bytes.split_at_mut(4);
+    let (chunks, last) = behind.as_chunks_mut::<8>();
+    let mut check = u64::from(rest);
     for (chunk, word) in chunks.iter_mut().zip(words) {
         *chunk = word.to_le_bytes();
         check = hash::mix(check, word);
     }
+    last.copy_from_slice(&rest.to_le_bytes());
     first.copy_from_slice(&nonzero(hash::fold(check)).to_le_bytes());
     bytes
 }
@@ -80,15 +81,15 @@ const fn nonzero(check: u32) -> u32 {
     if check == 0 { 1 } else { check }
 }
 
-/// A cell: two words and a check that binds them to the record of this check, or to whatever
+/// A cell: three words and a check that binds them to the record of this check, or to whatever
 /// `owner` stands for.
 #[inline]
-pub(crate) fn cell(owner: u32, words: [u32; 2]) -> [u8; CELL] {
-    let [first, second] = words;
+pub(crate) fn cell(owner: u32, words: [u32; 3]) -> [u8; CELL] {
+    let [first, second, third] = words;
     let check = cell_check(owner, words);
     let mut bytes = [0; CELL];
     let (chunks, _) = bytes.as_chunks_mut::<4>();
-    for (chunk, word) in chunks.iter_mut().zip([first, second, check]) {
+    for (chunk, word) in chunks.iter_mut().zip([first, second, third, check]) {
         *chunk = word.to_le_bytes();
     }
     bytes
@@ -96,17 +97,17 @@ pub(crate) fn cell(owner: u32, words: [u32; 2]) -> [u8; CELL] {
 
 /// The words of the cell at `at`, if its check holds.
 #[inline]
-pub(crate) fn read_cell(bytes: &[u8], at: usize, owner: u32) -> Option<[u32; 2]> {
-    let words = [word(bytes, at), word(bytes, at + 4)];
-    (word(bytes, at + 8) == cell_check(owner, words)).then_some(words)
+pub(crate) fn read_cell(bytes: &[u8], at: usize, owner: u32) -> Option<[u32; 3]> {
+    let words = [word(bytes, at), word(bytes, at + 4), word(bytes, at + 8)];
+    (word(bytes, at + 12) == cell_check(owner, words)).then_some(words)
 }
 
 #[inline]
-fn cell_check(owner: u32, words: [u32; 2]) -> u32 {
-    let [first, second] = words;
+fn cell_check(owner: u32, words: [u32; 3]) -> u32 {
+    let [first, second, third] = words;
     // The last byte is never zero: a cell that begins where zeros were counts with its last byte,
     // not before.
-    hash::fold(hash::mix(u64::from(owner), pair(first, second))) | 1 << 31
+    hash::fold(hash::mix(pair(owner, third), pair(first, second))) | 1 << 31
 }
 
 /// How often an event was reported.
@@ -115,6 +116,8 @@ pub(crate) struct Tally {
     pub(crate) count: u32,
     /// The number of the latest of them.
     pub(crate) last: u64,
+    /// How many milliseconds after the first that was reported.
+    pub(crate) lasted: u32,
     /// Where in its slot the next cell goes: not over the one this was read from.
     pub(crate) next: usize,
 }
@@ -126,17 +129,27 @@ pub(crate) const fn first_cell_at() -> usize {
 
 /// Where in its slot the text stands.
 pub(crate) const fn text_at() -> usize {
-    TEXT
+    TEXT_AT
 }
 
 /// Reads fields of a slot without judging it. Out-of-range bytes read as zero.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a>(pub(crate) &'a [u8; SLOT]);
+pub(crate) struct View<'a, const TEXT: usize> {
+    head: &'a [u8; TEXT_AT],
+    text: &'a [u8; TEXT],
+}
 
-impl<'a> View<'a> {
+impl<'a, const TEXT: usize> View<'a, TEXT> {
+    /// A view of the slot that `bytes` begin with.
+    #[inline]
+    pub(crate) fn of(bytes: &'a [u8]) -> Option<View<'a, TEXT>> {
+        let (head, text) = bytes.split_first_chunk()?;
+        Some(View { head, text: text.first_chunk()? })
+    }
+
     #[inline]
     fn word(self, at: usize) -> u32 {
-        word(self.0, at)
+        word(self.head, at)
     }
 
     /// Two words as one.
@@ -145,8 +158,9 @@ impl<'a> View<'a> {
         pair(self.word(at), self.word(at + 4))
     }
 
-    fn byte(self, at: usize) -> u8 {
-        self.0.get(at).copied().unwrap_or(0)
+    #[inline]
+    fn meta(self) -> u64 {
+        self.pair(4)
     }
 
     pub(crate) fn is_free(self) -> bool {
@@ -154,7 +168,7 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn level(self) -> u8 {
-        self.byte(4)
+        self.head.get(4).copied().unwrap_or(0)
     }
 
     /// Also what its cells are bound to.
@@ -164,18 +178,24 @@ impl<'a> View<'a> {
     }
 
     #[inline]
-    pub(crate) fn key(self) -> u32 {
+    pub(crate) fn group(self) -> u32 {
         self.word(16)
     }
 
     #[inline]
-    pub(crate) fn group(self) -> u32 {
+    pub(crate) fn key(self) -> u32 {
         self.word(20)
     }
 
     #[inline]
     pub(crate) fn seq(self) -> u64 {
         self.pair(SEQ)
+    }
+
+    /// When it was first reported.
+    #[inline]
+    pub(crate) fn first(self) -> Instant {
+        Instant::from_millis(u64::from(self.word(24)) << 10 | u64::from(self.word(36) & 1023))
     }
 
     /// Of the cells that check, the greater; a count of 1 if none does.
@@ -193,14 +213,14 @@ impl<'a> View<'a> {
             cells.reverse();
         }
         for (at, next) in cells {
-            if let Some([count, last]) = read_cell(self.0, at, self.check())
+            if let Some([count, last, lasted]) = read_cell(self.head, at, self.check())
                 && said(at) > 1 << 32
             {
                 let last = seq.wrapping_add(u64::from(last.wrapping_sub(seq as u32)));
-                return Tally { count, last, next };
+                return Tally { count, last, lasted, next };
             }
         }
-        Tally { count: 1, last: seq, next: CELLS }
+        Tally { count: 1, last: seq, lasted: 0, next: CELLS }
     }
 
     pub(crate) fn count(self) -> u32 {
@@ -209,23 +229,25 @@ impl<'a> View<'a> {
 
     /// Whether the slot holds the same event as `entry`, to the byte.
     #[inline]
-    pub(crate) fn holds(self, entry: &Entry) -> bool {
+    pub(crate) fn holds(self, entry: &Entry<TEXT>) -> bool {
         let text = entry.text();
-        self.pair(4) == entry.meta | VERSION_AT_9
+        self.meta() == entry.meta | VERSION_IN_META
             && self.word(12) == entry.line
-            && self.0.get(TEXT..).and_then(|rest| rest.get(..text.len())) == Some(text)
+            && self.text.get(..text.len()) == Some(text)
     }
 
     /// Whether two slots hold the same event, to the byte.
-    pub(crate) fn is_same_event(self, other: View<'_>) -> bool {
-        let (message, target, file) = lengths(self.pair(4));
-        let end = TEXT + message + target + file;
-        self.0.get(4..SEQ) == other.0.get(4..SEQ) && self.0.get(TEXT..end) == other.0.get(TEXT..end)
+    pub(crate) fn is_same_event(self, other: View<'_, TEXT>) -> bool {
+        let (message, target, file) = lengths(self.meta());
+        let end = message + target + file;
+        // Up to the time.
+        self.head.get(4..24) == other.head.get(4..24)
+            && self.text.get(..end) == other.text.get(..end)
     }
 
     /// Whether the events of this younger record were added to this one: its last number is behind
     /// the other's first, which is never so before that.
-    pub(crate) fn has_folded(self, younger: View<'_>) -> bool {
+    pub(crate) fn has_folded(self, younger: View<'_, TEXT>) -> bool {
         self.seq() < younger.seq()
             && self.tally().last >= younger.seq()
             && self.is_same_event(younger)
@@ -233,43 +255,45 @@ impl<'a> View<'a> {
 
     /// Whether both checks hold and every field is in its range.
     pub(crate) fn is_valid(self) -> bool {
-        let mut check = 0;
-        for at in (4..CELLS).step_by(8) {
+        let mut check = u64::from(self.word(36));
+        for at in (4..36).step_by(8) {
             check = hash::mix(check, self.pair(at));
         }
         self.check() == nonzero(hash::fold(check))
-            && self.byte(9) == VERSION
+            && self.meta() & (0xFF << 8) == VERSION_IN_META
             && (1..SEQ_LIMIT).contains(&self.seq())
-            && self.identity_of_bytes() == Some((self.group(), self.key()))
+            && self.key_of_bytes() == Some(self.key())
             && self.record().is_some()
     }
 
-    /// Group and key as they follow from the text.
-    fn identity_of_bytes(self) -> Option<(u32, u32)> {
-        let meta = self.pair(4);
+    /// The key as it follows from the text.
+    fn key_of_bytes(self) -> Option<u32> {
+        let meta = self.meta() & !(0xFF << 8);
         let (message, target, file) = lengths(meta);
-        let (said, rest) = self.0.get(TEXT..)?.split_at_checked(message + target)?;
-        Some(hash::identity(meta, self.word(12), said, rest.get(..file)?))
+        let (said, rest) = self.text.split_at_checked(message + target)?;
+        Some(hash::identity(meta, self.word(12), said, rest.get(..file)?).1)
     }
 
     /// The record, if its level and texts are well-formed.
     pub(crate) fn record(self) -> Option<Record<'a>> {
-        let (message, target, file) = lengths(self.pair(4));
-        let text = self.0.get(TEXT..)?;
-        let (message, rest) = text.split_at_checked(message)?;
+        let (message, target, file) = lengths(self.meta());
+        let (message, rest) = self.text.split_at_checked(message)?;
         let (target, rest) = rest.split_at_checked(target)?;
         let file = core::str::from_utf8(rest.get(..file)?).ok()?;
         let line = self.word(12);
         let has_site = !file.is_empty() || line != 0;
+        let tally = self.tally();
         Some(Record {
             seq: self.seq(),
             level: Level::from_byte(self.level())?,
             group: self.group(),
-            count: self.count(),
-            tick: self.word(32),
+            count: tally.count,
+            tick: self.word(24),
+            millis: (self.word(36) & 1023) as u16,
+            lasted: tally.lasted,
             target: core::str::from_utf8(target).ok()?,
             message: core::str::from_utf8(message).ok()?,
-            cut: self.byte(5) & 1 != 0,
+            cut: cut_at(self.meta()) != 0,
             site: has_site.then_some(Site { file, line }),
         })
     }
@@ -287,43 +311,50 @@ mod tests {
     use super::*;
     use crate::event::Event;
 
+    const NOW: Instant = Instant::from_millis(3 * 1024 + 7);
+
+    fn view(slot: &[u8; SLOT]) -> View<'_, TEXT_256> {
+        View::of(slot).unwrap()
+    }
+
     fn slot() -> [u8; SLOT] {
         let event = Event::new(Level::Error, "sensor 12 failed").target("app").at("src/a.rs", 9);
         let entry = Entry::new(&event);
         let mut slot = [0xAA; SLOT];
-        slot[..CELLS].copy_from_slice(&header(&entry, 7, 3));
-        slot[TEXT..TEXT + entry.text().len()].copy_from_slice(entry.text());
+        slot[..CELLS].copy_from_slice(&header(&entry, 7, NOW));
+        slot[TEXT_AT..TEXT_AT + entry.text().len()].copy_from_slice(entry.text());
         slot
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         let slot = slot();
-        let view = View(&slot);
+        let view = view(&slot);
         assert!(view.is_valid());
         let record = view.record().unwrap();
-        assert_eq!((record.seq, record.tick, record.count), (7, 3, 1));
+        assert_eq!((record.seq, record.tick, record.millis, record.count), (7, 3, 7, 1));
         assert_eq!((record.message, record.target), ("sensor 12 failed", "app"));
         assert_eq!(record.site, Some(Site { file: "src/a.rs", line: 9 }));
-        assert_eq!(view.tally(), Tally { count: 1, last: 7, next: CELLS });
+        assert_eq!(view.tally(), Tally { count: 1, last: 7, lasted: 0, next: CELLS });
     }
 
     #[test]
     fn a_torn_count_leaves_the_one_before() {
         let mut slot = slot();
         for count in 2..50u32 {
-            let before = View(&slot).tally();
-            let new = cell(View(&slot).check(), [count, 7 + 3 * count]);
+            let before = view(&slot).tally();
+            let new = cell(view(&slot).check(), [count, 7 + 3 * count, count]);
             for torn in 0..CELL {
                 let mut cut = slot;
                 cut[before.next..][..torn].copy_from_slice(&new[..torn]);
-                let read = View(&cut).tally();
+                let read = view(&cut).tally();
                 let same = (read.count, read.last) == (before.count, before.last);
                 assert!(same || read.count == count, "{count} torn at {torn}: {read:?}");
             }
             slot[before.next..][..CELL].copy_from_slice(&new);
-            let read = View(&slot).tally();
+            let read = view(&slot).tally();
             assert_eq!((read.count, read.last), (count, u64::from(7 + 3 * count)));
+            assert_eq!(read.lasted, count);
         }
     }
 
@@ -331,19 +362,19 @@ mod tests {
     fn the_number_of_the_latest_event_is_kept_across_the_low_half() {
         let mut slot = [0; SLOT];
         let seq = (5_u64 << 32) - 2;
-        slot[24..32].copy_from_slice(&seq.to_le_bytes());
-        slot[CELLS..][..CELL].copy_from_slice(&cell(0, [9, (seq + 8) as u32]));
-        let read = View(&slot).tally();
+        slot[SEQ..SEQ + 8].copy_from_slice(&seq.to_le_bytes());
+        slot[CELLS..][..CELL].copy_from_slice(&cell(0, [9, (seq + 8) as u32, 0]));
+        let read = view(&slot).tally();
         assert_eq!((read.count, read.last), (9, seq + 8));
     }
 
     #[test]
     fn cells_of_another_record_do_not_count() {
         let mut slot = slot();
-        let own = View(&slot).check();
+        let own = view(&slot).check();
         for owner in (1..4000).map(|n| own ^ n).chain([0, !own]) {
-            slot[CELLS..][..CELL].copy_from_slice(&cell(owner, [9, 15]));
-            assert_eq!(View(&slot).count(), 1);
+            slot[CELLS..][..CELL].copy_from_slice(&cell(owner, [9, 15, 1]));
+            assert_eq!(view(&slot).count(), 1);
         }
     }
 
@@ -352,29 +383,29 @@ mod tests {
         let entry = |message| Entry::new(&Event::new(Level::Error, message).at("src/a.rs", 9));
         let (first, second) = (entry("pump 1"), entry("pump 2"));
         let mut slot = [0; SLOT];
-        slot[..CELLS].copy_from_slice(&header(&first, 7, 3));
-        let counted = cell(View(&slot).check(), [5, 11]);
+        slot[..CELLS].copy_from_slice(&header(&first, 7, NOW));
+        let counted = cell(view(&slot).check(), [5, 11, 1]);
         slot[CELLS..][..CELL].copy_from_slice(&counted);
-        assert_eq!(View(&slot).count(), 5);
+        assert_eq!(view(&slot).count(), 5);
         // Its text never arrived: what stands there has stood there before, and now comes again.
-        slot[TEXT..][..second.text().len()].copy_from_slice(second.text());
-        assert!(!View(&slot).is_valid());
-        slot[..CELLS].copy_from_slice(&header(&second, 7, 3));
-        assert!(View(&slot).is_valid());
-        assert_eq!(View(&slot).tally(), Tally { count: 1, last: 7, next: CELLS });
+        slot[TEXT_AT..][..second.text().len()].copy_from_slice(second.text());
+        assert!(!view(&slot).is_valid());
+        slot[..CELLS].copy_from_slice(&header(&second, 7, NOW));
+        assert!(view(&slot).is_valid());
+        assert_eq!(view(&slot).tally(), Tally { count: 1, last: 7, lasted: 0, next: CELLS });
     }
 
     #[test]
     fn every_flipped_bit_of_a_record_is_noticed() {
         let good = slot();
-        let used = TEXT + "sensor 12 failedappsrc/a.rs".len();
+        let used = TEXT_AT + "sensor 12 failedappsrc/a.rs".len();
         for bit in 0..used * 8 {
-            if (CELLS..TEXT).contains(&(bit / 8)) {
+            if (CELLS..TEXT_AT).contains(&(bit / 8)) {
                 continue;
             }
             let mut bad = good;
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(!View(&bad).is_valid(), "bit {bit}");
+            assert!(!view(&bad).is_valid(), "bit {bit}");
         }
     }
 }

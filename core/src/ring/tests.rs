@@ -6,7 +6,8 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::{Admission, Held, Node, Ring, SLOT, at, region_len};
-use crate::event::{Entry, Event, Level};
+use crate::event::{Entry, Event, Level, TEXT_256};
+use crate::time::Instant;
 use crate::testing::CuttingMemory;
 
 const SLOTS: usize = 7;
@@ -141,7 +142,7 @@ fn entry(level: Level, group: u8, name: u8) -> Entry {
     Entry::new(&Event::new(level, &name).at("a.rs", 10 * level as u32 + u32::from(group)))
 }
 
-fn kept(ring: &Ring<'_, Vec<u8>>) -> Vec<Kept> {
+fn kept(ring: &Ring<'_, Vec<u8>, TEXT_256>) -> Vec<Kept> {
     let mut all: Vec<Kept> = (0..ring.len())
         .filter_map(|slot| {
             let record = ring.record(slot, u64::MAX)?;
@@ -166,7 +167,7 @@ fn run(ops: &[Op]) {
     // Each turn lives until the next recovery.
     while done < ops.len() {
         let held = Held { consumed: model.consumed, next_seq: 0, void: None };
-        let (mut ring, found) = Ring::recover(memory.clone(), &mut nodes, &held);
+        let (mut ring, found) = Ring::<_, TEXT_256>::recover(memory.clone(), &mut nodes, &held);
         assert_eq!(found.damaged, 0);
         if model.pinned > model.consumed {
             assert_eq!(ring.pin_upto(model.pinned), model.pinned);
@@ -176,7 +177,7 @@ fn run(ops: &[Op]) {
             match *op {
                 Op::Admit(level, group, name, count) => {
                     let before = kept(&ring);
-                    let admission = ring.admit(&entry(level, group, name), 0, count);
+                    let admission = ring.admit(&entry(level, group, name), Instant::ZERO, count);
                     let after = kept(&ring);
                     let is_gone = |old: &&Kept| after.iter().all(|new| new.seq != old.seq);
                     let gone = before.iter().find(is_gone).map(|kept| kept.seq);
@@ -252,11 +253,11 @@ proptest! {
 #[test]
 fn a_storm_keeps_the_first_and_the_latest() {
     let mut nodes = vec![Node::EMPTY; SLOTS];
-    let (mut ring, _) = Ring::recover(vec![0; region_len(SLOTS)], &mut nodes, &Held::default());
+    let (mut ring, _) = Ring::<_, TEXT_256>::recover(vec![0; region_len(SLOTS)], &mut nodes, &Held::default());
     for number in 0..10_000_u32 {
         let name = std::format!("failure {number}");
         let entry = Entry::new(&Event::new(Level::Error, &name).at("a.rs", 1));
-        assert_eq!(ring.admit(&entry, 0, 1), Admission::Stored);
+        assert_eq!(ring.admit(&entry, Instant::ZERO, 1), Admission::Stored);
     }
     let seqs: Vec<u64> = kept(&ring).iter().map(|kept| kept.seq).collect();
     assert_eq!(seqs, [1, 9996, 9997, 9998, 9999, 10_000]);
@@ -266,20 +267,20 @@ fn a_storm_keeps_the_first_and_the_latest() {
 fn events_in(bytes: Vec<u8>) -> u64 {
     let mut nodes = vec![Node::EMPTY; SLOTS];
     let held = Held::default();
-    let foreign = super::foreign(&bytes, &held, 0).waiting;
-    let (ring, _) = Ring::recover(bytes, &mut nodes, &held);
+    let foreign = super::foreign::<TEXT_256>(&bytes, &held, 0).waiting;
+    let (ring, _) = Ring::<_, TEXT_256>::recover(bytes, &mut nodes, &held);
     assert_eq!(ring.events(), foreign);
     assert_eq!(ring.lost(0) + ring.events(), ring.next_seq() - 1);
     foreign
 }
 
 /// Three records of one event and one of another, and the slot of the youngest of the three.
-fn three_equals(ring: &mut Ring<'_, CuttingMemory>) -> u16 {
+fn three_equals(ring: &mut Ring<'_, CuttingMemory, TEXT_256>) -> u16 {
     for count in [2, 1, 3] {
-        ring.admit(&entry(Level::Error, 1, 1), 0, count);
+        ring.admit(&entry(Level::Error, 1, 1), Instant::ZERO, count);
         ring.pin();
     }
-    ring.admit(&entry(Level::Error, 1, 2), 0, 1);
+    ring.admit(&entry(Level::Error, 1, 2), Instant::ZERO, 1);
     ring.unpin();
     (0..ring.len())
         .find(|slot| ring.record(*slot, 9).is_some_and(|record| record.seq == 4))
@@ -291,7 +292,7 @@ fn a_fold_that_is_cut_anywhere_counts_every_event_once() {
     for cut in 0.. {
         let mut nodes = vec![Node::EMPTY; SLOTS];
         let memory = CuttingMemory::new(region_len(SLOTS));
-        let (mut ring, _) = Ring::recover(memory, &mut nodes, &Held::default());
+        let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Held::default());
         let slot = three_equals(&mut ring);
         let stored = ring.memory().stored();
         ring.memory_mut().cut_at(stored + cut);
@@ -311,7 +312,7 @@ fn a_fold_that_is_cut_anywhere_counts_every_event_once() {
 fn the_slot_of_a_folded_record_in_storage_changes_nothing() {
     let mut nodes = vec![Node::EMPTY; SLOTS];
     let memory = CuttingMemory::new(region_len(SLOTS));
-    let (mut ring, _) = Ring::recover(memory, &mut nodes, &Held::default());
+    let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Held::default());
     let slot = three_equals(&mut ring);
     let before = ring.memory().survives();
     let (into, _) = ring.fold(slot).unwrap();
@@ -321,7 +322,7 @@ fn the_slot_of_a_folded_record_in_storage_changes_nothing() {
     for arrived in 0..1_u32 << SLOTS {
         let mut storage = before.clone();
         for slot in (0..SLOTS).filter(|slot| arrived & 1 << slot != 0) {
-            let range = at(slot as u16)..at(slot as u16) + SLOT;
+            let range = at::<TEXT_256>(slot as u16)..at::<TEXT_256>(slot as u16) + SLOT;
             let frees = after[range.start..].starts_with(&[0; 4]);
             if !frees || arrived == (1 << SLOTS) - 1 {
                 storage[range.clone()].copy_from_slice(&after[range]);
@@ -335,18 +336,18 @@ fn the_slot_of_a_folded_record_in_storage_changes_nothing() {
 fn events_beside_a_ring_that_is_copied_are_not_taken_for_folded() {
     let mut nodes = vec![Node::EMPTY; SLOTS];
     let memory = CuttingMemory::new(region_len(SLOTS));
-    let (mut ring, _) = Ring::recover(memory, &mut nodes, &Held::default());
+    let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Held::default());
     let event = entry(Level::Error, 1, 1);
-    ring.admit(&event, 0, 1);
+    ring.admit(&event, Instant::ZERO, 1);
     let from = ring.set_aside(3);
-    assert_eq!(ring.admit(&event, 0, 1), Admission::Stored);
-    assert_eq!(ring.admit_as(&event, 0, 2, from), Admission::Stored);
-    assert_eq!(ring.admit(&event, 0, 1), Admission::Merged);
-    assert_eq!(ring.admit_as(&event, 0, 1, from + 2), Admission::Merged);
+    assert_eq!(ring.admit(&event, Instant::ZERO, 1), Admission::Stored);
+    assert_eq!(ring.admit_as(&event, Instant::ZERO, 2, from), Admission::Stored);
+    assert_eq!(ring.admit(&event, Instant::ZERO, 1), Admission::Merged);
+    assert_eq!(ring.admit_as(&event, Instant::ZERO, 1, from + 2), Admission::Merged);
     assert_eq!(events_in(ring.memory().survives()), 6);
     ring.end_aside();
     for events in 7..20 {
-        assert_eq!(ring.admit(&event, 0, 1), Admission::Merged);
+        assert_eq!(ring.admit(&event, Instant::ZERO, 1), Admission::Merged);
         assert_eq!(events_in(ring.memory().survives()), events);
     }
 }

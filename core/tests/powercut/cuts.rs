@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use annunciator_core::event::TEXT_256;
 use annunciator_core::alerter::{Origin, is_damaged};
 use annunciator_core::ring::{OVERHEAD, SLOT, region_len};
 use annunciator_core::storage::NoStorage;
@@ -46,7 +47,7 @@ impl Case {
             // Between two stores nothing looks like damage; inside the store of a check it may, and
             // then to the next life too, until it has cleared that.
             let between = remains.memory.puts().iter().any(|(start, _)| *start == cut);
-            if between && is_damaged(&without_untouched_slots(&bytes, &before)) {
+            if between && is_damaged::<TEXT_256>(&without_untouched_slots(&bytes, &before)) {
                 return (points, world, Err("a cut looks like damage".into()));
             }
             if !remains.stopped {

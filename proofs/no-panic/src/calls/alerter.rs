@@ -149,7 +149,7 @@ fn drive(alerter: &mut Firmware, buf: &mut [u8]) {
     let mut storage = ArrayStorage([0; region_len(SLOTS)]);
     let mut region = [0; region_len(SLOTS)];
     sink(drive::load(any(&mut storage), bytes(&mut region)).is_ok());
-    sink(drive::mend(any(&mut storage), bytes(&mut region)).is_ok());
+    sink(drive::repair(any(&mut storage), bytes(&mut region)).is_ok());
     sink(drive::restore(any(&mut storage), bytes(&mut region)));
     sink(region);
     sink(drive::drive(alerter, now, any(&mut storage), &mut Modem, buf));
