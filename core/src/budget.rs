@@ -1,4 +1,4 @@
-//! What texts may cost: billed segments in fixed windows, a part of them kept for the gravest.
+//! What texts may cost: billed segments in fixed windows, a part of them kept for the most severe.
 //!
 //! Windows of an hour and of a day begin with the first segment spent in them. Segments are charged
 //! when an attempt is noted, before it is made, and given back only when it was certainly not sent:

@@ -24,10 +24,10 @@ pub(crate) struct Crashes {
     pub(crate) first: Instant,
     pub(crate) last: Instant,
     /// When a text that counted them was accepted last.
-    pub(crate) told_at: Instant,
+    pub(crate) reported_at: Instant,
     /// Starts in the series, and those that such a text has counted.
     pub(crate) starts: u32,
-    pub(crate) told: u32,
+    pub(crate) reported: u32,
     /// How often the interval has doubled.
     pub(crate) step: u8,
 }
@@ -37,7 +37,7 @@ impl Crashes {
     pub(crate) fn count(&mut self, policy: &Policy, now: Instant) {
         let interval = self.interval(policy);
         let quiet = now >= self.last + interval + interval;
-        if self.starts == 0 || quiet && !self.is_untold() {
+        if self.starts == 0 || quiet && !self.is_unreported() {
             *self = Crashes { first: now, ..Crashes::default() };
         }
         self.last = now;
@@ -45,28 +45,28 @@ impl Crashes {
     }
 
     /// Whether a start has not been told yet.
-    pub(crate) fn is_untold(&self) -> bool {
-        self.starts > self.told
+    pub(crate) fn is_unreported(&self) -> bool {
+        self.starts > self.reported
     }
 
     /// When what is not told yet is worth a text of its own.
     pub(crate) fn due(&self, policy: &Policy) -> Instant {
-        if !self.is_untold() {
+        if !self.is_unreported() {
             Instant::FAR_FUTURE
-        } else if self.told == 0 || self.told < MANY && self.starts >= MANY {
+        } else if self.reported == 0 || self.reported < MANY && self.starts >= MANY {
             self.last + policy.hold_error
         } else {
-            self.told_at + self.interval(policy)
+            self.reported_at + self.interval(policy)
         }
     }
 
     /// Notes that a text which counted so many may have arrived.
-    pub(crate) fn tell(&mut self, policy: &Policy, now: Instant, starts: u32) {
+    pub(crate) fn report(&mut self, policy: &Policy, now: Instant, starts: u32) {
         if starts >= MANY && now >= self.due(policy) {
             self.step = self.step.saturating_add(1).min(15);
         }
-        self.told = self.told.max(starts);
-        self.told_at = now;
+        self.reported = self.reported.max(starts);
+        self.reported_at = now;
     }
 
     fn interval(&self, policy: &Policy) -> Duration {

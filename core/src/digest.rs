@@ -1,7 +1,7 @@
 //! Many events become one text: grouped, counted, ranked and fitted to the segments it may cost.
 //!
 //! A text is dear and short, a storm is long. The digest says the most that fits: a few small
-//! events word for word in the order they came; otherwise one item a group, the gravest first,
+//! events word for word in the order they came; otherwise one item a group, the most severe first,
 //! every group named before any is told at length, and `+12 more` for the events of groups that
 //! found no room. It never exceeds the segments asked for, whatever the records hold.
 //!
@@ -211,7 +211,7 @@ pub struct Digest {
     used: u16,
     /// There were more groups than entries.
     overflow: bool,
-    /// The latest record of the gravest level: it stands for what is going on now.
+    /// The latest record of the most severe level: it stands for what is going on now.
     latest: Option<(Level, u32, u32, bool)>,
     /// Events of the batch, and those of them that no item names (yet).
     total: u32,

@@ -7,7 +7,7 @@ use crate::alerter::{Alerter, Done, Origin, Step, Token};
 use crate::memory::Memory;
 use crate::event::TEXT_256;
 use crate::ring::{self, slot_size, slots_of};
-use crate::state::{self, State};
+use crate::state;
 use crate::storage::Storage;
 use crate::time::Instant;
 use crate::transport::Transport;
@@ -95,13 +95,13 @@ pub struct Restored<E> {
 /// Makes the ring memory ready for a start that cannot know how the last run ended, such as a
 /// chip's: [`repair`]s memory that has survived a reset, [`load`]s any other.
 pub fn restore<S: Storage>(storage: &mut S, region: &mut [u8]) -> Restored<S::Error> {
-    let survived = ring::was_served(region);
+    let survived = ring::was_initialized(region);
     let (origin, result) = if survived {
         (Origin::Memory, repair(storage, region).map(|_| ()))
     } else {
         (Origin::Storage, load(storage, region))
     };
-    let last = State::read(region, state::find(region)).clock.boot;
+    let last = ring::identity(region).map_or(0, |identity| identity.boot);
     Restored { origin, boot: last.wrapping_add(1), trouble: result.err() }
 }
 
@@ -139,7 +139,7 @@ pub fn repair_sized<S: Storage, const TEXT: usize>(
     let mut repaired = 0;
     let end = storage.capacity().min(region.len());
     let size = slot_size::<TEXT>();
-    let state_lost = state::find(region).is_none() && ring::was_served(region);
+    let state_lost = state::find(state::RING, region).is_none() && ring::was_initialized(region);
     if state_lost && ring::LEDGER <= end {
         let Some(banks) = region.get_mut(..ring::LEDGER) else { return Ok(0) };
         storage.read(0, banks)?;

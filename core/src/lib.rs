@@ -6,6 +6,7 @@
 pub mod alerter;
 pub mod budget;
 mod crashes;
+mod destination;
 pub mod digest;
 pub mod drive;
 pub mod event;
@@ -24,7 +25,7 @@ pub mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;
-pub mod told;
+mod notification_log;
 pub mod transport;
 #[cfg(feature = "vonage")]
 pub mod vonage;

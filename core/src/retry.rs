@@ -123,11 +123,6 @@ impl Retry {
         self.until = now + Duration::from_mins(minutes);
     }
 
-    /// Forgets all waits; for a changed configuration.
-    pub(crate) fn reset(&mut self) {
-        *self = Retry::new(self.random);
-    }
-
     fn backoff(&mut self, policy: &Policy) -> Duration {
         let limit = policy.backoff_min.grown(self.failures.min(31), policy.backoff_max);
         let span = limit.as_millis().min(u64::from(u32::MAX));

@@ -4,11 +4,11 @@
 //!  Rest ──due──► State ──► Slots ──► Ledger ──► Sync ──► Rest
 //!                  │         ▲        (anything written since the last sync?)
 //!                  └─ Sync ──┘
-//!                   barrier: a batch was settled, or a ring adopted
+//!                   barrier: a batch was settled, or the program has just started
 //! ```
 //!
 //! A round writes one piece a step. Every slot checks itself, and state and ledger alternate between
-//! two halves each, of which one is durable, so a cut anywhere leaves what was there before. Order
+//! two banks each, of which one is durable, so a cut anywhere leaves what was there before. Order
 //! matters in one case: the slot of a settled record is not written over before the state that
 //! settles it is durable, or a crash would find neither. After a failure nothing counts as written
 //! any more, and the next round writes everything, with one sync at its end: whoever makes a new
@@ -17,7 +17,7 @@
 use super::{Alerter, Done, Step, Token};
 use crate::event::Level;
 use crate::memory::Memory;
-use crate::ring::{SLOT, STATE};
+use crate::ring::BANK;
 use crate::state;
 use crate::time::{Duration, Instant};
 
@@ -34,12 +34,10 @@ pub(super) struct Commit {
     pub(super) state_dirty: bool,
     /// Before any slot is written, the state has to be durable.
     barrier: bool,
-    /// Storage may hold an adoption that a start would undo.
-    pub(super) undoable: bool,
     /// Bit 0: which half of storage the next state goes to, bit 1: the next ledger. Each changes
     /// when what was written is durable.
-    halves: u8,
-    /// The halves written since the last sync, and whether anything was.
+    banks: u8,
+    /// The banks written since the last sync, and whether anything was.
     written: u8,
     wrote: bool,
     round: Round,
@@ -59,23 +57,25 @@ enum Round {
     Syncing { barrier: bool },
 }
 
-const STATE_HALF: u8 = 1;
-const LEDGER_HALF: u8 = 2;
+const STATE_BANK: u8 = 1;
+const LEDGER_BANK: u8 = 2;
 
+/// The state is written in pieces of this size, which any driver's buffer holds.
+const PIECE: usize = 256;
 /// Slots looked at in one step.
 const LOOKS: u16 = 32;
 
 impl Commit {
-    /// `halves` are those to write next; `barrier` if storage may know less than memory.
-    pub(super) fn new(enabled: bool, halves: u8, barrier: bool) -> Commit {
+    /// `banks` are those to write next. The first round makes the state durable before any slot: by
+    /// the number of starts in it a later start tells which of two copies is the newer.
+    pub(super) fn new(enabled: bool, banks: u8) -> Commit {
         Commit {
             enabled,
             due: Instant::FAR_FUTURE,
             blocked: Instant::ZERO,
             state_dirty: false,
-            barrier,
-            undoable: false,
-            halves,
+            barrier: true,
+            banks,
             written: 0,
             wrote: false,
             round: Round::Rest,
@@ -92,7 +92,7 @@ impl Commit {
         }
     }
 
-    /// A batch was settled or a ring adopted.
+    /// A batch was settled.
     pub(super) fn needs_order(&mut self) {
         self.barrier = true;
     }
@@ -168,7 +168,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             }
             Round::State { offset } => Some(self.write_state(offset, buf)),
             Round::Slots { next } => Some(self.write_slot(next, buf)),
-            Round::Ledger => Some(self.write_ledger(now, buf)),
+            Round::Ledger => Some(self.write_ledger(buf)),
             Round::Sync { barrier } => {
                 self.commit.round = Round::Syncing { barrier };
                 Some(Step::Sync { token: self.wait() })
@@ -183,6 +183,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     fn write_slot(&mut self, next: u16, buf: &mut [u8]) -> Step {
+        if let Some(piece) = copy(self.ring.take_label(), buf) {
+            return self.write(piece);
+        }
         let end = self.ring.len();
         for slot in next..end.min(next.saturating_add(LOOKS)) {
             if let Some(piece) = copy(self.ring.take_dirty(slot), buf) {
@@ -195,21 +198,21 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         Step::Again
     }
 
-    /// The state goes to storage in pieces of a slot's size, to the half that storage's newest
+    /// The state goes to storage a piece a step, to the half that storage's newest
     /// block is not in, whichever half of memory it stands in.
     fn write_state(&mut self, offset: u16, buf: &mut [u8]) -> Step {
-        let half = self.commit.halves & STATE_HALF;
+        let half = self.commit.banks & STATE_BANK;
         let from = usize::from(offset);
         let bytes = self.ring.memory().bytes();
-        let place = self.place.map_or(0, |place| place.half);
-        let piece = state::block(bytes, place).and_then(|block| block.get(from..)?.get(..SLOT));
-        let piece = copy(piece.map(|piece| (usize::from(half) * STATE + from, piece)), buf);
-        let next = offset.saturating_add(SLOT as u16);
-        self.commit.round = if usize::from(next) < state::used(bytes, place).min(STATE) {
+        let place = self.place.map_or(0, |place| place.bank);
+        let piece = state::block(bytes, place).and_then(|block| block.get(from..)?.get(..PIECE));
+        let piece = copy(piece.map(|piece| (usize::from(half) * BANK + from, piece)), buf);
+        let next = offset.saturating_add(PIECE as u16);
+        self.commit.round = if usize::from(next) < state::used(bytes, place).min(BANK) {
             Round::State { offset: next }
         } else {
             self.commit.state_dirty = false;
-            self.commit.written |= STATE_HALF;
+            self.commit.written |= STATE_BANK;
             self.ring.number_kept(self.state.next_seq);
             if self.commit.barrier && self.commit.failures == 0 {
                 Round::Sync { barrier: true }
@@ -223,18 +226,18 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
     }
 
-    fn write_ledger(&mut self, now: Instant, buf: &mut [u8]) -> Step {
-        let half = (self.commit.halves & LEDGER_HALF) >> 1;
+    fn write_ledger(&mut self, buf: &mut [u8]) -> Step {
+        let half = (self.commit.banks & LEDGER_BANK) >> 1;
         let cell = self.ring.take_ledger(half);
         if let Some(piece) = copy(cell.as_ref().map(|(at, cell)| (*at, cell.as_slice())), buf) {
-            self.commit.written |= LEDGER_HALF;
+            self.commit.written |= LEDGER_BANK;
             self.commit.round = Round::Sync { barrier: false };
             return self.write(piece);
         }
         if self.commit.wrote {
             self.commit.round = Round::Sync { barrier: false };
         } else {
-            self.end_round(now);
+            self.end_round();
         }
         Step::Again
     }
@@ -271,7 +274,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.commit.waiting = None;
         if result == Done::Stored {
             if let Round::Syncing { barrier } = self.commit.round {
-                self.synced(now, barrier);
+                self.synced(barrier);
             }
             return;
         }
@@ -291,6 +294,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         // The next round writes everything, in no order.
         self.ring.free_folds();
+        self.ring.doubt_label();
         self.commit.state_dirty = true;
         self.commit.round = Round::Rest;
     }
@@ -299,35 +303,30 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// for whoever cannot wait for the commit. To be written as it is, or not at all. `None` if it
     /// has no record, or if a record that storage does not know to be settled would be written
     /// over. The commit writes it once more.
-    pub fn last_slot(&self) -> Option<(usize, &[u8])> {
+    pub fn last_written(&self) -> Option<(usize, &[u8])> {
         let orderly = !self.commit.barrier || self.ring.consumed() == 0;
         if self.commit.enabled && orderly { self.ring.touched() } else { None }
     }
 
-    fn synced(&mut self, now: Instant, barrier: bool) {
-        self.commit.halves ^= core::mem::take(&mut self.commit.written);
+    fn synced(&mut self, barrier: bool) {
+        self.commit.banks ^= core::mem::take(&mut self.commit.written);
         self.commit.wrote = false;
-        self.ring.mark_halves(self.commit.halves);
+        self.ring.mark_banks(self.commit.banks);
         if barrier {
             self.commit.barrier = false;
             self.commit.round = Round::Slots { next: 0 };
         } else {
-            self.end_round(now);
+            self.end_round();
         }
     }
 
     /// Everything is durable.
-    fn end_round(&mut self, now: Instant) {
+    fn end_round(&mut self) {
         self.commit.round = Round::Rest;
         self.commit.barrier = false;
         self.commit.failures = 0;
         self.counters.commits = self.counters.commits.saturating_add(1);
         self.ring.folds_written();
-        self.commit.undoable = self.state.adoption.is_some();
-        if self.state.adoption.is_some() && self.copying.is_none() {
-            self.end_adoption();
-            self.commit_now(now);
-        }
     }
 }
 

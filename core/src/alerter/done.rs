@@ -16,15 +16,14 @@ const GIVES_UP: u8 = 16;
 impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// What became of a piece of work. A token that is not under way any more is ignored.
     pub fn done(&mut self, now: Instant, token: Token, result: Done) {
-        let now = self.kept(now);
         match (result, self.phase) {
             (Done::Sent(outcome), Phase::Sending { token: sent, segments, events }) => {
                 if sent == token.0 {
-                    self.sent(now, outcome, segments, events);
+                    self.phase = Phase::Answered { outcome, segments, events };
                 }
             }
             (Done::Sent(_), _) => {}
-            (stored, _) => self.piece_done(now, token, stored),
+            (stored, _) => self.piece_done(self.kept(now), token, stored),
         }
     }
 
@@ -34,7 +33,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         let kept = self.kept(now);
         self.piece_lost(kept);
         if let Phase::Sending { segments, events, .. } = self.phase {
-            self.sent(kept, Outcome::Unknown(Code::NONE), segments, events);
+            let outcome = Outcome::Unknown(Code::NONE);
+            self.phase = Phase::Answered { outcome, segments, events };
         } else if self.phase != Phase::Idle {
             self.give_up_digest();
         }
@@ -47,10 +47,12 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
     }
 
-    fn sent(&mut self, now: Instant, outcome: Outcome, segments: u8, events: u32) {
+    /// Draws the consequence of an answer.
+    pub(super) fn answered(&mut self, now: Instant, outcome: Outcome, segments: u8, events: u32) {
+        self.phase = Phase::Scan { slot: 0 };
         let Some(attempt) = self.state.attempt else { return };
-        self.phase = Phase::Survey { slot: 0 };
-        self.stirred = None;
+        self.destination_changed();
+        self.last_touched = None;
         match outcome {
             Outcome::Accepted(receipt) => self.accepted(now, &attempt, receipt, segments, events),
             Outcome::Retry(retry) => self.not_sent(now, &attempt, retry, events),
@@ -69,9 +71,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         segments: u8,
         events: u32,
     ) {
-        self.state.budget.refund(attempt.charged.saturating_sub(segments));
-        self.phase = Phase::Telling { group: 0 };
-        self.state.told.text_accepted(&self.policy, now);
+        self.destination.budget.refund(attempt.charged.saturating_sub(segments));
+        self.phase = Phase::Settling { group: 0 };
+        self.destination.log.text_accepted(&self.policy, now);
         // What found no room comes with the next text.
         let mut notes = self.digest.notes() >> (LEADING + 3);
         for place in &mut self.state.unconfirmed {
@@ -81,13 +83,13 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             notes >>= 1;
         }
         if notes & 1 != 0 {
-            self.state.tally.told = attempt.losses;
+            self.state.tally.reported = attempt.losses;
         }
         if let Some(price) = receipt.price {
-            self.state.price = self.state.price.plus(price);
+            self.destination.price = self.destination.price.plus(price);
         }
-        self.state.balance = receipt.balance.or(self.state.balance);
-        self.said();
+        self.destination.balance = receipt.balance.or(self.destination.balance);
+        self.notices_accepted();
         self.settle(events);
         self.retry.accepted();
         self.counters.accepted(segments, events, receipt.code);
@@ -95,22 +97,23 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 
     /// Notes of one group of the accepted text that it was told, and looks anew at what waits once
     /// all are noted. A crash before that is over costs no more than their intervals.
-    pub(super) fn tell(&mut self, now: Instant, number: u16) -> Step {
+    pub(super) fn settle_group(&mut self, now: Instant, number: u16) -> Step {
         let groups = self.digest.groups(self.groups);
         if let Some(group) = groups.get(usize::from(number)) {
             if group.is_named() {
-                let at = self.state.told.last_text.unwrap_or(now);
+                let at = self.destination.log.last_text.unwrap_or(now);
                 let level = group.level() as u8;
-                self.state.told.group_accepted(&self.policy, at, group.key(), level);
+                self.destination.log.group_accepted(&self.policy, at, group.key(), level);
             }
-            self.phase = Phase::Telling { group: number.saturating_add(1) };
+            self.phase = Phase::Settling { group: number.saturating_add(1) };
             return Step::Again;
         }
         self.mark_recovered();
+        self.destination_changed();
         // What came while the text was under way knew nothing of it.
         self.due = NEVER;
-        self.stirred = None;
-        self.phase = Phase::Survey { slot: 0 };
+        self.last_touched = None;
+        self.phase = Phase::Scan { slot: 0 };
         self.save();
         self.commit_now(now);
         Step::Again
@@ -128,8 +131,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     fn not_sent(&mut self, now: Instant, attempt: &Attempt, retry: Retry, events: u32) {
         self.counters.retried(retry.code);
         let offline = retry.cause != RetryCause::Throttled;
-        if offline && self.state.news.outage == Instant::ZERO {
-            self.state.news.outage = now;
+        if offline && self.destination.notices.outage == Instant::ZERO {
+            self.destination.notices.outage = now;
         }
         self.retry.failed(&self.policy, now, retry.cause, retry.after);
         let patience = if attempt.style == 0 { REDUCES } else { GIVES_UP };
@@ -143,7 +146,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Certainly not sent: the money is there again, and so are the records, unless an earlier
     /// attempt binds them.
     fn give_back(&mut self, now: Instant, attempt: &Attempt) {
-        self.state.budget.refund(attempt.charged);
+        self.destination.budget.refund(attempt.charged);
         if attempt.unknowns > 0 || attempt.style > 0 {
             self.state.attempt = Some(Attempt { charged: 0, ..*attempt });
             return;
@@ -157,14 +160,14 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     fn unknown(&mut self, now: Instant, attempt: &Attempt, code: Code, events: u32) {
         self.counters.unclear(code);
         self.retry.unclear(&self.policy, now);
-        self.state.told.arrived(&self.policy, now);
+        self.destination.log.arrived(&self.policy, now);
         let unknowns = attempt.unknowns.saturating_add(1);
         if unknowns < 2 {
-            self.perhaps_said();
+            self.notices_unknown();
             self.state.attempt = Some(Attempt { unknowns, charged: 0, ..*attempt });
             return;
         }
-        self.given_up();
+        self.notices_given_up();
         let level = self.digest.groups(self.groups).iter().map(|group| group.level() as u8).max();
         self.give_up_as_unconfirmed(attempt, events, level.unwrap_or(0));
     }
@@ -197,12 +200,12 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         // lost by it is told ever more seldom, should that be refused too.
         let cause = if attempt.style == 0 { RetryCause::Throttled } else { RetryCause::Failure };
         self.retry.failed(&self.policy, now, cause, Some(Duration::from_secs(1)));
-        self.state.budget.refund(attempt.charged);
+        self.destination.budget.refund(attempt.charged);
         if attempt.style == 0 {
             self.state.attempt = Some(Attempt { style: 1, charged: 0, ..*attempt });
             return;
         }
-        self.given_up();
+        self.notices_given_up();
         let tally = &mut self.state.tally;
         tally.refused = tally.refused.saturating_add(events);
         self.settle(0);

@@ -4,7 +4,7 @@
 //!   record ──► ring              ┌───────────────── not sent ────────────────┐
 //!     │                          │              (unpinned; backoff)          │
 //!     ▼                          ▼                                           │
-//!   Survey ──► Idle ──due──► Noted ──► Composing ──► Sending ──accepted──► Telling ──► Survey
+//!   Scan ──► Idle ──due──► Noted ──► Composing ──► Sending ──accepted──► Settling ──► Scan
 //!  (when is      ▲         attempt     digest, a      │  │       (consumed; a group a step)
 //!   what due?)   │         durable     piece a step   │  └─refused─► latch, or once reduced
 //!                │                                    │
@@ -18,21 +18,21 @@
 //! Every call touches at most one slot or one buffer beyond a few words, so a lock around it is
 //! held shortly. Time comes in as an argument; the same calls give the same results.
 
-mod adopt;
 mod commit;
 mod done;
-mod estate;
+mod exchange;
 mod notes;
 mod recover;
 mod send;
 mod stats;
 
 pub use crate::policy::{Policy, Quiet};
-pub use adopt::Adoption;
-pub use estate::Estate;
-pub use recover::{After, Origin, Setup, is_damaged};
+pub use crate::destination::DESTINATION_LEN;
+pub use crate::ring::PREFIX_MAX;
+pub use recover::{StartReason, Origin, Setup, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
+use crate::destination::DestinationState;
 use crate::digest::{Digest, Group};
 use crate::event::{Entry, Event, Level, TEXT_256};
 use crate::memory::Memory;
@@ -40,16 +40,12 @@ use crate::retry::Retry;
 use crate::ring::{Admission, Node, Ring};
 use crate::state::{Place, State};
 use crate::time::Instant;
-use crate::told::{Due, tick};
+use crate::notification_log::{Due, tick};
 use crate::transport::{Message, Outcome, Reference};
-use adopt::Copying;
 use commit::Commit;
-use heapless::String;
-use notes::{Carried, Wall};
+use exchange::Exchange;
+use notes::{Notices, Wall};
 use stats::Counters;
-
-/// Longest prefix of a text in bytes; longer ones are cut at a character.
-pub const PREFIX_MAX: usize = 48;
 
 /// Memory the alerter works with, lent by the caller.
 #[derive(Debug)]
@@ -71,28 +67,29 @@ pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     groups: &'a mut [Group],
     digest: Digest,
     policy: Policy,
-    prefix: String<PREFIX_MAX>,
     state: State,
     place: Option<Place>,
+    destination: DestinationState,
+    exchange: Exchange,
     retry: Retry,
     commit: Commit,
     phase: Phase,
     /// When what waits, and is not in flight, may be told: with the hold, and without.
     due: Due,
     /// Since when the present batch gathers, and how many events it has.
-    gathering: Instant,
-    gathered: u16,
+    batch_since: Instant,
+    batch_len: u16,
     /// The tick at which all that waits was looked at last.
-    surveyed: u32,
+    scanned_at: u32,
     /// Somebody flushed when not all that waits had been looked at.
     flushed: bool,
-    /// The gravest level that waits, and that of the batch in flight.
-    gravest: Level,
-    bound: Level,
+    /// The most severe level that waits, and that of the batch in flight.
+    max_level: Level,
+    in_flight_level: Level,
     /// The budget allows nothing before this.
-    broke_until: Instant,
+    budget_blocked_until: Instant,
     /// Group and tick of the event that was looked at last.
-    stirred: Option<(u32, u32)>,
+    last_touched: Option<(u32, u32)>,
     /// Events may have moved what is due since [`clear_moved`](Alerter::clear_moved).
     moved: bool,
     token: u32,
@@ -100,18 +97,17 @@ pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     /// What the caller's wall clock showed, if it told.
     wall: Option<Wall>,
     /// What the text under way says beside the events.
-    carried: Carried,
+    notices: Notices,
     /// How it came to this start, and the slot and sequence of the last grave event before.
-    after: After,
+    reason: StartReason,
     cause: Option<(u16, u64)>,
-    copying: Option<Copying>,
 }
 
 /// Where the alerter stands; the chart is at the top of the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Looking through the slots, one a step, for when what is due.
-    Survey { slot: u16 },
+    Scan { slot: u16 },
     /// Waiting for a due time.
     Idle,
     /// An attempt is decided upon and is to be kept.
@@ -121,9 +117,11 @@ enum Phase {
     /// The digest is being written, a piece a step; `slot` is where its walk stands.
     Composing { slot: u16 },
     /// Noting, one a step, which groups the accepted text has told.
-    Telling { group: u16 },
+    Settling { group: u16 },
     /// Handed to the transport.
     Sending { token: u32, segments: u8, events: u32 },
+    /// The transport has answered; the consequence is yet to be drawn.
+    Answered { outcome: Outcome, segments: u8, events: u32 },
 }
 
 /// Nothing is due.
@@ -220,7 +218,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             return self.suppress();
         }
         let now = self.kept(now);
-        let admission = self.ring.admit(entry, now, 1);
+        let admission = self.ring.admit(entry, now);
         self.admitted(now, entry, admission)
     }
 
@@ -232,30 +230,29 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             return admission;
         }
         if entry.level >= Level::Error {
-            let errors = &mut self.state.news.errors;
-            *errors = errors.saturating_add(1);
+            self.exchange.new_errors = self.exchange.new_errors.saturating_add(1);
         }
         // Within one tick a second event of a group moves nothing that the first has not moved.
-        let stirred = Some((entry.group, tick(now)));
-        let stirs = self.stirred != stirred;
-        if stirs {
-            self.stirred = stirred;
-            self.stir(now, entry);
+        let last_touched = Some((entry.group, tick(now)));
+        let touches = self.last_touched != last_touched;
+        if touches {
+            self.last_touched = last_touched;
+            self.touch(now, entry);
         }
-        self.gather(now, stirs);
+        self.count_batch(now, touches);
         admission
     }
 
     /// Moves the due time to what an event of this group asks for.
     #[cold]
-    fn stir(&mut self, now: Instant, entry: &Entry<TEXT>) {
+    fn touch(&mut self, now: Instant, entry: &Entry<TEXT>) {
         self.moved = true;
-        let due = self.state.told.due(&self.policy, now, entry.group, entry.level);
-        self.expect(due);
-        if entry.level > self.gravest {
+        let due = self.destination.log.due(&self.policy, now, entry.group, entry.level);
+        self.schedule_by(due);
+        if entry.level > self.max_level {
             // It may use the reserve.
-            self.gravest = entry.level;
-            self.broke_until = Instant::ZERO;
+            self.max_level = entry.level;
+            self.budget_blocked_until = Instant::ZERO;
         }
     }
 
@@ -281,33 +278,33 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         self.ring.turn_away(events);
         self.commit.state_dirty = true;
         self.schedule_commit(now, Level::Warn);
-        self.expect_reckoning(now);
+        self.schedule_loss_report(now);
         self.moved = true;
     }
 
-    /// So many events end the hold of what waits. More of them change nothing, unless one `stirs`.
+    /// So many events end the hold of what waits. More of them change nothing, unless one `touches`.
     #[inline]
-    fn gather(&mut self, now: Instant, stirs: bool) {
-        if self.gathered == 0 {
-            self.gathering = now;
+    fn count_batch(&mut self, now: Instant, touches: bool) {
+        if self.batch_len == 0 {
+            self.batch_since = now;
         }
-        self.gathered = self.gathered.saturating_add(1);
-        if stirs || self.gathered == self.policy.batch {
+        self.batch_len = self.batch_len.saturating_add(1);
+        if touches || self.batch_len == self.policy.batch {
             self.end_hold(now);
         }
     }
 
     #[cold]
     fn end_hold(&mut self, now: Instant) {
-        if self.gathered >= self.policy.batch && !self.state.told.is_gap(&self.policy, now) {
-            let full = self.gathering + self.policy.hold_error;
+        if self.batch_len >= self.policy.batch && !self.destination.log.is_gap(&self.policy, now) {
+            let full = self.batch_since + self.policy.hold_error;
             self.due.held = self.due.held.min(full.max(self.due.earliest));
             self.moved = true;
         }
     }
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn expect(&mut self, due: Due) {
+    fn schedule_by(&mut self, due: Due) {
         self.due.earliest = self.due.earliest.min(due.earliest);
         self.due.held = self.due.held.min(due.held);
     }
@@ -316,7 +313,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     pub fn flush(&mut self, now: Instant) {
         let now = self.kept(now);
         self.due.held = self.due.held.min(self.due.earliest.max(now));
-        // Any other phase ends in a survey, which finds anew when what is due.
+        // Any other phase ends in a scan, which finds anew when what is due.
         self.flushed = self.phase != Phase::Idle;
         self.commit.due = self.commit.due.min(now);
     }
@@ -324,11 +321,6 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// Has what is recorded committed to storage now. Sends nothing.
     pub fn commit(&mut self, now: Instant) {
         self.commit.due = self.commit.due.min(self.kept(now));
-    }
-
-    /// Forgets backoff and latch: something has changed for the better.
-    pub fn nudge(&mut self) {
-        self.retry.reset();
     }
 
     /// The next thing the driver has to do. Texts and slots to write are copied into `buf`, which
@@ -339,7 +331,10 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
         let kept = self.kept(now);
         self.state.clock.last = self.state.clock.last.max(kept);
-        if !matches!(self.phase, Phase::Composing { .. } | Phase::Telling { .. })
+        if !matches!(
+            self.phase,
+            Phase::Composing { .. } | Phase::Settling { .. } | Phase::Answered { .. }
+        )
             && let Some(step) = self.commit_step(kept, buf)
         {
             return step;
@@ -349,9 +344,9 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             return Step::Again;
         }
         match self.phase {
-            Phase::Survey { slot } => self.survey(kept, slot),
+            Phase::Scan { slot } => self.scan(kept, slot),
             Phase::Idle if self.send_at() <= kept && self.is_stale(kept) => {
-                self.phase = Phase::Survey { slot: 0 };
+                self.phase = Phase::Scan { slot: 0 };
                 Step::Again
             }
             Phase::Idle if self.send_at() <= kept => self.note_attempt(kept),
@@ -359,13 +354,17 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             Phase::Noted if self.commit.is_pending() => self.idle(),
             Phase::Noted => self.begin_digest(kept),
             Phase::Composing { slot } => self.compose(kept, slot, buf),
-            Phase::Telling { group } => self.tell(kept, group),
+            Phase::Settling { group } => self.settle_group(kept, group),
+            Phase::Answered { outcome, segments, events } => {
+                self.answered(kept, outcome, segments, events);
+                Step::Again
+            }
             Phase::Idle | Phase::Sending { .. } => self.idle(),
         }
     }
 
     /// When [`step`](Alerter::step) has something to do next. May change with every call of
-    /// `record`, `admit`, `count_lost`, `flush`, `nudge`, `step` and `done`, and with none other.
+    /// every call that takes the time, and with none other.
     pub fn poll_at(&self) -> Instant {
         let send = match self.phase {
             Phase::Sending { .. } => Instant::FAR_FUTURE,
@@ -394,7 +393,6 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// failed is tried again at its own pace, and nobody waits for that.
     pub fn is_settled(&self, until: Instant) -> bool {
         let rests = matches!(self.phase, Phase::Idle) && !self.ring.reclaims();
-        let rests = rests && self.copying.is_none();
         let committed =
             self.commit.is_failing(self.state.clock.last) || self.given(self.commit_at()) > until;
         rests && committed && !self.commit.is_pending() && self.given(self.send_at()) > until
@@ -446,7 +444,9 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     fn save(&mut self) {
         self.state.next_seq = self.ring.next_seq();
         self.state.consumed = self.ring.consumed();
-        self.place = Some(self.state.write(self.ring.memory_mut(), self.place));
+        self.exchange.collect_errors(&mut self.destination);
+        let destination = (!self.exchange.is_external()).then_some(&mut self.destination);
+        self.place = Some(self.state.write(destination, self.ring.memory_mut(), self.place));
         self.commit.state_moved();
     }
 }

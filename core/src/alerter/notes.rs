@@ -8,14 +8,14 @@
 //!
 //! Wall time is only printed. Where nobody has told it, spans stand in its place.
 
-use super::{After, Alerter, Phase};
+use super::{StartReason, Alerter, Phase};
 use crate::digest::{Digest, Group, Piece};
 use crate::event::Level;
 use crate::memory::Memory;
 use crate::policy::DAY_MINUTES;
 use crate::state::{Attempt, UNCONFIRMED};
 use crate::time::{Duration, Instant};
-use crate::told::Due;
+use crate::notification_log::Due;
 use crate::transport::{Decimal, Reference};
 use heapless::Vec;
 
@@ -33,8 +33,8 @@ const FEW: u32 = 3;
 
 /// What the text under way says of it: told once it is accepted.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Carried {
-    /// The budget is used up until then, or zero; and for the gravest levels too.
+pub(super) struct Notices {
+    /// The budget is used up until then, or zero; and for the most severe levels too.
     pub(super) notice: Instant,
     pub(super) all_levels: bool,
     /// Since when and until when there was no way to the service; zero: there was.
@@ -47,7 +47,7 @@ pub(super) struct Carried {
     at: Instant,
 }
 
-impl Carried {
+impl Notices {
     /// Whether it is worth a text without events.
     pub(super) fn is_news(&self) -> bool {
         let account = self.notice > Instant::ZERO || self.low;
@@ -116,9 +116,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     /// The end of the quiet hours, if `at` is within and what waits is not grave enough.
-    pub(super) fn awake(&self, at: Instant) -> Instant {
+    pub(super) fn after_quiet_hours(&self, at: Instant) -> Instant {
         let (Some(quiet), Some(wall)) = (self.policy.quiet, self.wall) else { return at };
-        if at == Instant::FAR_FUTURE || self.pressing() >= quiet.level {
+        if at == Instant::FAR_FUTURE || self.severity() >= quiet.level {
             return at;
         }
         let at = at.max(self.state.clock.last);
@@ -131,7 +131,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn is_low(&self) -> bool {
-        match (self.policy.low_balance, self.state.balance) {
+        match (self.policy.low_balance, self.destination.balance) {
             (Some(limit), Some(balance)) => balance < limit,
             _ => false,
         }
@@ -140,68 +140,68 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// When there is something to say without any event.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn news_at(&self, now: Instant) -> Instant {
-        let news = &self.state.news;
+        let news = &self.destination.notices;
         let mut at = Instant::FAR_FUTURE;
-        if self.is_low() && !news.low_told {
+        if self.is_low() && !news.low_balance {
             at = now;
         }
         if let Some(span) = self.heartbeat() {
-            at = at.min(news.beat + span);
+            at = at.min(news.heartbeat + span);
         }
         if let Some(quiet) = self.policy.recovered {
-            at = at.min(self.state.told.recovers(quiet));
+            at = at.min(self.destination.log.recovers(quiet));
         }
-        at = at.min(self.state.crashes.due(&self.policy));
-        if at == Instant::FAR_FUTURE { at } else { at.max(self.state.told.gap_end(&self.policy)) }
+        at = at.min(self.destination.crashes.due(&self.policy));
+        if at == Instant::FAR_FUTURE { at } else { at.max(self.destination.log.gap_end(&self.policy)) }
     }
 
     /// That events were lost while nothing else waits, or that nobody knows of some whether they were
     /// told, is worth a text of its own, at the pace of repeated trouble.
-    pub(super) fn expect_reckoning(&mut self, now: Instant) {
+    pub(super) fn schedule_loss_report(&mut self, now: Instant) {
         // A loss beside what waits is told with that, at its pace.
         let alone = self.ring.events() <= self.ring.in_flight();
-        let lost = alone && self.losses() > self.state.tally.told;
+        let lost = alone && self.losses() > self.state.tally.reported;
         if !lost && !self.has_unconfirmed() {
             return;
         }
         let pause = self.policy.gap.grown(self.retry.failures(), self.policy.gap_max);
-        let earliest = self.state.told.gap_end(&self.policy).max(now);
-        self.expect(Due { earliest, held: earliest.max(now + pause) });
+        let earliest = self.destination.log.gap_end(&self.policy).max(now);
+        self.schedule_by(Due { earliest, held: earliest.max(now + pause) });
     }
 
     /// Decides what the text to come says beside the events.
     pub(super) fn carry(&mut self, now: Instant) {
-        let news = &self.state.news;
+        let news = &self.destination.notices;
         let offline = news.outage > Instant::ZERO && now.since(news.outage) >= OUTAGE;
-        self.carried.outage = if offline { (news.outage, now) } else { Default::default() };
-        self.carried.low = self.is_low() && !news.low_told;
-        self.carried.beat = match self.heartbeat() {
-            Some(span) if now >= news.beat + span => now.since(news.beat),
+        self.notices.outage = if offline { (news.outage, now) } else { Default::default() };
+        self.notices.low = self.is_low() && !news.low_balance;
+        self.notices.beat = match self.heartbeat() {
+            Some(span) if now >= news.heartbeat + span => now.since(news.heartbeat),
             _ => Duration::ZERO,
         };
-        self.carried.recovered = match self.policy.recovered {
-            Some(quiet) => self.state.told.recovered(quiet, now, false),
+        self.notices.recovered = match self.policy.recovered {
+            Some(quiet) => self.destination.log.recovered(quiet, now, false),
             None => 0,
         };
-        let crashes = &self.state.crashes;
-        self.carried.crashes = if crashes.is_untold() { crashes.starts } else { 0 };
-        self.carried.at = now;
+        let crashes = &self.destination.crashes;
+        self.notices.crashes = if crashes.is_unreported() { crashes.starts } else { 0 };
+        self.notices.at = now;
     }
 
     /// The text was accepted: what it said is no news any more.
-    pub(super) fn said(&mut self) {
+    pub(super) fn notices_accepted(&mut self) {
         let low = self.is_low();
         // Taken by `mark_recovered`, when the groups of this text are noted.
-        let Alerter { carried, state, policy, .. } = self;
-        if carried.crashes > 0 {
-            state.crashes.tell(policy, carried.at, carried.crashes);
+        let Alerter { notices, destination, policy, .. } = self;
+        if notices.crashes > 0 {
+            destination.crashes.report(policy, notices.at, notices.crashes);
         }
-        let news = &mut state.news;
-        news.notice = news.notice.max(carried.notice);
+        let news = &mut destination.notices;
+        news.budget = news.budget.max(notices.notice);
         news.outage = Instant::ZERO;
-        news.low_told = low && (news.low_told || carried.low);
-        if carried.beat > Duration::ZERO {
-            news.beat = carried.at;
+        news.low_balance = low && (news.low_balance || notices.low);
+        if notices.beat > Duration::ZERO {
+            news.heartbeat = notices.at;
             news.errors = 0;
         }
     }
@@ -209,24 +209,24 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// The text was accepted, and the groups it names are noted: those that it called quiet are
     /// told as recovered.
     pub(super) fn mark_recovered(&mut self) {
-        let carried = core::mem::take(&mut self.carried);
-        if let Some(quiet) = self.policy.recovered.filter(|_| carried.recovered > 0) {
-            self.state.told.recovered(quiet, carried.at, true);
+        let notices = core::mem::take(&mut self.notices);
+        if let Some(quiet) = self.policy.recovered.filter(|_| notices.recovered > 0) {
+            self.destination.log.recovered(quiet, notices.at, true);
         }
     }
 
     /// The text may have arrived; its notice has cost what was kept for it and is not repeated.
-    pub(super) fn perhaps_said(&mut self) {
-        let notice = core::mem::take(&mut self.carried).notice;
-        self.state.news.notice = self.state.news.notice.max(notice);
+    pub(super) fn notices_unknown(&mut self) {
+        let notice = core::mem::take(&mut self.notices).notice;
+        self.destination.notices.budget = self.destination.notices.budget.max(notice);
     }
 
     /// The text may have arrived twice, or was refused twice: nothing is tried a third time. News
     /// that stayed news would be told again at once, for ever.
-    pub(super) fn given_up(&mut self) {
-        self.said();
+    pub(super) fn notices_given_up(&mut self) {
+        self.notices_accepted();
         // Recovered groups are a walk, and that comes with the next step. None is noted before it.
-        self.phase = Phase::Telling { group: u16::MAX };
+        self.phase = Phase::Settling { group: u16::MAX };
     }
 }
 
@@ -282,44 +282,45 @@ pub(super) fn note<M: Memory, const TEXT: usize>(
     give: impl FnOnce(&mut Digest, &mut [Group], &[Piece<'_>]),
 ) {
     let (digest, groups) = (&mut alerter.digest, &mut *alerter.groups);
-    let (carried, wall) = (&alerter.carried, &alerter.wall);
+    let (notices, wall) = (&alerter.notices, &alerter.wall);
     // Lives as long as the note.
     let ascii;
     let mut note = Note(Vec::new());
     match number {
-        0 if carried.notice > Instant::ZERO => {
+        0 if notices.notice > Instant::ZERO => {
             note.text("budget used up ");
             match wall {
-                Some(wall) => note.text("until ").time(wall.minute(carried.notice)),
-                None => note.text("for ").span(carried.notice.since(carried.at)),
+                Some(wall) => note.text("until ").time(wall.minute(notices.notice)),
+                None => note.text("for ").span(notices.notice.since(notices.at)),
             };
-            if !carried.all_levels {
+            if !notices.all_levels {
                 note.text(" but for ERROR");
             }
         }
-        1 if carried.outage.0 > Instant::ZERO && digest.events() > FEW => {
-            let (from, to) = carried.outage;
+        1 if notices.outage.0 > Instant::ZERO && digest.events() > FEW => {
+            let (from, to) = notices.outage;
             note.number(digest.events()).text(" alerts while offline ");
             match wall {
                 Some(wall) => note.time(wall.minute(from)).text("-").time(wall.minute(to)),
                 None => note.span(to.since(from)),
             };
         }
-        2 if carried.crashes > 0 => {
-            let series = &alerter.state.crashes;
-            let (one, many) = match alerter.after {
-                After::Reset => ("a reset", " resets"),
-                _ => ("a crash", " crashes"),
+        2 if notices.crashes > 0 => {
+            let series = &alerter.destination.crashes;
+            let (first, one, many) = match alerter.reason {
+                StartReason::Reset => ("restarted after ", "a reset", " resets"),
+                StartReason::Vanished => ("", "ended without a word", " ends without a word"),
+                _ => ("restarted after ", "a crash", " crashes"),
             };
-            note.text("restarted after ");
-            if carried.crashes == 1 {
+            note.text(first);
+            if notices.crashes == 1 {
                 note.text(one);
             } else {
-                note.number(carried.crashes).text(many);
+                note.number(notices.crashes).text(many);
                 note.text(" in ").span(series.last.since(series.first));
             }
-            if alerter.after == After::Reset {
-                note.text(", boot ").number(alerter.state.boots.saturating_add(1));
+            if alerter.reason == StartReason::Reset {
+                note.text(", boot ").number(alerter.state.starts);
             }
             let cause = alerter.cause.and_then(|(slot, seq)| alerter.ring.remains(slot, seq));
             match cause {
@@ -336,27 +337,27 @@ pub(super) fn note<M: Memory, const TEXT: usize>(
                 _ => {}
             }
         }
-        3 if carried.low => {
-            let balance = alerter.state.balance.unwrap_or_default();
+        3 if notices.low => {
+            let balance = alerter.destination.balance.unwrap_or_default();
             let size = hundredths(balance.0.unsigned_abs());
             let negative = balance.0 < 0 && size > 0;
             note.text("balance low: ").text(if negative { "-" } else { "" });
             note.number(size / 100).text(".").two(size % 100);
         }
-        4 if carried.recovered > 0 => {
+        4 if notices.recovered > 0 => {
             let quiet = alerter.policy.recovered.unwrap_or_default();
-            let kinds = if carried.recovered == 1 { " kind" } else { " kinds" };
-            note.text("recovered: ").number(carried.recovered).text(kinds);
+            let kinds = if notices.recovered == 1 { " kind" } else { " kinds" };
+            note.text("recovered: ").number(notices.recovered).text(kinds);
             note.text(" of ERROR, quiet for ").span(quiet);
         }
-        5 if carried.beat > Duration::ZERO => {
-            let errors = alerter.state.news.errors;
-            note.text("alive ").span(carried.beat).text(", ").number(errors);
+        5 if notices.beat > Duration::ZERO => {
+            let errors = alerter.destination.notices.errors;
+            note.text("alive ").span(notices.beat).text(", ").number(errors);
             note.text(if errors == 1 { " error" } else { " errors" });
         }
         _ => {}
     }
-    let lost = attempt.losses.saturating_sub(alerter.state.tally.told);
+    let lost = attempt.losses.saturating_sub(alerter.state.tally.reported);
     let first = LEADING + 3;
     match alerter.state.unconfirmed.get(usize::from(number.wrapping_sub(first))) {
         Some(unknown) if unknown.events > 0 => {

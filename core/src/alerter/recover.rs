@@ -1,17 +1,18 @@
 //! Taking over what an earlier run left.
 
-use super::adopt::{held, undo_adoption};
 use super::commit::Commit;
-use super::{Alerter, Buffers, NEVER, PREFIX_MAX, Phase, Policy};
+use super::exchange::Exchange;
+use super::{Alerter, Buffers, NEVER, Phase, Policy};
+use crate::destination::DestinationState;
 use crate::digest::Digest;
-use crate::event::{Level, head};
+use crate::event::Level;
+use crate::hash;
 use crate::memory::Memory;
 use crate::retry::Retry;
-use crate::ring::{self, Ring, was_served};
+use crate::ring::{self, Limits, Ring, was_initialized};
 use crate::state::{self, Attempt, State};
 use crate::time::{Duration, Instant};
-use crate::told::instant;
-use heapless::String;
+use crate::notification_log::instant;
 
 /// Where the bytes in the ring memory come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,25 +24,28 @@ pub enum Origin {
 }
 
 /// Whether something in these bytes of a ring was destroyed: worth a copy before they are handed to
-/// [`Alerter::new`] or [`Alerter::adopt`], which keep what can be trusted and clear the rest.
+/// [`Alerter::new`], which keeps what can be trusted and clears the rest.
 pub fn is_damaged<const TEXT: usize>(bytes: &[u8]) -> bool {
     let (used, damaged) = ring::condition::<TEXT>(bytes);
-    damaged || (used && state::find(bytes).is_none())
+    damaged || (used && state::find(state::RING, bytes).is_none())
 }
 
 /// How the program or the device came to start, as far as the caller knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum After {
+pub enum StartReason {
     /// For the first time, after an orderly end, or nothing is known.
     #[default]
-    Nothing,
+    Ordinary,
     /// The program died without its orderly end. A text says `restarted after a crash: ` and its
-    /// last grave event.
+    /// last severe event.
     Crash,
     /// The device was reset by its watchdog or by a fault. The text also counts the boots:
     /// `restarted after a reset, boot 4: ...`.
     Reset,
+    /// Not at all: the ring is that of a neighbour that ended without a word. A text says so, and
+    /// its last severe event.
+    Vanished,
 }
 
 /// What an alerter is told when it is made.
@@ -57,8 +61,9 @@ pub enum After {
 #[non_exhaustive]
 pub struct Setup<'a> {
     /// What every text begins with, such as `[Rust Logger sampleapp] `; cut at
-    /// [`PREFIX_MAX`] bytes.
-    pub prefix: &'a str,
+    /// [`PREFIX_MAX`](super::PREFIX_MAX) bytes. It is kept with the ring. `None`: what is kept
+    /// there, for a ring that another program has left.
+    pub prefix: Option<&'a str>,
     /// The choices of the owner.
     pub policy: Policy,
     /// The present time.
@@ -67,11 +72,19 @@ pub struct Setup<'a> {
     pub boot: u64,
     /// Any number, different for different devices: it spreads their retries.
     pub seed: u32,
+    /// Names the ring if it has no name yet: two rings differ. 0: a number made of `boot` and
+    /// `seed`.
+    pub ring_id: u64,
     /// Where the bytes in memory come from.
     pub origin: Origin,
+    /// The bytes of the destination's file, if several alerters share the destination: see
+    /// [`wants_destination`](Alerter::wants_destination). To be read under a lock that is held
+    /// until [`store_destination`](Alerter::store_destination) was called and its bytes are
+    /// written. `None`: the ring keeps its destination's state.
+    pub destination: Option<&'a [u8]>,
     /// How it came to this start. An unclean end is told once, with what waits; three within ten
     /// minutes become one text with their count, and a loop of them is told ever more seldom.
-    pub after: After,
+    pub reason: StartReason,
     /// Whether [`Step::Write`](super::Step::Write) has somewhere to go.
     pub storage: bool,
 }
@@ -80,13 +93,15 @@ impl<'a> Setup<'a> {
     /// A first boot at time zero, with the default policy and storage.
     pub fn new(prefix: &'a str) -> Setup<'a> {
         Setup {
-            prefix,
+            prefix: Some(prefix),
             policy: Policy::default(),
             now: Instant::ZERO,
             boot: 0,
             seed: 1,
             origin: Origin::Memory,
-            after: After::Nothing,
+            reason: StartReason::Ordinary,
+            ring_id: 0,
+            destination: None,
             storage: true,
         }
     }
@@ -108,105 +123,111 @@ impl<'a, M: Memory> Alerter<'a, M> {
 impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// As [`new`](Alerter::new), for slots of any size.
     pub fn sized(memory: M, buffers: Buffers<'a>, setup: &Setup<'_>) -> Alerter<'a, M, TEXT> {
-        let place = state::find(memory.bytes());
+        let place = state::find(state::RING, memory.bytes());
         let origin = origin(memory.bytes(), setup.origin);
-        let mut state = State::read(memory.bytes(), place);
-        let (ring, found) = Ring::recover(memory, buffers.nodes, &held(&state, origin));
+        let (mut state, mut destination) = State::read(memory.bytes(), place);
+        let limits = Limits { consumed: state.consumed, next_seq: state.next_seq };
+        let (ring, found) = Ring::recover(memory, buffers.nodes, &limits);
         let last = ring.next_seq() - 1;
         if place.is_none() && ring.events() > 0 {
-            // Both blocks are damaged. What was told is not known: what is there may have been.
+            // Both banks are damaged. What was reported is not known: what is there may have been.
             state.settled = last.saturating_sub(ring.events());
-            state.doubt = last;
+            state.maybe_delivered = last;
         }
         if origin == Origin::Memory && state::is_damaged(ring.memory().bytes()) {
-            state.doubt = last;
+            state.maybe_delivered = last;
         }
-        undo_adoption(&mut state, origin, ring.next_seq());
-        if place.is_none() || state.clock.boot != setup.boot {
-            rebase(&mut state, setup);
+        state.starts = state.starts.saturating_add(1);
+        if state.ring_id == 0 {
+            let made = hash::mix(u64::from(setup.seed), setup.boot) | 1;
+            state.ring_id = if setup.ring_id == 0 { made } else { setup.ring_id };
+        }
+        let mut exchange = Exchange::new(setup.destination.is_some(), None);
+        if let Some(file) = setup.destination {
+            let read = DestinationState::read(file);
+            exchange = Exchange::new(true, read.map(|(_, place)| place));
+            destination = read.map(|(destination, _)| destination).unwrap_or_default();
+        }
+        let rebooted = place.is_none() || state.clock.boot != setup.boot;
+        if rebooted {
+            state.clock.boot = setup.boot;
+            state.clock.offset = 0;
+        }
+        if !exchange.is_external() {
+            destination.clock = state.clock;
+        }
+        if destination.clock.boot != setup.boot || rebooted && !exchange.is_external() {
             // How long the power was off is not known.
-            state.news.outage = Instant::ZERO;
+            destination.notices.outage = Instant::ZERO;
         }
 
-        let mut prefix = String::<PREFIX_MAX>::new();
-        // Cut to fit, so neither can fail.
-        let kept = head(setup.prefix, PREFIX_MAX);
-        if kept.len() == setup.prefix.len() {
-            let _ = prefix.push_str(kept);
-        } else {
-            // The space at its end was cut off.
-            let _ = prefix.push_str(head(kept, PREFIX_MAX - 1));
-            let _ = prefix.push(' ');
-        }
         let mut alerter = Alerter {
             ring,
             groups: buffers.groups,
             digest: Digest::new(),
             policy: setup.policy,
-            prefix,
             state,
             place,
+            destination,
+            exchange,
             retry: Retry::new(setup.seed),
-            commit: Commit::new(setup.storage, 0, false),
-            phase: Phase::Survey { slot: 0 },
+            commit: Commit::new(setup.storage, 0),
+            phase: Phase::Scan { slot: 0 },
             due: NEVER,
-            gathering: setup.now,
-            gathered: 0,
-            surveyed: 0,
+            batch_since: setup.now,
+            batch_len: 0,
+            scanned_at: 0,
             flushed: false,
-            gravest: Level::Trace,
-            bound: Level::Trace,
-            broke_until: Instant::ZERO,
-            stirred: None,
+            max_level: Level::Trace,
+            in_flight_level: Level::Trace,
+            budget_blocked_until: Instant::ZERO,
+            last_touched: None,
             moved: false,
             token: setup.seed,
             counters: Default::default(),
             wall: None,
-            carried: Default::default(),
-            after: setup.after,
+            notices: Default::default(),
+            reason: setup.reason,
             cause: None,
-            copying: None,
         };
-        // The state must not be written over the newest block that storage has.
-        let memory = origin == Origin::Memory;
-        let halves = match origin {
-            Origin::Memory => alerter.ring.marked_halves().unwrap_or(0),
+        alerter.join_clocks(setup.now);
+        if let Some(prefix) = setup.prefix {
+            alerter.ring.set_label(prefix);
+        }
+        // The state must not be written over the newest bank that storage has.
+        let banks = match origin {
+            Origin::Memory => alerter.ring.marked_banks().unwrap_or(0),
             Origin::Storage => {
-                place.map_or(0, |place| 1 - place.half) | alerter.ring.older_ledger_half() << 1
+                place.map_or(0, |place| 1 - place.bank) | alerter.ring.older_ledger_bank() << 1
             }
         };
-        alerter.commit = Commit::new(setup.storage, halves, memory || place.is_none());
-        let untold = alerter.losses().saturating_sub(alerter.state.tally.told);
+        alerter.commit = Commit::new(setup.storage, banks);
+        let unreported = alerter.losses().saturating_sub(alerter.state.tally.reported);
         let damaged = &mut alerter.state.tally.damaged;
-        *damaged = damaged.saturating_add(u32::from(found.damaged).min(untold));
+        *damaged = damaged.saturating_add(u32::from(found.damaged).min(unreported));
         let now = alerter.kept(setup.now);
-        if alerter.state.news.beat == Instant::ZERO {
-            alerter.state.news.beat = now.max(Instant::from_millis(1));
+        if alerter.destination.notices.heartbeat == Instant::ZERO {
+            alerter.destination.notices.heartbeat = now.max(Instant::from_millis(1));
         }
         alerter.resume_attempt(origin);
         alerter.count_crash(now);
         if place.is_some() {
-            alerter.state.boots = alerter.state.boots.saturating_add(1);
             alerter.schedule_commit(now, Level::Warn);
         }
-        if alerter.state.adoption.is_some() && !setup.storage {
-            alerter.end_adoption();
-        }
-        alerter.commit.undoable = alerter.state.adoption.is_some();
         // Also at the first start: from now on a ring without a state is one that lost it.
         alerter.save();
-        alerter.ring.mark_halves(halves);
-        alerter.ring.mark_served();
+        alerter.ring.mark_banks(banks);
+        alerter.ring.mark_initialized();
         alerter
     }
 
     /// After an unclean end: counts the start, and looks for what was going on.
     fn count_crash(&mut self, now: Instant) {
-        if self.after == After::Nothing {
+        if self.reason == StartReason::Ordinary {
             return;
         }
-        self.state.crashes.count(&self.policy, now);
-        self.cause = self.ring.last_grave().filter(|(slot, seq)| {
+        self.destination.crashes.count(&self.policy, now);
+        self.cause = self.ring.last_severe().filter(|(slot, seq)| {
             let record = self.ring.remains(*slot, *seq);
             record.is_some_and(|record| now.since(instant(record.tick)) < CAUSE)
         });
@@ -221,8 +242,8 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         if attempt.charged == 0 {
             return;
         }
-        if origin == Origin::Memory && !self.ring.was_launched(attempt.reference) {
-            self.state.budget.refund(attempt.charged);
+        if origin == Origin::Memory && !self.ring.was_sending(attempt.reference) {
+            self.destination.budget.refund(attempt.charged);
             let bound = attempt.unknowns > 0 || attempt.style > 0;
             self.state.attempt = bound.then_some(Attempt { charged: 0, ..attempt });
             if !bound {
@@ -246,12 +267,5 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
 /// Where the bytes really come from. Memory that an alerter has served carries a mark that storage
 /// never does: without it, a start was cut short between the copying and the first state.
 fn origin(bytes: &[u8], said: Origin) -> Origin {
-    if was_served(bytes) { said } else { Origin::Storage }
-}
-
-/// Joins a new boot's time to the time kept: the time powered off counts as zero.
-fn rebase(state: &mut State, setup: &Setup<'_>) {
-    let clock = &mut state.clock;
-    clock.offset = clock.last.as_millis().wrapping_sub(setup.now.as_millis());
-    clock.boot = setup.boot;
+    if was_initialized(bytes) { said } else { Origin::Storage }
 }

@@ -6,10 +6,12 @@ use crate::budget::Budget;
 use crate::digest::{Composed, Spec, Style, Supply, Want};
 use crate::event::Level;
 use crate::memory::Memory;
+use crate::ring::PREFIX_MAX;
 use crate::state::Attempt;
 use crate::time::{Duration, Instant};
-use crate::told::{Due, instant, tick};
+use crate::notification_log::{Due, instant, tick};
 use crate::transport::Reference;
+use heapless::String;
 
 /// Attempt numbers wrap within what a [`Reference`] prints.
 const REFERENCES: u32 = (1 << (5 * Reference::LEN as u32)) - 1;
@@ -17,26 +19,26 @@ const REFERENCES: u32 = (1 << (5 * Reference::LEN as u32)) - 1;
 impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Looks at one slot: drops it if it is too old, else notes when it may be told. Records in
     /// flight and records that wait for their repeat have their time already.
-    pub(super) fn survey(&mut self, now: Instant, slot: u16) -> Step {
+    pub(super) fn scan(&mut self, now: Instant, slot: u16) -> Step {
         if slot >= self.ring.len() {
             if !self.commit.enabled {
                 self.ring.free_folds();
             }
             let news = self.news_at(now);
-            self.expect(Due { earliest: news, held: news });
-            self.expect_reckoning(now);
+            self.schedule_by(Due { earliest: news, held: news });
+            self.schedule_loss_report(now);
             self.phase = Phase::Idle;
-            self.surveyed = tick(now);
+            self.scanned_at = tick(now);
             if core::mem::take(&mut self.flushed) {
                 self.due.held = self.due.held.min(self.due.earliest.max(now));
             }
             return Step::Again;
         }
-        self.phase = Phase::Survey { slot: slot + 1 };
+        self.phase = Phase::Scan { slot: slot + 1 };
         let pinned = self.ring.pinned();
         let Some(record) = self.ring.record(slot, u64::MAX) else { return Step::Again };
         if record.seq <= pinned {
-            self.bound = self.bound.max(record.level);
+            self.in_flight_level = self.in_flight_level.max(record.level);
             return Step::Again;
         }
         let (group, level, count) = (record.group, record.level, record.count);
@@ -54,21 +56,18 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         // A tick is rounded down; nothing is told before its hold is over.
         let first = (first + Duration::from_millis(1024)).min(now);
-        let due = self.state.told.due(&self.policy, first, group, level);
-        self.expect(due);
-        self.gravest = self.gravest.max(level);
-        self.gathered = self.gathered.saturating_add(1);
+        let due = self.destination.log.due(&self.policy, first, group, level);
+        self.schedule_by(due);
+        self.max_level = self.max_level.max(level);
+        self.batch_len = self.batch_len.saturating_add(1);
         // The next event looks whether there are enough to end the hold.
-        self.stirred = None;
+        self.last_touched = None;
         Step::Again
     }
 
     /// Adds a record to an older one of the same event, which an attempt that failed had closed to
-    /// it. Not while a start might undo an adoption: that takes single records back.
+    /// it.
     fn fold(&mut self, now: Instant, slot: u16, level: Level) -> bool {
-        if self.commit.undoable {
-            return false;
-        }
         let Some(into) = self.ring.fold(slot) else { return false };
         if let Some(cause) = &mut self.cause
             && cause.0 == slot
@@ -83,45 +82,42 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// for quiet hours or the budget, or the device slept.
     pub(super) fn is_stale(&self, now: Instant) -> bool {
         // Longer than an eighth of the age that counts.
-        let since = u64::from(tick(now).saturating_sub(self.surveyed)) << (10 + 3);
+        let since = u64::from(tick(now).saturating_sub(self.scanned_at)) << (10 + 3);
         self.state.attempt.is_none() && since > self.policy.expiry.as_millis()
     }
 
     /// When the next attempt may begin.
     pub(super) fn send_at(&self) -> Instant {
         let due = match self.state.attempt {
-            // What is copied next belongs to what waits; and a repeat would tell as lost what is
-            // yet to be copied.
-            _ if self.copying.is_some() => return Instant::FAR_FUTURE,
             Some(_) => Instant::ZERO,
             None => self.due.held,
         };
-        let at = due.max(self.retry.until()).max(self.broke_until);
-        self.awake(at)
+        let at = due.max(self.retry.until()).max(self.budget_blocked_until);
+        self.after_quiet_hours(at)
     }
 
     /// Whether the text to come may use the reserve.
-    fn is_grave(&self) -> bool {
-        self.pressing() >= Level::Error || self.state.crashes.is_untold()
+    fn may_use_reserve(&self) -> bool {
+        self.severity() >= Level::Error || self.destination.crashes.is_unreported()
     }
 
-    /// The gravest level that the text to come tells, or that waits behind it.
-    pub(super) fn pressing(&self) -> Level {
-        let bound = self.state.attempt.map(|_| self.bound);
-        self.gravest.max(bound.unwrap_or(Level::Trace))
+    /// The most severe level that the text to come tells, or that waits behind it.
+    pub(super) fn severity(&self) -> Level {
+        let in_flight_level = self.state.attempt.map(|_| self.in_flight_level);
+        self.max_level.max(in_flight_level.unwrap_or(Level::Trace))
     }
 
     /// Charges an attempt and decides what it covers; it is kept before anything leaves.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
-        let (limits, grave) = (self.policy.limits, self.is_grave());
-        let told = self.state.news.notice > now;
-        let available = self.state.budget.available(limits, now, grave, told);
-        self.carried = Default::default();
+        let (limits, grave) = (self.policy.limits, self.may_use_reserve());
+        let told = self.destination.notices.budget > now;
+        let available = self.destination.budget.available(limits, now, grave, told);
+        self.notices = Default::default();
         let nothing_left = |budget: &Budget| budget.left(limits, now) == 0;
         let silent = told || self.state.attempt.is_some();
-        if available == 0 && (silent || nothing_left(&self.state.budget)) {
-            self.broke_until = self.state.budget.renewed(limits, now, grave);
+        if available == 0 && (silent || nothing_left(&self.destination.budget)) {
+            self.budget_blocked_until = self.destination.budget.renewed(limits, now, grave);
             return self.idle();
         }
         // The last segment is one by itself, so that it is known to be the last: the one kept for
@@ -129,23 +125,24 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         let spare = u16::from(told);
         let is_last = available <= spare;
         let most = if is_last { 1 } else { available - spare };
-        let share = self.state.told.share(&self.policy, now);
+        let share = self.destination.log.share(&self.policy, now);
         let charged = most.min(u16::from(share)) as u8;
-        self.state.budget.charge(now, charged);
+        self.destination.budget.charge(now, charged);
+        self.destination_changed();
         if is_last {
-            self.carried.notice = self.state.budget.renewed(limits, now, grave);
-            self.carried.all_levels = grave;
+            self.notices.notice = self.destination.budget.renewed(limits, now, grave);
+            self.notices.all_levels = grave;
         }
         let attempt = match self.state.attempt {
             Some(attempt) => {
                 // The repeat cannot name what was evicted since.
-                self.ring.lose_held();
+                self.ring.lose_evicted();
                 Attempt { charged, losses: self.losses(), ..attempt }
             }
             None => self.new_attempt(charged),
         };
         self.state.attempt = Some(attempt);
-        self.ring.clear_launch();
+        self.ring.clear_sending();
         self.phase = Phase::Noting;
         Step::Again
     }
@@ -161,13 +158,13 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// An attempt at everything that waits now; what comes later waits for the next.
     fn new_attempt(&mut self, charged: u8) -> Attempt {
         self.due = NEVER;
-        self.stirred = None;
-        self.gathered = 0;
-        self.bound = self.gravest;
-        self.gravest = Level::Trace;
+        self.last_touched = None;
+        self.batch_len = 0;
+        self.in_flight_level = self.max_level;
+        self.max_level = Level::Trace;
         let reference = self.state.batches & REFERENCES;
         self.state.batches = self.state.batches.wrapping_add(1);
-        let doubtful = self.state.doubt > self.ring.consumed();
+        let doubtful = self.state.maybe_delivered > self.ring.consumed();
         Attempt {
             upto: self.ring.pin(),
             reference,
@@ -175,6 +172,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             unknowns: u8::from(doubtful),
             style: 0,
             charged,
+            channel: 0,
         }
     }
 
@@ -188,18 +186,20 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Gives the digest one piece of what it wants.
     pub(super) fn compose(&mut self, now: Instant, slot: u16, buf: &mut [u8]) -> Step {
         let Some(attempt) = self.state.attempt else {
-            self.phase = Phase::Survey { slot: 0 };
+            self.phase = Phase::Scan { slot: 0 };
             return Step::Again;
         };
         let ascii = Reference(attempt.reference).to_ascii();
         let reference = core::str::from_utf8(&ascii).unwrap_or("");
-        let prefix = self.prefix.clone();
+        // Copied, since the notices change what it is borrowed from.
+        let mut prefix = String::<PREFIX_MAX>::new();
+        let _ = prefix.push_str(self.ring.prefix());
         let spec = self.spec(&prefix, reference, &attempt);
         match self.digest.want() {
             Want::Walk if slot < self.ring.len() => {
                 self.phase = Phase::Composing { slot: slot + 1 };
                 if let Some(record) = self.ring.record(slot, attempt.upto) {
-                    let known = self.state.told.known(&self.policy, now, record.group).is_some();
+                    let known = self.destination.log.known(&self.policy, now, record.group).is_some();
                     self.digest.add(self.groups, slot, &record, known);
                 }
             }
@@ -232,16 +232,17 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// The text is whole: hand it out, or drop the attempt if there turned out to be nothing in it.
     fn launch(&mut self, attempt: &Attempt, composed: Composed) -> Step {
         let events = composed.named.saturating_add(composed.more);
-        let notes = attempt.losses > self.state.tally.told || self.has_unconfirmed();
-        let notes = notes || self.carried.is_news();
+        let notes = attempt.losses > self.state.tally.reported || self.has_unconfirmed();
+        let notes = notes || self.notices.is_news();
         if events == 0 && !notes {
-            self.state.budget.refund(attempt.charged);
+            self.destination.budget.refund(attempt.charged);
+            self.destination_changed();
             self.settle(0);
             self.save();
-            self.phase = Phase::Survey { slot: 0 };
+            self.phase = Phase::Scan { slot: 0 };
             return Step::Again;
         }
-        self.ring.mark_launch(attempt.reference);
+        self.ring.mark_sending(attempt.reference);
         let token = self.next_token();
         self.phase = Phase::Sending { token: token.0, segments: composed.segments, events };
         Step::Send(Ticket {

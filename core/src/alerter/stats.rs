@@ -133,11 +133,11 @@ pub struct Stats {
     /// The same by reason.
     pub losses: LostEvents,
     /// Of all lost, those that no accepted text has told yet.
-    pub lost_untold: u32,
+    pub lost_unreported: u32,
     /// Events that wait or are in flight now.
     pub waiting: u32,
-    /// Starts on this ring, the first not counted.
-    pub boots: u32,
+    /// Starts on this ring, this one included.
+    pub starts: u32,
     /// Segments spent in the present hour's and day's window.
     pub spent_hour: u16,
     /// Segments spent in the present day's window.
@@ -182,13 +182,13 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             storage_failing: self.commit.failures() > 0,
             lost,
             losses,
-            lost_untold: lost.saturating_sub(self.state.tally.told),
+            lost_unreported: lost.saturating_sub(self.state.tally.reported),
             waiting: u32::try_from(self.ring.events()).unwrap_or(u32::MAX),
-            boots: self.state.boots,
-            spent_hour: self.state.budget.hour.spent,
-            spent_day: self.state.budget.day.spent,
-            price: self.state.price,
-            balance: self.state.balance,
+            starts: self.state.starts,
+            spent_hour: self.destination.budget.hour.spent,
+            spent_day: self.destination.budget.day.spent,
+            price: self.destination.price,
+            balance: self.destination.balance,
             last_code: counters.last_code,
             last_refusal: counters.last_refusal,
         }
@@ -197,14 +197,18 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     fn activity(&self) -> Activity {
         let at = self.given(self.send_at());
         match self.phase {
-            Phase::Noting | Phase::Noted | Phase::Composing { .. } | Phase::Sending { .. } => {
+            Phase::Noting
+            | Phase::Noted
+            | Phase::Composing { .. }
+            | Phase::Sending { .. }
+            | Phase::Answered { .. } => {
                 Activity::Sending
             }
             _ => match self.retry.latched() {
                 Some(refusal) => Activity::Latched(self.given(self.retry.until()), refusal),
                 None if self.send_at() == Instant::FAR_FUTURE => Activity::Idle,
                 None if self.retry.failures() > 0 => Activity::BackingOff(at),
-                None if self.broke_until > self.state.clock.last => Activity::OutOfBudget(at),
+                None if self.budget_blocked_until > self.state.clock.last => Activity::OutOfBudget(at),
                 None => Activity::Waiting(at),
             },
         }

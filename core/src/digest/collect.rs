@@ -3,7 +3,7 @@
 //! The records come in the order of their slots, not of their arrival, and the same groups with
 //! the same counts must come out of any order. So when the entries do not suffice, the first walk
 //! only finds out which groups are kept (the best by rank, and the one with the latest record of
-//! the gravest level), and a second walk counts.
+//! the most severe level), and a second walk counts.
 
 use super::group::before;
 use super::{Call, Digest, Group, Stage, Want};

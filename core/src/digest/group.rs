@@ -16,7 +16,7 @@ pub struct Group {
     /// Of three records, the one between; its sequence as a distance from the first.
     pub(super) mid_slot: u16,
     pub(super) mid_after: u16,
-    pub(super) last_slot: u16,
+    pub(super) last_written: u16,
     pub(super) records: u16,
     /// Units its first message needs when told in full.
     pub(super) need: u16,
@@ -46,7 +46,7 @@ impl Group {
         first_slot: 0,
         mid_slot: 0,
         mid_after: 0,
-        last_slot: 0,
+        last_written: 0,
         records: 0,
         need: 0,
         room: 0,
@@ -95,14 +95,14 @@ impl Group {
 
     pub(super) fn join(&mut self, slot: u16, record: &Record<'_>) {
         let seq = record.seq as u32;
-        let (first, last) = ((self.first_seq, self.first_slot), (self.last_seq, self.last_slot));
+        let (first, last) = ((self.first_seq, self.first_slot), (self.last_seq, self.last_written));
         let mut middle = (seq, slot);
         if self.records == 0 || before(seq, self.first_seq) {
             (self.first_seq, self.first_slot) = middle;
             middle = first;
         }
         if self.records == 0 || !before(seq, self.last_seq) {
-            (self.last_seq, self.last_slot) = (seq, slot);
+            (self.last_seq, self.last_written) = (seq, slot);
             middle = last;
         }
         self.mid_slot = middle.1;
@@ -147,7 +147,7 @@ impl Group {
     pub(super) fn record(&self, nth: u8) -> Option<(u32, u16)> {
         match (nth, self.records) {
             (0, _) => Some((self.first_seq, self.first_slot)),
-            (1, 2..) => Some((self.last_seq, self.last_slot)),
+            (1, 2..) => Some((self.last_seq, self.last_written)),
             (2, 3) => Some((self.first_seq.wrapping_add(u32::from(self.mid_after)), self.mid_slot)),
             _ => None,
         }

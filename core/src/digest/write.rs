@@ -232,7 +232,7 @@ impl Digest {
     pub(super) fn count(&mut self, call: &mut Call<'_>) {
         self.pen.limit(self.capacity(call));
         let group = call.groups.get(usize::from(self.index)).filter(|_| self.count > 1);
-        if let Some((records, slot)) = group.map(|group| (group.records, group.last_slot)) {
+        if let Some((records, slot)) = group.map(|group| (group.records, group.last_written)) {
             self.pen.words(" (x", call.text);
             self.pen.number(self.count, call.text);
             if records > 1 && !self.plain {

@@ -51,6 +51,7 @@ impl<const TEXT: usize> Entry<TEXT> {
     }
 
     /// The entry that a record was made of.
+    #[cfg(feature = "shared")]
     pub(crate) fn of_record(record: &Record<'_>) -> Entry<TEXT> {
         let mut draft = Draft::sized(record.level, record.target, record.site);
         draft.push(record.message);

@@ -72,8 +72,6 @@ pub(crate) struct Index<'a, const TEXT: usize> {
     widest: [u16; 8],
     /// The first of the slots that were folded out and are not free yet.
     folded: u16,
-    /// Every record was entered after those with smaller sequences: chains begin with the latest.
-    in_order: bool,
 }
 
 impl<'a, const TEXT: usize> Index<'a, TEXT> {
@@ -88,7 +86,6 @@ impl<'a, const TEXT: usize> Index<'a, TEXT> {
             levels: [0; 8],
             widest: [0; 8],
             folded: NIL,
-            in_order: true,
         };
         index.nodes.fill(Node::FREE);
         for slot in (0..index.len()).rev() {
@@ -99,11 +96,6 @@ impl<'a, const TEXT: usize> Index<'a, TEXT> {
 
     pub(crate) fn len(&self) -> u16 {
         self.nodes.len() as u16
-    }
-
-    /// From now on a record may be entered after one with a greater sequence.
-    pub(crate) fn give_up_order(&mut self) {
-        self.in_order = false;
     }
 
     #[inline]
@@ -152,7 +144,7 @@ impl<'a, const TEXT: usize> Index<'a, TEXT> {
     }
 
     /// The live slot with this key, whose bucket is `bucket`, that `wanted` takes; of several the
-    /// one with the latest sequence.
+    /// one with the latest sequence: records are entered in their order, so chains begin with it.
     #[inline]
     pub(crate) fn find<M: Memory + ?Sized>(
         &self,
@@ -165,31 +157,11 @@ impl<'a, const TEXT: usize> Index<'a, TEXT> {
         for _ in 0..self.len() {
             let view = view::<_, TEXT>(memory, slot)?;
             if view.key() == key && wanted(view) {
-                return Some(if self.in_order { slot } else { self.latest(memory, slot, &wanted) });
+                return Some(slot);
             }
             slot = self.link(slot, |node| node.key_next);
         }
         None
-    }
-
-    /// The latest of those in the chain from `found` on.
-    #[cold]
-    #[inline(never)]
-    fn latest<M: Memory + ?Sized>(
-        &self,
-        memory: &M,
-        found: u16,
-        wanted: &dyn Fn(View<'_, TEXT>) -> bool,
-    ) -> u16 {
-        let (mut latest, mut slot) = (found, found);
-        for _ in 0..self.len() {
-            slot = self.link(slot, |node| node.key_next);
-            let Some(view) = view::<_, TEXT>(memory, slot) else { break };
-            if view.seq() > super::seq_of::<_, TEXT>(memory, latest) && wanted(view) {
-                latest = slot;
-            }
-        }
-        latest
     }
 
     /// The head of a group.

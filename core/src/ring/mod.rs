@@ -29,11 +29,15 @@
 mod tests;
 
 mod fold;
+mod identity;
 mod index;
+mod label;
 mod recover;
 mod slot;
 
+pub use identity::{Identity, identity, is_empty, waiting};
 pub use index::Node;
+pub use label::{PREFIX_MAX, label};
 pub use slot::SLOT;
 
 use crate::event::{Entry, Record, TEXT_256};
@@ -43,30 +47,37 @@ use fold::Folds;
 use index::{Index, NIL};
 use slot::View;
 
-pub(crate) use recover::{Held, foreign, next_foreign};
+pub(crate) use recover::Limits;
 pub(crate) use slot::{CELL, SEQ_LIMIT, word};
 
-/// Bytes before the first slot: two state blocks and the ledger.
-pub const OVERHEAD: usize = 2 * STATE + SLOT;
-/// Size of one of the two state blocks.
-pub(crate) const STATE: usize = 1024;
+/// Bytes before the first slot: two banks of state and the header.
+pub const OVERHEAD: usize = LEDGER + HEADER;
+/// Size of the header behind the banks: ledger, label and marks.
+const HEADER: usize = 256;
+pub(crate) use crate::state::BANK;
 /// Where the ledger stands: two cells written in turn, as a record's, with the number of the last
 /// event. In memory it is written when no record carries that: an event was turned away, a record
 /// expired. In storage it is written by every commit.
-pub(crate) const LEDGER: usize = 2 * STATE;
+pub(crate) const LEDGER: usize = 2 * BANK;
 /// Bytes from one cell of the ledger to the next.
 const PITCH: usize = 16;
-const HALVES_MARK: u8 = 0xA4;
+const BANKS_MARK: u8 = 0xA4;
 /// Where the launch mark stands; in memory alone.
-const LAUNCH: usize = LEDGER + 128;
+const SENDING: usize = LEDGER + 128;
 /// Where it stands that these bytes are a memory that an alerter has served; in memory alone.
-const SERVED: usize = LAUNCH + PITCH;
-/// Where it stands which halves of storage are next: one byte, which no crash tears; in memory
+const INITIALIZED: usize = SENDING + PITCH;
+/// Where it stands which banks of storage are next: one byte, which no crash tears; in memory
 /// alone.
-const HALVES: usize = SERVED + PITCH;
+const BANKS: usize = INITIALIZED + PITCH;
+/// Where the label stands.
+const LABEL: usize = LEDGER + 2 * PITCH;
+/// Where a keeper of the ring may note whether a program has it open: one byte, which the ring
+/// neither reads nor writes, in memory or in storage.
+pub const OPEN_AT: usize = BANKS + PITCH;
+/// Where a keeper of the ring may note how long nobody has claimed it: 16 bytes, likewise.
+pub const UNCLAIMED_AT: usize = OPEN_AT + PITCH;
 
-/// No numbers.
-const NOTHING: (u64, u64) = (1, 0);
+const _: () = assert!(LABEL + label::LEN <= SENDING && UNCLAIMED_AT + 16 <= OVERHEAD);
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +106,11 @@ pub(crate) struct Ring<'a, M, const TEXT: usize> {
     pinned: u64,
     /// Records up to here are not merged into.
     closed: u64,
-    /// These are set aside: nor are those up to the second of them.
-    apart: (u64, u64),
-    /// Events that wait, that are in flight, and that were evicted from a batch in flight: whether
-    /// these are lost is known when the batch is settled.
+    /// Events that wait, that are in flight, and that were evicted while in flight: these are lost
+    /// unless the send succeeds.
     waiting: u64,
     flight: u64,
-    held: u64,
+    evicted_in_flight: u64,
     /// The next number as storage was last told.
     ledger_seq: u64,
     /// Slots from here on may still hold dead records to reclaim; NIL: none.
@@ -110,73 +119,31 @@ pub(crate) struct Ring<'a, M, const TEXT: usize> {
     touched: u16,
     /// How far storage needs the slots of folded records.
     folds: Folds,
+    /// Storage has the label.
+    label_kept: bool,
 }
 
 impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
-    /// Admits an event reported `count` times: merges it, stores it, or turns it away. Touches at
-    /// most two slots.
+    /// Admits an event: merges it, stores it, or turns it away. Touches at most two slots.
     #[inline]
-    pub(crate) fn admit(&mut self, entry: &Entry<TEXT>, now: Instant, count: u32) -> Admission {
-        // While another ring is copied, what came before has to stay before it.
-        let after = self.closed.max(self.apart.1);
-        self.admit_among(entry, now, count, after, u64::MAX)
-    }
-
-    /// The same; it is merged only into records after the one number and up to the other.
-    #[inline]
-    fn admit_among(
-        &mut self,
-        entry: &Entry<TEXT>,
-        now: Instant,
-        count: u32,
-        after: u64,
-        upto: u64,
-    ) -> Admission {
+    pub(crate) fn admit(&mut self, entry: &Entry<TEXT>, now: Instant) -> Admission {
         let bucket = self.index.bucket(entry.key);
         let equal = self.index.find(&self.memory, bucket, entry.key, |view| {
-            let seq = view.seq();
-            seq > after && seq <= upto && view.holds(entry)
+            view.seq() > self.closed && view.holds(entry)
         });
         match equal {
-            Some(slot) => self.merge(slot, now, count),
-            None => self.store(bucket, entry, now, count),
+            Some(slot) => self.merge(slot, now),
+            None => self.store(bucket, entry, now),
         }
     }
 
-    /// Sets the next numbers aside for so many events of another ring, and returns the first.
-    pub(crate) fn set_aside(&mut self, events: u64) -> u64 {
-        let from = self.next_seq;
-        self.next_seq = from.saturating_add(events);
-        self.apart = (from, self.next_seq - 1);
-        self.index.give_up_order();
-        from
-    }
-
-    /// They are given out, or lost.
-    pub(crate) fn end_aside(&mut self) {
-        self.apart = NOTHING;
-    }
-
-    /// As [`admit`](Ring::admit), under numbers that were set aside.
-    pub(crate) fn admit_as(&mut self, entry: &Entry<TEXT>, now: Instant, count: u32, seq: u64) -> Admission {
-        // It may displace the record that carries the last number, and carries an earlier one.
-        self.keep_number();
-        let next = core::mem::replace(&mut self.next_seq, seq);
-        // It is merged into what comes from there only.
-        let (from, upto) = self.apart;
-        let after = self.closed.max(from.saturating_sub(1));
-        let admission = self.admit_among(entry, now, count, after, upto);
-        self.next_seq = next;
-        admission
-    }
-
     #[inline]
-    fn merge(&mut self, slot: u16, now: Instant, more: u32) -> Admission {
-        let Some(view) = self.view(slot) else { return self.turn_away(more) };
+    fn merge(&mut self, slot: u16, now: Instant) -> Admission {
+        let Some(view) = self.view(slot) else { return self.turn_away(1) };
         let (check, first, old) = (view.check(), view.first(), view.tally());
         // A count at its limit stays there; the number goes on, so the rest counts as lost.
-        let count = old.count.saturating_add(more);
-        let last = self.take_numbers(more);
+        let count = old.count.saturating_add(1);
+        let last = self.take_numbers(1);
         let lasted = millis_between(first, now).max(old.lasted);
         let cell = slot::cell(check, [count, last as u32, lasted]);
         self.memory.put(Self::at(slot) + old.next, &cell);
@@ -188,31 +155,27 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
 
     /// `bucket` is the key's.
     #[inline]
-    fn store(&mut self, bucket: u16, entry: &Entry<TEXT>, now: Instant, count: u32) -> Admission {
+    fn store(&mut self, bucket: u16, entry: &Entry<TEXT>, now: Instant) -> Admission {
         // One slot stays free, so that the newcomer is whole before the displaced one goes.
         let mut displaced = NIL;
         if self.index.free_count() < 2 {
             match self.displaced_by(entry) {
                 Some(victim) => displaced = victim,
-                None => return self.turn_away(count),
+                None => return self.turn_away(1),
             }
         }
-        let Some(slot) = self.index.take() else { return self.turn_away(count) };
+        let Some(slot) = self.index.take() else { return self.turn_away(1) };
         let seq = self.next_seq;
-        let last = self.take_numbers(count);
+        self.take_numbers(1);
         let header = slot::header(entry, seq, now);
         let (check, rest) = header.split_at(4);
         let at = Self::at(slot);
         self.memory.put(at, &[0; 4]);
         self.memory.put(at + slot::text_at(), entry.text());
         self.memory.put(at + 4, rest);
-        if count > 1 {
-            let cell = slot::cell(slot::word(check, 0), [count, last as u32, 0]);
-            self.memory.put(at + slot::first_cell_at(), &cell);
-        }
         self.memory.put(at, check);
         self.touched = slot;
-        self.waiting += u64::from(count);
+        self.waiting += 1;
         if displaced != NIL {
             self.evict(displaced);
         }
@@ -251,7 +214,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
             self.waiting = self.waiting.saturating_sub(count);
         } else if seq > self.consumed {
             self.flight = self.flight.saturating_sub(count);
-            self.held += count;
+            self.evicted_in_flight += count;
         }
         self.memory.put(Self::at(victim), &[0; 4]);
         self.index.remove(&self.memory, victim);
@@ -275,40 +238,40 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
 
     /// Notes in memory alone that the attempt's bytes are about to leave. A crash before it, in a
     /// boot whose memory survives, needs no repeat.
-    pub(crate) fn mark_launch(&mut self, reference: u32) {
-        self.memory.put(LAUNCH, &slot::cell(reference, [1, 0, 0]));
+    pub(crate) fn mark_sending(&mut self, reference: u32) {
+        self.memory.put(SENDING, &slot::cell(reference, [1, 0, 0]));
     }
 
     /// Takes the mark back: the attempt is noted anew, and has not left yet.
-    pub(crate) fn clear_launch(&mut self) {
-        self.memory.put(LAUNCH, &[0; CELL]);
+    pub(crate) fn clear_sending(&mut self) {
+        self.memory.put(SENDING, &[0; CELL]);
     }
 
     /// Whether the attempt was launched, as far as this memory knows.
-    pub(crate) fn was_launched(&self, reference: u32) -> bool {
-        was_launched(self.memory.bytes(), reference)
+    pub(crate) fn was_sending(&self, reference: u32) -> bool {
+        was_sending(self.memory.bytes(), reference)
     }
 
-    /// Notes in memory alone which halves of storage the next state and ledger go to.
-    pub(crate) fn mark_halves(&mut self, halves: u8) {
-        self.memory.put(HALVES, &[HALVES_MARK | halves]);
+    /// Notes in memory alone which banks of storage the next state and ledger go to.
+    pub(crate) fn mark_banks(&mut self, banks: u8) {
+        self.memory.put(BANKS, &[BANKS_MARK | banks]);
     }
 
-    /// The halves noted last, if this memory knows.
-    pub(crate) fn marked_halves(&self) -> Option<u8> {
-        let mark = self.memory.bytes().get(HALVES)?;
-        (mark & !3 == HALVES_MARK).then_some(mark & 3)
+    /// The banks noted last, if this memory knows.
+    pub(crate) fn marked_banks(&self) -> Option<u8> {
+        let mark = self.memory.bytes().get(BANKS)?;
+        (mark & !3 == BANKS_MARK).then_some(mark & 3)
     }
 
     /// Notes in memory alone that it is more than a copy of storage.
-    pub(crate) fn mark_served(&mut self) {
-        if !was_served(self.memory.bytes()) {
-            self.memory.put(SERVED, &slot::cell(0, [3, 0, 0]));
+    pub(crate) fn mark_initialized(&mut self) {
+        if !was_initialized(self.memory.bytes()) {
+            self.memory.put(INITIALIZED, &slot::cell(0, [3, 0, 0]));
         }
     }
 
     /// The half of the ledger that a copy of this memory does not hold its last number in.
-    pub(crate) fn older_ledger_half(&self) -> u8 {
+    pub(crate) fn older_ledger_bank(&self) -> u8 {
         u8::from(ledger(self.memory.bytes()).1 != LEDGER)
     }
 
@@ -325,7 +288,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         self.pinned = self.next_seq - 1;
         self.closed = self.pinned;
         self.flight += core::mem::take(&mut self.waiting);
-        self.held = 0;
+        self.evicted_in_flight = 0;
         self.pinned
     }
 
@@ -335,12 +298,12 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         self.pinned = self.consumed;
         self.closed = self.pinned;
         self.waiting += core::mem::take(&mut self.flight);
-        self.held = 0;
+        self.evicted_in_flight = 0;
     }
 
     /// What was evicted from the batch in flight will not be told by its repeat: it is lost.
-    pub(crate) fn lose_held(&mut self) {
-        self.held = 0;
+    pub(crate) fn lose_evicted(&mut self) {
+        self.evicted_in_flight = 0;
     }
 
     /// Settles what is in flight. The records become free one by one; see [`reclaim_one`].
@@ -349,7 +312,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
     pub(crate) fn consume(&mut self) {
         self.consumed = self.pinned;
         self.flight = 0;
-        self.held = 0;
+        self.evicted_in_flight = 0;
         self.reclaim = 0;
     }
 
@@ -421,13 +384,13 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         Some((at, self.memory.bytes().get(at..)?.get(..Self::SIZE)?))
     }
 
-    /// The cell of storage's ledger that is due in this half, if there are numbers it lacks.
-    pub(crate) fn take_ledger(&mut self, half: u8) -> Option<(usize, [u8; CELL])> {
+    /// The cell of storage's ledger that is due in this bank, if there are numbers it lacks.
+    pub(crate) fn take_ledger(&mut self, bank: u8) -> Option<(usize, [u8; CELL])> {
         if self.ledger_seq == self.next_seq {
             return None;
         }
         self.ledger_seq = self.next_seq;
-        let at = LEDGER + PITCH * usize::from(half & 1);
+        let at = LEDGER + PITCH * usize::from(bank & 1);
         Some((at, slot::cell(0, halves_of(self.next_seq - 1))))
     }
 
@@ -443,6 +406,33 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
             self.index.set_dirty(slot, true);
         }
         self.ledger_seq = 0;
+    }
+
+    /// Gives the ring the prefix of its texts, cut to what is kept, unless it has that already.
+    pub(crate) fn set_label(&mut self, prefix: &str) {
+        let label = label::format(prefix, Self::SIZE);
+        let same = self.memory.bytes().get(LABEL..).is_some_and(|rest| rest.starts_with(&label));
+        if !same {
+            self.memory.put(LABEL, &label);
+        }
+    }
+
+    /// The prefix of the ring's texts.
+    pub(crate) fn prefix(&self) -> &str {
+        label(self.memory.bytes())
+    }
+
+    /// The bytes of the label, if storage may have another.
+    pub(crate) fn take_label(&mut self) -> Option<(usize, &[u8])> {
+        if core::mem::replace(&mut self.label_kept, true) {
+            return None;
+        }
+        Some((LABEL, self.memory.bytes().get(LABEL..)?.get(..label::LEN)?))
+    }
+
+    /// Storage may have lost everything.
+    pub(crate) fn doubt_label(&mut self) {
+        self.label_kept = false;
     }
 
     /// Size of a slot.
@@ -468,7 +458,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
 
     /// Events lost so far, given how many of all were settled: told, or handed on.
     pub(crate) fn lost(&self, settled: u64) -> u64 {
-        [settled, self.waiting, self.flight, self.held]
+        [settled, self.waiting, self.flight, self.evicted_in_flight]
             .into_iter()
             .fold(self.next_seq - 1, u64::saturating_sub)
     }
@@ -566,12 +556,12 @@ pub(crate) fn read_alone<const TEXT: usize>(slot: &[u8]) -> Option<Record<'_>> {
 }
 
 /// Whether these bytes are a memory that an alerter has served.
-pub(crate) fn was_served(bytes: &[u8]) -> bool {
-    slot::read_cell(bytes, SERVED, 0).is_some_and(|cell| cell == [3, 0, 0])
+pub(crate) fn was_initialized(bytes: &[u8]) -> bool {
+    slot::read_cell(bytes, INITIALIZED, 0).is_some_and(|cell| cell == [3, 0, 0])
 }
 
-fn was_launched(bytes: &[u8], reference: u32) -> bool {
-    slot::read_cell(bytes, LAUNCH, reference).is_some_and(|cell| cell == [1, 0, 0])
+fn was_sending(bytes: &[u8], reference: u32) -> bool {
+    slot::read_cell(bytes, SENDING, reference).is_some_and(|cell| cell == [1, 0, 0])
 }
 
 #[inline]

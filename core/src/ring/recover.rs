@@ -1,9 +1,9 @@
-//! Taking over the slots that an earlier run left, or that another ring holds.
+//! Taking over the slots that an earlier run left.
 
 use super::fold::Folds;
 use super::index::{Index, NIL};
-use super::slot::{CELLS, NO_CELLS, View};
-use super::{LEDGER, NOTHING, Node, Ring, SEQ_LIMIT, ledger, slots_of, view, was_launched};
+use super::slot::{CELLS, NO_CELLS};
+use super::{LEDGER, Node, Ring, SEQ_LIMIT, ledger, slots_of};
 use crate::event::{Level, Record};
 use crate::memory::Memory;
 
@@ -11,19 +11,11 @@ const _: () = assert!(LEDGER.is_multiple_of(super::SLOT));
 
 /// What the state block says about the slots.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Held {
+pub(crate) struct Limits {
     /// Everything up to this number is settled.
     pub(crate) consumed: u64,
     /// The number of the next event when the block was written; slots may know of more.
     pub(crate) next_seq: u64,
-    /// Records whose first number is in here are void: `(from, upto)`.
-    pub(crate) void: Option<(u64, u64)>,
-}
-
-impl Held {
-    fn covers(&self, seq: u64) -> bool {
-        self.void.is_some_and(|(from, upto)| (from..=upto).contains(&seq))
-    }
 }
 
 /// What recovery found.
@@ -36,33 +28,37 @@ pub(crate) struct Found {
 impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
     /// Takes over whatever `memory` holds: every record that checks and is not settled. Any bytes
     /// at all are accepted.
-    pub(crate) fn recover(memory: M, nodes: &'a mut [Node], held: &Held) -> (Ring<'a, M, TEXT>, Found) {
+    pub(crate) fn recover(
+        memory: M,
+        nodes: &'a mut [Node],
+        limits: &Limits,
+    ) -> (Ring<'a, M, TEXT>, Found) {
         let usable = nodes.len().min(slots_of::<TEXT>(memory.bytes().len()));
         let nodes = nodes.split_at_mut_checked(usable).map_or(&mut [][..], |(front, _)| front);
-        let consumed = held.consumed.min(SEQ_LIMIT);
+        let consumed = limits.consumed.min(SEQ_LIMIT);
         let numbered = ledger(memory.bytes()).0.max(consumed);
         let mut ring = Ring {
             memory,
             index: Index::new(nodes),
-            next_seq: held.next_seq.min(SEQ_LIMIT).max(numbered + 1),
+            next_seq: limits.next_seq.min(SEQ_LIMIT).max(numbered + 1),
             consumed,
             pinned: consumed,
             closed: consumed,
-            apart: NOTHING,
             waiting: 0,
             flight: 0,
-            held: 0,
+            evicted_in_flight: 0,
             ledger_seq: 0,
             reclaim: NIL,
             touched: NIL,
             folds: Folds::New,
+            label_kept: false,
         };
-        let found = ring.take_over(held);
+        let found = ring.take_over();
         (ring, found)
     }
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn take_over(&mut self, held: &Held) -> Found {
+    fn take_over(&mut self) -> Found {
         let mut found = Found::default();
         for slot in 0..self.index.len() {
             let Some(view) = self.view(slot) else { break };
@@ -70,13 +66,12 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
                 continue;
             }
             let valid = view.is_valid();
-            let void = valid && held.covers(view.seq());
             if valid {
                 self.next_seq = self.next_seq.max(view.tally().last.saturating_add(1));
             } else {
                 found.damaged += 1;
             }
-            if !valid || void {
+            if !valid {
                 self.memory.put(Self::at(slot), &[0; 4]);
             }
         }
@@ -112,7 +107,7 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
             if !self.index.is_live(slot) {
                 self.clear_cells(slot);
             }
-            // Storage may still hold what was given up or is void, and must not bring it back.
+            // Storage may still hold what was given up, and must not bring it back.
             self.set_dirty(slot);
         }
         found
@@ -130,7 +125,7 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
     /// The slot of the latest grave record, settled or not, and its sequence: what was going on
     /// when the program or the device ended. Its slot is used last, so that it can be told a while.
     /// For recovery.
-    pub(crate) fn last_grave(&mut self) -> Option<(u16, u64)> {
+    pub(crate) fn last_severe(&mut self) -> Option<(u16, u64)> {
         let mut last: Option<(u16, u64)> = None;
         for slot in 0..self.index.len() {
             if let Some(view) = self.view(slot)
@@ -190,68 +185,4 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
         self.waiting = self.waiting.saturating_sub(self.flight);
         self.pinned
     }
-}
-
-/// What another ring's bytes hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Foreign {
-    /// The number of its last event.
-    pub(crate) last: u64,
-    /// Events that wait there.
-    pub(crate) waiting: u64,
-    /// Whether the attempt asked for was launched, as far as these bytes know.
-    pub(crate) launched: bool,
-}
-
-/// What `bytes` of another ring still hold.
-pub(crate) fn foreign<const TEXT: usize>(bytes: &[u8], held: &Held, reference: u32) -> Foreign {
-    let counted = ledger(bytes).0.max(held.next_seq.saturating_sub(1));
-    let launched = was_launched(bytes, reference);
-    let mut foreign = Foreign { last: counted, waiting: 0, launched };
-    for slot in 0..foreign_slots::<TEXT>(bytes) {
-        if let Some(view) = valid::<TEXT>(bytes, slot) {
-            foreign.last = foreign.last.max(view.tally().last);
-        }
-    }
-    let mut last = held.consumed;
-    while let Some(view) = next_foreign::<TEXT>(bytes, held, last).and_then(|slot| view::<_, TEXT>(bytes, slot)) {
-        last = view.seq();
-        foreign.waiting = foreign.waiting.saturating_add(u64::from(view.count()));
-    }
-    foreign
-}
-
-/// The slot of the first record of another ring after this number.
-pub(crate) fn next_foreign<const TEXT: usize>(bytes: &[u8], held: &Held, after: u64) -> Option<u16> {
-    let after = after.max(held.consumed);
-    let mut next: Option<(u64, u16)> = None;
-    for slot in 0..foreign_slots::<TEXT>(bytes) {
-        let Some(seq) = view::<_, TEXT>(bytes, slot).map(View::<TEXT>::seq) else { break };
-        let earlier = next.is_none_or(|(least, _)| seq < least);
-        // Whether it is a record is asked last: that reads all of it, and then all others.
-        if seq > after
-            && earlier
-            && !held.covers(seq)
-            && valid::<TEXT>(bytes, slot).is_some_and(|view| !is_folded(bytes, held, view))
-        {
-            next = Some((seq, slot));
-        }
-    }
-    next.map(|(_, slot)| slot)
-}
-
-/// Whether an older record of another ring counts the events of this one.
-fn is_folded<const TEXT: usize>(bytes: &[u8], held: &Held, younger: View<'_, TEXT>) -> bool {
-    let waits = |older: &View<'_, TEXT>| older.seq() > held.consumed && !held.covers(older.seq());
-    let counts_it = |older: &View<'_, TEXT>| older.has_folded(younger) && older.is_valid();
-    let mut others = (0..foreign_slots::<TEXT>(bytes)).filter_map(|slot| view::<_, TEXT>(bytes, slot));
-    others.any(|older| !older.is_free() && waits(&older) && counts_it(&older))
-}
-
-fn foreign_slots<const TEXT: usize>(bytes: &[u8]) -> u16 {
-    slots_of::<TEXT>(bytes.len()).min(usize::from(NIL)) as u16
-}
-
-fn valid<const TEXT: usize>(bytes: &[u8], slot: u16) -> Option<View<'_, TEXT>> {
-    view::<_, TEXT>(bytes, slot).filter(|view| !view.is_free() && view.is_valid())
 }

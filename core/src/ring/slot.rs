@@ -122,11 +122,6 @@ pub(crate) struct Tally {
     pub(crate) next: usize,
 }
 
-/// Where in its slot the first cell of a new record stands.
-pub(crate) const fn first_cell_at() -> usize {
-    CELLS
-}
-
 /// Where in its slot the text stands.
 pub(crate) const fn text_at() -> usize {
     TEXT_AT
@@ -243,14 +238,6 @@ impl<'a, const TEXT: usize> View<'a, TEXT> {
         // Up to the time.
         self.head.get(4..24) == other.head.get(4..24)
             && self.text.get(..end) == other.text.get(..end)
-    }
-
-    /// Whether the events of this younger record were added to this one: its last number is behind
-    /// the other's first, which is never so before that.
-    pub(crate) fn has_folded(self, younger: View<'_, TEXT>) -> bool {
-        self.seq() < younger.seq()
-            && self.tally().last >= younger.seq()
-            && self.is_same_event(younger)
     }
 
     /// Whether both checks hold and every field is in its range.

@@ -1,5 +1,5 @@
 use super::{CutStorage, ScriptedTransport};
-use crate::alerter::{After, Alerter, Buffers, Origin, Policy, Setup};
+use crate::alerter::{StartReason, Alerter, Buffers, Origin, Policy, Setup};
 use crate::digest::{Group, text_bytes};
 use crate::drive::{drive, load};
 use crate::event::Event;
@@ -110,7 +110,7 @@ impl Device {
             buf: vec![0; text_bytes(6).max(SLOT)],
         };
         let memory = vec![0; region_len(slots)];
-        device.start(memory, Origin::Memory, After::Nothing);
+        device.start(memory, Origin::Memory, StartReason::Nothing);
         device
     }
 }
@@ -122,7 +122,7 @@ impl<T: Transport> Device<T> {
         Device { clock, transport, storage, policy, alerter, slots, boot, buf }
     }
 
-    fn start(&mut self, memory: Vec<u8>, origin: Origin, after: After) {
+    fn start(&mut self, memory: Vec<u8>, origin: Origin, after: StartReason) {
         // Lent for as long as the test runs.
         let nodes = Box::leak(vec![Node::EMPTY; self.slots].into_boxed_slice());
         let groups = Box::leak(vec![Group::EMPTY; 24].into_boxed_slice());
@@ -186,18 +186,18 @@ impl<T: Transport> Device<T> {
 
     /// The program ends and starts again; memory survives, and nobody says why.
     pub fn kill(&mut self) {
-        self.restart(After::Nothing);
+        self.restart(StartReason::Nothing);
     }
 
     /// The same, and the new start is told how it came to it.
-    pub fn restart(&mut self, after: After) {
+    pub fn restart(&mut self, after: StartReason) {
         let memory = self.memory();
         self.start(memory, Origin::Memory, after);
     }
 
     /// The program starts anew on these bytes.
     pub fn start_with(&mut self, memory: Vec<u8>, origin: Origin) {
-        self.start(memory, origin, After::Nothing);
+        self.start(memory, origin, StartReason::Nothing);
     }
 
     /// Power fails; of the writes not synced yet those with a bit in `survivors` arrive. The clock
@@ -208,7 +208,7 @@ impl<T: Transport> Device<T> {
         self.clock.set(Instant::from_secs(1));
         let mut memory = vec![0; region_len(self.slots)];
         load(&mut self.storage, &mut memory).expect("a storage without faults can be read");
-        self.start(memory, Origin::Storage, After::Nothing);
+        self.start(memory, Origin::Storage, StartReason::Nothing);
     }
 
     /// The bytes of the ring memory as they are now.

@@ -5,7 +5,7 @@
 //!
 //! 1. A part with status 0, wherever it stands and whatever follows it: something was queued and
 //!    charged. `Accepted`; other parts are counted as refused, the text is never sent again.
-//! 2. A list of parts that was read to its end and has none such: certainly not sent. The gravest
+//! 2. A list of parts that was read to its end and has none such: certainly not sent. The most severe
 //!    part decides.
 //! 3. A part that has no readable status, or two: `Unknown`. It may have been sent.
 //! 4. Otherwise the HTTP status, if it says something.
@@ -89,7 +89,7 @@ impl AnswerReader {
         if answer.unreadable > 0 {
             return Outcome::Unknown(code);
         }
-        // The gravest of no parts is still `Accepted`, which settles nothing.
+        // The most severe of no parts is still `Accepted`, which settles nothing.
         if self.scanner.is_closed() && answer.class != Class::Accepted {
             return answer.class.outcome(answer.code, answer.wait.or(retry_after));
         }
@@ -132,7 +132,7 @@ pub struct Answer {
     refused: u8,
     unreadable: u8,
     statuses: [u16; STATUSES],
-    /// The gravest class so far, with the first code of that class.
+    /// The most severe class so far, with the first code of that class.
     class: Class,
     code: Code,
     /// The code of the first refused part.

@@ -14,7 +14,7 @@
 //! | `unknown` | a status nobody documents | `Retry`, cause `Unrecognised` |
 //! | `ambiguous` | HTTP 2xx without a readable list of parts | `Unknown` |
 //!
-//! If all parts are refused for different reasons, the gravest counts: `Channel`, `Message`,
+//! If all parts are refused for different reasons, the most severe counts: `Channel`, `Message`,
 //! `Unrecognised`, `Failure`, `Throttled`, in this order.
 //!
 //! # Codes
@@ -135,7 +135,7 @@ pub fn explain(code: Code) -> &'static str {
     }
 }
 
-/// What a code asks for, least grave first, so that the gravest of several is their maximum.
+/// What a code asks for, least grave first, so that the most severe of several is their maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Accepted,

@@ -17,9 +17,7 @@ use crate::policy::Policy;
 use crate::time::{Duration, Instant};
 
 /// Groups remembered. The one not seen for longest makes room for a new one.
-pub const GROUPS: usize = 16;
-/// Size of one remembered group in the state block.
-pub(crate) const ENTRY: usize = 16;
+pub(crate) const GROUPS: usize = 16;
 
 const HOUR: Duration = Duration::from_hours(1);
 /// The gap between texts of all kinds grows to this at most: what is new waits for it.
@@ -27,10 +25,10 @@ const LONGEST_GAP: Duration = HOUR;
 
 /// One group that was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Entry {
+pub(crate) struct Group {
     pub(crate) group: u32,
-    /// Told last and seen last, in ticks.
-    pub(crate) told: u32,
+    /// NotificationLog last and seen last, in ticks.
+    pub(crate) reported: u32,
     pub(crate) seen: u32,
     /// How often the interval has doubled.
     pub(crate) step: u8,
@@ -41,7 +39,7 @@ pub(crate) struct Entry {
 /// In a level: that the group has recovered was told.
 const RECOVERED: u8 = 0x80;
 
-impl Entry {
+impl Group {
     fn may_recover(&self) -> bool {
         (Level::Error as u8..RECOVERED).contains(&self.level)
     }
@@ -58,8 +56,8 @@ pub(crate) struct Due {
 
 /// The rhythm of one destination's texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Told {
-    entries: [Entry; GROUPS],
+pub(crate) struct NotificationLog {
+    groups: [Group; GROUPS],
     len: u8,
     /// The last text that was accepted; `None`: there was none yet.
     pub(crate) last_text: Option<Instant>,
@@ -81,29 +79,51 @@ pub(crate) const fn instant(tick: u32) -> Instant {
     Instant::from_millis((tick as u64) << 10)
 }
 
-impl Told {
-    pub(crate) fn entries(&self) -> &[Entry] {
-        self.entries.get(..usize::from(self.len)).unwrap_or(&self.entries)
+impl NotificationLog {
+    pub(crate) fn groups(&self) -> &[Group] {
+        self.groups.get(..usize::from(self.len)).unwrap_or(&self.groups)
     }
 
-    /// Adds an entry read back from the state block.
+    pub(crate) fn len(&self) -> u8 {
+        self.len
+    }
+
+    /// Room for so many groups, for reading them back.
+    pub(crate) fn set_len(&mut self, len: u8) {
+        self.len = len.min(GROUPS as u8);
+    }
+
+    pub(crate) fn group_mut(&mut self, number: usize) -> Option<&mut Group> {
+        self.groups.get_mut(number)
+    }
+
+    /// Takes over when groups were seen last, where `other` knows of later times.
+    pub(crate) fn merge_seen(&mut self, other: &NotificationLog) {
+        for group in &mut self.groups {
+            if let Some(same) = other.group(group.group) {
+                group.seen = group.seen.max(same.seen);
+            }
+        }
+    }
+
+    /// Adds a group.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    pub(crate) fn restore(&mut self, entry: Entry) {
-        if let Some(place) = self.entries.get_mut(usize::from(self.len)) {
-            *place = entry;
+    pub(crate) fn restore(&mut self, group: Group) {
+        if let Some(place) = self.groups.get_mut(usize::from(self.len)) {
+            *place = group;
             self.len += 1;
         }
     }
 
-    fn entry(&self, group: u32) -> Option<&Entry> {
-        self.entries().iter().find(|entry| entry.group == group)
+    fn group(&self, key: u32) -> Option<&Group> {
+        self.groups().iter().find(|group| group.group == key)
     }
 
-    /// Notes that the group stirred and says when the event may be told.
-    pub(crate) fn due(&mut self, policy: &Policy, now: Instant, group: u32, level: Level) -> Due {
+    /// Notes that an event touched the group and says when the event may be told.
+    pub(crate) fn due(&mut self, policy: &Policy, now: Instant, key: u32, level: Level) -> Due {
         let gap_end = self.gap_end(policy);
-        let known = self.known(policy, now, group);
-        self.stir(now, group);
+        let known = self.known(policy, now, key);
+        self.touch(now, key);
         let hold = if level >= Level::Error { policy.hold_error } else { policy.hold_other };
         if let Some(again) = known {
             let earliest = again.max(gap_end);
@@ -148,37 +168,37 @@ impl Told {
         now < self.gap_end(policy)
     }
 
-    /// Notes that the group stirred.
-    fn stir(&mut self, now: Instant, group: u32) {
+    /// Notes that an event touched the group.
+    fn touch(&mut self, now: Instant, key: u32) {
         let known = usize::from(self.len);
-        let mut entries = self.entries.iter_mut().take(known);
-        if let Some(place) = entries.find(|entry| entry.group == group) {
+        let mut groups = self.groups.iter_mut().take(known);
+        if let Some(place) = groups.find(|group| group.group == key) {
             place.seen = place.seen.max(tick(now));
         }
     }
 
     /// When a group that was told, and has not faded since, may be told again.
-    pub(crate) fn known(&self, policy: &Policy, now: Instant, group: u32) -> Option<Instant> {
-        let entry = self.entry(group)?;
-        let interval = interval(policy, entry.step);
-        let faded = instant(entry.seen) + (interval + interval).max(policy.fade);
-        (now < faded).then(|| instant(entry.told) + interval)
+    pub(crate) fn known(&self, policy: &Policy, now: Instant, key: u32) -> Option<Instant> {
+        let group = self.group(key)?;
+        let interval = interval(policy, group.step);
+        let faded = instant(group.seen) + (interval + interval).max(policy.fade);
+        (now < faded).then(|| instant(group.reported) + interval)
     }
 
     /// When the next group of ERROR that was told has been quiet for so long.
     pub(crate) fn recovers(&self, quiet: Duration) -> Instant {
-        let groups = self.entries().iter().filter(|entry| entry.may_recover());
-        groups.map(|entry| instant(entry.seen) + quiet).min().unwrap_or(Instant::FAR_FUTURE)
+        let groups = self.groups().iter().filter(|group| group.may_recover());
+        groups.map(|group| instant(group.seen) + quiet).min().unwrap_or(Instant::FAR_FUTURE)
     }
 
     /// How many have been; `mark` if that is told now.
     pub(crate) fn recovered(&mut self, quiet: Duration, now: Instant, mark: bool) -> u32 {
         let known = usize::from(self.len);
         let mut groups = 0;
-        for entry in self.entries.iter_mut().take(known) {
-            if entry.may_recover() && instant(entry.seen) + quiet <= now {
+        for group in self.groups.iter_mut().take(known) {
+            if group.may_recover() && instant(group.seen) + quiet <= now {
                 groups += 1;
-                entry.level |= if mark { RECOVERED } else { 0 };
+                group.level |= if mark { RECOVERED } else { 0 };
             }
         }
         groups
@@ -213,20 +233,20 @@ impl Told {
     }
 
     /// Notes that an accepted text named or counted this group.
-    pub(crate) fn group_accepted(&mut self, policy: &Policy, now: Instant, group: u32, level: u8) {
-        let known = self.known(policy, now, group).is_some();
+    pub(crate) fn group_accepted(&mut self, policy: &Policy, now: Instant, key: u32, level: u8) {
+        let known = self.known(policy, now, key).is_some();
         let now = tick(now);
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.group == group) {
-            entry.step = if known { entry.step.saturating_add(1).min(15) } else { 0 };
-            entry.told = now;
-            entry.level = level;
-            entry.times = entry.times.saturating_add(1);
+        if let Some(group) = self.groups.iter_mut().find(|group| group.group == key) {
+            group.step = if known { group.step.saturating_add(1).min(15) } else { 0 };
+            group.reported = now;
+            group.level = level;
+            group.times = group.times.saturating_add(1);
             return;
         }
-        let fresh = Entry { group, told: now, seen: now, step: 0, level, times: 1 };
+        let fresh = Group { group: key, reported: now, seen: now, step: 0, level, times: 1 };
         if usize::from(self.len) < GROUPS {
             self.restore(fresh);
-        } else if let Some(stalest) = self.entries.iter_mut().min_by_key(|entry| entry.seen) {
+        } else if let Some(stalest) = self.groups.iter_mut().min_by_key(|group| group.seen) {
             *stalest = fresh;
         }
     }
@@ -250,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_first_of_its_kind_is_held_briefly_and_panics_not_at_all() {
-        let (policy, mut told) = (Policy::default(), Told::default());
+        let (policy, mut told) = (Policy::default(), NotificationLog::default());
         let at = secs(10_000);
         assert_eq!(told.due(&policy, at, A, Level::Error).held, secs(10_001));
         assert_eq!(told.due(&policy, at, A, Level::Warn).held, secs(10_005));
@@ -259,7 +279,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_group_doubles_and_falls_back_after_quiet() {
-        let (policy, mut told) = (Policy::default(), Told::default());
+        let (policy, mut told) = (Policy::default(), NotificationLog::default());
         let mut now = secs(10_000);
         let mut gaps = [0; 12];
         for gap in &mut gaps {
@@ -281,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_new_kind_of_error_breaks_the_gap_three_times_an_hour() {
-        let (policy, mut told) = (Policy::default(), Told::default());
+        let (policy, mut told) = (Policy::default(), NotificationLog::default());
         let now = secs(10_000);
         told.text_accepted(&policy, now);
         for (kind, hold) in [(10, 1), (11, 8), (12, 60)] {
