@@ -92,7 +92,7 @@ mod tests {
             }
             if crashes.due(&policy) <= now {
                 texts.push((minute, crashes.starts));
-                crashes.tell(&policy, now, crashes.starts);
+                crashes.report(&policy, now, crashes.starts);
             }
         }
         texts

@@ -47,12 +47,17 @@ pub(crate) struct DestinationState {
 }
 
 impl DestinationState {
-    /// Visits every word, in the order of the format.
-    pub(crate) fn words(&mut self, words: &mut impl Words) {
+    /// Visits every word of a file: where the state stands in a ring, the ring's clock is its own.
+    fn file_words(&mut self, words: &mut impl Words) {
         words.long(&mut self.clock.boot);
         words.long(&mut self.clock.offset);
         words.instant(&mut self.clock.last);
+        words.spare(3);
+        self.words(words);
+    }
 
+    /// Visits every other word, in the order of the format.
+    pub(crate) fn words(&mut self, words: &mut impl Words) {
         let Budget { hour, day } = &mut self.budget;
         words.instant(&mut hour.start);
         words.instant(&mut day.start);
@@ -121,14 +126,14 @@ impl DestinationState {
         let place = state::find(DESTINATION, file);
         let mut words = state::reader(file, place)?;
         let mut destination = DestinationState::default();
-        destination.words(&mut words);
+        destination.file_words(&mut words);
         Some((destination, place?))
     }
 
     /// Writes itself as the bank that follows `after`.
     pub(crate) fn write<M: Memory + ?Sized>(&mut self, file: &mut M, after: Option<Place>) -> Place {
         let place = Place::after(after);
-        state::write(DESTINATION, file, place, |words| self.words(words));
+        state::write(DESTINATION, file, place, |words| self.file_words(words));
         place
     }
 }

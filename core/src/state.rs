@@ -162,6 +162,7 @@ impl State {
         if let Some(mut words) = reader(bytes, place) {
             state.words(&mut words);
             destination.words(&mut words);
+            destination.clock = state.clock;
         }
         (state, destination)
     }
@@ -404,7 +405,7 @@ mod tests {
     }
 
     fn destination() -> DestinationState {
-        crate::destination::tests::full()
+        DestinationState { clock: full().clock, ..crate::destination::tests::full() }
     }
 
     #[test]
@@ -426,7 +427,8 @@ mod tests {
     fn a_ring_whose_destination_stands_elsewhere_has_none_of_it() {
         let mut memory = [0_u8; 2 * BANK];
         let place = full().write(None, &mut memory, None);
-        assert_eq!(State::read(&memory, Some(place)), (full(), DestinationState::default()));
+        let none = DestinationState { clock: full().clock, ..DestinationState::default() };
+        assert_eq!(State::read(&memory, Some(place)), (full(), none));
         assert_eq!(find(DESTINATION, &memory), None);
     }
 

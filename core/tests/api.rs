@@ -1,7 +1,7 @@
 //! What the public types promise by their traits alone: a program may hand them to other threads, and
 //! its errors to whoever shows errors.
 
-use annunciator_core::alerter::{Alerter, Estate, Policy, Setup, Stats, Step, Token};
+use annunciator_core::alerter::{Alerter, Policy, Setup, Stats, Step, Token};
 use annunciator_core::digest::{Digest, Group};
 use annunciator_core::drive::Restored;
 use annunciator_core::event::{Draft, Entry, Event, Level, Record, UnknownLevel};
@@ -17,7 +17,7 @@ fn is_an_error<T: core::error::Error + Send + Sync + Copy + Eq + 'static>() {}
 #[test]
 fn everything_may_be_shared_between_threads() {
     goes_anywhere::<Alerter<'static, &'static mut [u8]>>();
-    goes_anywhere::<(Estate, Policy, Setup<'static>, Stats, Step, Token)>();
+    goes_anywhere::<(Policy, Setup<'static>, Stats, Step, Token)>();
     goes_anywhere::<(Digest, Group, Node, Pace, Restored<OutOfBounds>)>();
     goes_anywhere::<(Draft<'static>, Entry, Event<'static>, Level, Record<'static>)>();
     goes_anywhere::<(ArrayStorage<8>, NoStorage, Duration, Instant)>();

@@ -1,6 +1,6 @@
 //! What is told of starts after an unclean end: how often, and with which cause.
 
-use annunciator_core::alerter::After;
+use annunciator_core::alerter::StartReason;
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::Duration;
@@ -25,7 +25,7 @@ fn said(device: &Device) -> String {
 fn a_crash_is_told_once_with_the_event_that_was_on_its_way() {
     let mut device = Device::new(16);
     report(&mut device, Level::Panic, "index 7 out of range");
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_hours(24));
     assert_eq!(texts(&device), ["restarted after a crash: PANIC: index 7 out of range"]);
 }
@@ -36,7 +36,7 @@ fn a_crash_is_told_with_the_last_grave_event_that_was_told_before() {
     report(&mut device, Level::Error, "cannot open the valve");
     report(&mut device, Level::Warn, "valve is slow");
     device.run(Duration::from_mins(3));
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     report(&mut device, Level::Warn, "starting with defaults");
     device.run(Duration::from_mins(10));
     assert_eq!(
@@ -44,12 +44,12 @@ fn a_crash_is_told_with_the_last_grave_event_that_was_told_before() {
         "restarted after a crash (ERROR: cannot open the valve), WARN: starting with defaults"
     );
     device.run(Duration::from_mins(30));
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_mins(10));
     assert_eq!(said(&device), "restarted after a crash: ERROR: cannot open the valve");
     // Nothing to do with an end that came hours later.
     device.run(Duration::from_hours(9));
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_hours(1));
     assert_eq!(said(&device), "restarted after a crash");
     assert_eq!(texts(&device).len(), 4, "{:#?}", texts(&device));
@@ -70,7 +70,7 @@ fn an_orderly_start_says_nothing() {
 fn three_crashes_within_ten_minutes_are_one_text_with_their_count() {
     let mut device = Device::new(16);
     for _ in 0..3 {
-        device.restart(After::Crash);
+        device.restart(StartReason::Crash);
         device.run(Duration::from_mins(3));
     }
     device.run(Duration::from_hours(2));
@@ -81,7 +81,7 @@ fn three_crashes_within_ten_minutes_are_one_text_with_their_count() {
 fn a_crash_loop_without_a_word_costs_few_texts() {
     let mut device = Device::new(16);
     for _ in 0..24 * 3600 / 5 {
-        device.restart(After::Crash);
+        device.restart(StartReason::Crash);
         device.run(Duration::from_secs(5));
     }
     let texts = texts(&device);
@@ -107,7 +107,7 @@ fn a_reset_is_told_with_the_boots_and_the_first_cause_though_the_network_was_awa
     report(&mut device, Level::Error, "bus fault at 0x20003f10");
     report(&mut device, Level::Error, "uplink lost");
     device.run(Duration::from_secs(3));
-    device.restart(After::Reset);
+    device.restart(StartReason::Reset);
     device.run(Duration::from_hours(2));
     assert_eq!(
         texts(&device),
@@ -119,10 +119,10 @@ fn a_reset_is_told_with_the_boots_and_the_first_cause_though_the_network_was_awa
 fn the_count_survives_storage_and_a_text_whose_fate_is_unknown_twice_is_not_told_thrice() {
     let mut device = Device::new(16);
     device.transport.queue([Outcome::Unknown(Code(1)), Outcome::Unknown(Code(1))]);
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_hours(1));
     assert_eq!(device.transport.sent.len(), 2, "{:#?}", device.transport.sent);
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_millis(200));
     device.power_loss(0);
     device.run(Duration::from_hours(1));
@@ -140,7 +140,7 @@ fn a_small_text_finds_room_for_the_crash_and_its_cause() {
             format!("unit {unit} of the second line in hall {} does not answer", unit % 3);
         device.record(&Event::new(Level::Error, &message).at("src/main.rs", unit));
     }
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_mins(1));
     let text = said(&device);
     assert!(text.starts_with("restarted after a crash: ERROR: unit "), "{text}");

@@ -1,9 +1,7 @@
 //! Reads a ring by `docs/format.md` alone: nothing of the crate is used that reads bytes. If this
 //! fails, the stored format has changed, and the page and the changelog have to say so.
 
-use std::collections::BTreeMap;
-
-use annunciator_core::alerter::{After, Done, Origin, Step};
+use annunciator_core::alerter::{StartReason, Done, Origin, Step};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::storage::Storage;
 use annunciator_core::testing::Device;
@@ -21,17 +19,17 @@ fn fold(state: u64) -> u32 {
     (state.wrapping_mul(F) >> 32) as u32
 }
 
-fn number(bytes: &[u8]) -> u64 {
+fn number_of(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn bytes(state: u64, bytes: &[u8]) -> u64 {
-    let state = bytes.chunks_exact(8).fold(state, |state, word| mix(state, number(word)));
-    mix(state, number(&bytes[bytes.len().saturating_sub(8)..]))
+    let state = bytes.chunks_exact(8).fold(state, |state, word| mix(state, number_of(word)));
+    mix(state, number_of(&bytes[bytes.len().saturating_sub(8)..]))
 }
 
-fn cell(n: u64, a: u64, b: u64) -> u64 {
-    u64::from(fold(mix(n, a | b << 32)) | 1 << 31)
+fn cell(n: u64, a: u64, b: u64, c: u64) -> u64 {
+    u64::from(fold(mix(n | c << 32, a | b << 32)) | 1 << 31)
 }
 
 /// Fields of a structure by offset.
@@ -40,24 +38,24 @@ struct At<'a>(&'a [u8]);
 
 impl At<'_> {
     fn u8(self, at: usize) -> u64 {
-        number(&self.0[at..at + 1])
+        number_of(&self.0[at..at + 1])
     }
 
     fn u16(self, at: usize) -> u64 {
-        number(&self.0[at..at + 2])
+        number_of(&self.0[at..at + 2])
     }
 
     fn word(self, at: usize) -> u64 {
-        number(&self.0[at..at + 4])
+        number_of(&self.0[at..at + 4])
     }
 
     fn u64(self, at: usize) -> u64 {
-        number(&self.0[at..at + 8])
+        number_of(&self.0[at..at + 8])
     }
 
-    fn cell(self, at: usize, n: u64) -> Option<(u64, u64)> {
-        let (a, b) = (self.word(at), self.word(at + 4));
-        (self.word(at + 8) == cell(n, a, b)).then_some((a, b))
+    fn cell(self, at: usize, n: u64) -> Option<(u64, u64, u64)> {
+        let (a, b, c) = (self.word(at), self.word(at + 4), self.word(at + 8));
+        (self.word(at + 12) == cell(n, a, b, c)).then_some((a, b, c))
     }
 }
 
@@ -70,6 +68,9 @@ struct Record<'a> {
     site: (&'a str, u64),
     count: u64,
     last: u64,
+    /// First reported, in milliseconds, and how much later last.
+    first: u64,
+    lasted: u64,
 }
 
 /// A valid record; `None` for a free slot. Panics if it is damaged.
@@ -78,34 +79,25 @@ fn record(slot: &[u8]) -> Option<Record<'_>> {
     if field.word(0) == 0 {
         return None;
     }
-    let check = [4, 12, 20, 28].into_iter().fold(0, |state, at| mix(state, field.u64(at)));
+    let words = [4, 12, 20, 28].into_iter();
+    let check = words.fold(field.word(36), |state, at| mix(state, field.u64(at)));
     assert_eq!(field.word(0), u64::from(fold(check).max(1)), "the check of the header");
-    assert_eq!((field.u8(9), field.u16(10)), (1, 0), "version and filling");
+    assert_eq!((field.u8(5), field.u16(38)), (1, 0), "version and filling");
 
-    let (message, target) = (field.u8(6) as usize, field.u8(7) as usize);
-    let (text, rest) = slot[60..].split_at(message + target);
-    let file = &rest[..field.u8(8) as usize];
+    let (message, target) = (field.u16(6) as usize, field.u8(8) as usize);
+    let (text, rest) = slot[72..].split_at(message + target);
+    let file = &rest[..field.u8(9) as usize];
     let (level, line) = (field.u8(4), field.word(12));
-    let group = if line != 0 || !file.is_empty() {
-        bytes(line << 8 | level, file)
-    } else {
-        let mut state = bytes(mix(0x776F_7264, level), &text[message..]);
-        let mut digits = false;
-        for byte in &text[..message] {
-            if !byte.is_ascii_digit() || !digits {
-                let byte = if byte.is_ascii_digit() { b'0' } else { *byte };
-                state = mix(state, u64::from(byte));
-            }
-            digits = byte.is_ascii_digit();
-        }
-        state
-    };
-    let key = fold(bytes(mix(group, field.word(5)), text));
-    assert_eq!((field.word(20), field.word(16)), (u64::from(fold(group)), u64::from(key)));
+    let site = bytes(line << 8 | level, file);
+    let key = fold(bytes(mix(site, field.u64(4) & !0xFF00), text));
+    assert_eq!(field.word(20), u64::from(key));
+    if line != 0 || !file.is_empty() {
+        assert_eq!(field.word(16), u64::from(fold(site)), "the group of an event with a site");
+    }
 
-    let seq = field.u64(24);
-    let cells = [36, 48].into_iter().filter_map(|at| field.cell(at, field.word(0))).max();
-    let (count, last) = cells.unwrap_or((1, seq));
+    let seq = field.u64(28);
+    let cells = [40, 56].into_iter().filter_map(|at| field.cell(at, field.word(0))).max();
+    let (count, last, lasted) = cells.unwrap_or((1, seq, 0));
     let utf8 = |bytes| std::str::from_utf8(bytes).unwrap();
     Some(Record {
         seq,
@@ -115,30 +107,29 @@ fn record(slot: &[u8]) -> Option<Record<'_>> {
         site: (utf8(file), line),
         count,
         last,
+        first: field.word(24) << 10 | field.u16(36),
+        lasted,
     })
 }
 
-/// The sections of the newest block.
-fn state(region: &[u8]) -> BTreeMap<u64, &[u8]> {
-    let block = |half: usize| {
-        let block = &region[half * 1024..][..1024];
-        let field = At(block);
+/// The words of the newest bank.
+fn state(region: &[u8]) -> Vec<u64> {
+    let bank = |number: usize| {
+        let bank = &region[number * 512..][..512];
+        let field = At(bank);
         let len = field.word(12) as usize;
-        let covered = block.get(4..16 + len)?;
-        let magic = number(b"ANS1");
+        let covered = bank.get(4..16 + len)?;
+        let magic = number_of(b"ANR1");
         let valid =
             field.word(4) == magic && field.word(0) == u64::from(fold(bytes(magic, covered)) | 1);
-        valid.then(|| (field.word(8), &block[16..16 + len]))
+        valid.then(|| (field.word(8), bank[16..16 + len].chunks(4).map(number_of).collect()))
     };
-    let (_, mut rest) = block(0).max(block(1)).expect("a ring in use has a state");
-    let mut sections = BTreeMap::new();
-    while let Some((head, tail)) = rest.split_at_checked(4) {
-        let (payload, after) = tail.split_at(At(head).u16(2) as usize);
-        assert!(sections.insert(At(head).u16(0), payload).is_none(), "each section once");
-        rest = after;
-    }
-    sections
+    bank(0).max(bank(1)).expect("a ring in use has a state").1
 }
+
+/// Word of the destination's state where it stands in the ring's.
+const DESTINATION: usize = 37;
+const SLOTS: usize = 1280;
 
 /// A device with two records, one of them merged, and an attempt whose fate is unknown.
 fn device() -> Device {
@@ -147,14 +138,15 @@ fn device() -> Device {
     let told = Event::new(Level::Error, "sensor 3 fails").target("app").at("src/main.rs", 7);
     for _ in 0..3 {
         device.record(&told);
+        device.clock.set(device.clock.now() + Duration::from_millis(10));
     }
-    device.run(Duration::from_secs(1));
+    device.run(Duration::from_millis(970));
     device.record(&Event::new(Level::Warn, "12 tries, 345 left").target("net"));
     device
 }
 
 fn check(region: &[u8]) {
-    let records: Vec<_> = region[2304..].chunks_exact(256).filter_map(record).collect();
+    let records: Vec<_> = region[SLOTS..].chunks_exact(256).filter_map(record).collect();
     let first = Record {
         seq: 1,
         level: 5,
@@ -163,6 +155,8 @@ fn check(region: &[u8]) {
         site: ("src/main.rs", 7),
         count: 3,
         last: 3,
+        first: 10_000_000,
+        lasted: 20,
     };
     let second = Record {
         seq: 4,
@@ -172,37 +166,24 @@ fn check(region: &[u8]) {
         site: ("", 0),
         count: 1,
         last: 4,
+        first: 10_001_000,
+        lasted: 0,
     };
     assert!(records.contains(&first) && records.contains(&second), "{records:#?}");
     assert_eq!(records.len(), 2);
 
-    let sections = state(region);
-    let marks = At(sections[&1]);
-    assert_eq!([0, 16, 24].map(|at| marks.u64(at)), [0; 3], "nothing is settled");
-    assert_eq!((marks.word(32), marks.word(36)), (1, 0), "one batch, the first boot");
-    let attempt = At(sections[&3]);
-    let flags = [16, 17, 18].map(|at| attempt.u8(at));
-    assert_eq!((attempt.u64(0), attempt.word(8), attempt.word(12)), (3, 0, 0));
-    assert_eq!(flags, [1, 0, 0], "unknown once, in full, none under way");
-    let budget = At(sections[&4]);
-    assert_eq!((budget.u16(16), budget.u16(18)), (2, 2), "an unknown text stays charged");
-    assert_eq!(At(sections[&5]).u64(0), u64::MAX, "no text was accepted yet");
-    let lengths: Vec<_> = sections.iter().map(|(tag, payload)| (*tag, payload.len())).collect();
-    let wanted = [
-        (1, 40),
-        (2, 24),
-        (3, 20),
-        (4, 20),
-        (5, 20),
-        (6, 0),
-        (7, 48),
-        (8, 24),
-        (9, 16),
-        (11, 32),
-        (12, 4),
-        (13, 32),
-    ];
-    assert_eq!(lengths, wanted);
+    let words = state(region);
+    assert_ne!((words[0], words[1]), (0, 0), "the ring has a name");
+    assert_eq!((words[2], words[3]), (1, 1), "the first start, one batch");
+    assert_eq!(words[4..6], [0, 0], "nothing is settled");
+    assert_eq!(words[8..12], [0; 4]);
+    let flags = words[22].to_le_bytes();
+    assert_eq!((words[18], words[20], words[21]), (3, 0, 0), "up to event 3, attempt 0");
+    assert_eq!(flags[..4], [1, 0, 0, 0x80], "unknown once, in full, none under way, channel 0");
+    let destination = &words[DESTINATION..];
+    assert_eq!(destination[2], 2 | 2 << 16, "an unknown text stays charged");
+    assert_eq!(destination[3], 0, "no text was accepted yet");
+    assert_eq!(words.len(), DESTINATION + 6 + 5 + 6 + 4, "no group is remembered yet");
 }
 
 #[test]
@@ -211,9 +192,11 @@ fn ring_memory_is_what_the_page_says() {
     let memory = device.memory();
     check(&memory);
     let ledger = At(&memory);
-    assert_eq!(ledger.cell(2176, 0), Some((1, 0)), "attempt 0 was launched");
-    assert_eq!(ledger.cell(2192, 0), Some((3, 0)));
-    assert_eq!(ledger.0[2208] & !3, 0xA4);
+    assert_eq!(ledger.cell(1152, 0), Some((1, 0, 0)), "the bytes of attempt 0 have left");
+    assert_eq!(ledger.cell(1168, 0), Some((3, 0, 0)));
+    assert_eq!(ledger.0[1184] & !3, 0xA4);
+    assert_eq!(&memory[1064..][..20], b"[Rust Logger night] ");
+    assert_eq!((ledger.u16(1060), ledger.u16(1062)), (256, 20), "size of a slot, of the prefix");
 }
 
 /// A ring as version 1 wrote it: it is read for ever, and what is written is the same to the byte.
@@ -242,16 +225,16 @@ fn the_golden_file_is_what_is_written_and_is_read_and_told() {
 #[test]
 fn a_series_of_crashes_is_what_the_page_says() {
     let mut device = device();
-    assert!(!state(&device.memory()).contains_key(&14), "none yet");
-    device.restart(After::Crash);
+    device.restart(StartReason::Crash);
     device.run(Duration::from_mins(1));
-    device.restart(After::Crash);
-    let memory = device.memory();
-    let crashes = At(state(&memory)[&14]);
-    // Kept time begins with the first start.
-    assert_eq!((crashes.u64(0), crashes.u64(8), crashes.0.len()), (1000, 61_000, 36));
-    assert!((1000..61_000).contains(&crashes.u64(16)));
-    assert_eq!([24, 28, 32].map(|at| crashes.word(at)), [2, 1, 0]);
+    device.restart(StartReason::Crash);
+    let words = state(&device.memory());
+    let groups = 4 * (words[DESTINATION + 5] >> 16 & 0xFF) as usize;
+    let crashes = &words[DESTINATION + 6 + groups + 5..][..6];
+    let tick = |millis: u64| millis.div_ceil(1024);
+    assert_eq!(crashes[..2], [tick(10_001_000), tick(10_061_000)]);
+    assert!((tick(10_001_000)..tick(10_061_000)).contains(&crashes[2]), "when a text counted them");
+    assert_eq!(crashes[3..], [2, 1, 0], "two starts, one reported, no doubling");
 }
 
 #[test]
@@ -260,11 +243,12 @@ fn storage_is_what_the_page_says_and_its_ledger_knows_the_last_number() {
     device.transport.rule(|_, _| Outcome::Retry(Retry::failure(Code::NONE)));
     device.run(Duration::from_secs(2));
     let region = device.storage.after_power_loss(0);
-    let records: Vec<_> = region[2304..].chunks_exact(256).filter_map(record).collect();
+    let records: Vec<_> = region[SLOTS..].chunks_exact(256).filter_map(record).collect();
     assert_eq!(records.len(), 2);
-    let (next, ledger) = (At(state(&region)[&1]).u64(8), At(&region));
-    let cells = [2048, 2064].into_iter().filter_map(|at| ledger.cell(at, 0));
-    let last = cells.map(|(low, high)| low | high << 32).max().unwrap_or(0);
+    let (words, ledger) = (state(&region), At(&region));
+    let next = words[6] | words[7] << 32;
+    let cells = [1024, 1040].into_iter().filter_map(|at| ledger.cell(at, 0));
+    let last = cells.map(|(low, high, _)| low | high << 32).max().unwrap_or(0);
     assert_eq!(last.max(next - 1), 4);
 }
 
@@ -305,7 +289,7 @@ fn a_record_that_an_older_one_counts_is_told_by_its_number() {
         Outcome::Retry(Retry::failure(Code::NONE))
     });
     let region = device.storage.after_power_loss(0);
-    let mut records: Vec<_> = region[2304..].chunks_exact(256).filter_map(record).collect();
+    let mut records: Vec<_> = region[SLOTS..].chunks_exact(256).filter_map(record).collect();
     records.sort_by_key(|record| record.seq);
     let numbers: Vec<_> = records.iter().map(|r| (r.seq, r.count, r.last)).collect();
     assert_eq!(numbers, [(1, last, last), (last, 1, last)]);

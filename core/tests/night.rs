@@ -191,7 +191,7 @@ fn seventy_two_hours() {
     }
     assert!(night.elapsed() >= 72 * 3600, "{}", night.elapsed());
     let stats = night.device.alerter().stats();
-    assert_eq!((stats.waiting, stats.lost_untold), (0, 0));
+    assert_eq!((stats.waiting, stats.lost_unreported), (0, 0));
     assert_eq!(night.delivered + stats.delivered + stats.lost, night.recorded, "{stats:?}");
 }
 

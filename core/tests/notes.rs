@@ -1,6 +1,6 @@
 //! What texts say beside the events: of the budget, of outages, of the account, of the alerter.
 
-use annunciator_core::alerter::{After, Policy, Quiet};
+use annunciator_core::alerter::{StartReason, Policy, Quiet};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::{Duration, Instant};
@@ -375,7 +375,7 @@ fn quiet_hours_end_however_long_ago_the_time_was_told() {
 fn with_news() -> [(&'static str, Device); 4] {
     let day = Duration::from_hours(24);
     let mut crashed = device(|_| ());
-    crashed.restart(After::Crash);
+    crashed.restart(StartReason::Crash);
     let mut low = device(|_| ());
     let mut receipt = Receipt::new(1);
     receipt.balance = Some(Decimal(1));

@@ -2,7 +2,7 @@
 //! of power: the alerter never spins, never spends above its limits, accounts for every event, and
 //! falls silent when there is nothing new.
 
-use annunciator_core::alerter::{After, Policy, Quiet};
+use annunciator_core::alerter::{StartReason, Policy, Quiet};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::{Device, Sent};
 use annunciator_core::time::{Duration, Instant};
@@ -156,7 +156,7 @@ fn live(device: &mut Device, acts: &[(Act, u64)], books: &mut Books) {
             }
             Act::Kill | Act::Crash => {
                 books.delivered += u64::from(device.alerter().stats().delivered);
-                let after = if matches!(act, Act::Crash) { After::Crash } else { After::Nothing };
+                let after = if matches!(act, Act::Crash) { StartReason::Crash } else { StartReason::Ordinary };
                 device.restart(after);
             }
             Act::PowerLoss(survivors) => {
@@ -242,7 +242,7 @@ proptest! {
         }
         let stats = device.alerter().stats();
         prop_assert_eq!(stats.waiting, 0, "{:?}", stats);
-        prop_assert_eq!(stats.lost_untold, 0, "{:?}", stats);
+        prop_assert_eq!(stats.lost_unreported, 0, "{:?}", stats);
         let unknown = |sent: &Sent| matches!(sent.outcome, Outcome::Unknown(_));
         if !books.unsure && !device.transport.sent.iter().any(unknown) {
             let told = books.delivered + u64::from(stats.delivered);

@@ -189,7 +189,7 @@ fn a_full_ring_gives_up_by_rule_and_tells_how_many() {
     device.run(Duration::from_hours(1));
     let stats = device.alerter().stats();
     assert_eq!(stats.delivered + stats.lost, 52);
-    assert_eq!(stats.lost_untold, 0);
+    assert_eq!(stats.lost_unreported, 0);
     let text = texts(&device).join("\n");
     assert!(text.contains("failure 0") && text.contains("great"), "{text}");
     assert!(text.contains("45 lost"), "{text}");
@@ -347,7 +347,7 @@ fn what_finds_no_room_beside_the_events_comes_with_the_next_texts() {
     let told =
         left.iter().filter(|sent| texts.contains(&format!("unconfirmed {}", sent.reference)));
     assert_eq!(told.count(), 4, "{texts}");
-    assert_eq!(alerter.stats().lost_untold, 0);
+    assert_eq!(alerter.stats().lost_unreported, 0);
 }
 
 #[test]

@@ -5,12 +5,26 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Admission, Held, Node, Ring, SLOT, at, region_len};
+use super::{Admission, Limits, Node, Ring, SLOT, at, region_len};
 use crate::event::{Entry, Event, Level, TEXT_256};
+use crate::memory::Memory;
 use crate::time::Instant;
 use crate::testing::CuttingMemory;
 
 const SLOTS: usize = 7;
+
+/// Admits an event so many times.
+fn admit<M: Memory>(
+    ring: &mut Ring<'_, M, TEXT_256>,
+    entry: &Entry,
+    times: u32,
+) -> Admission {
+    let admission = ring.admit(entry, Instant::ZERO);
+    for _ in 1..times {
+        ring.admit(entry, Instant::ZERO);
+    }
+    admission
+}
 
 /// A record of the model: `(sequence, level, group, name, count)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,8 +180,8 @@ fn run(ops: &[Op]) {
     let mut done = 0;
     // Each turn lives until the next recovery.
     while done < ops.len() {
-        let held = Held { consumed: model.consumed, next_seq: 0, void: None };
-        let (mut ring, found) = Ring::<_, TEXT_256>::recover(memory.clone(), &mut nodes, &held);
+        let limits = Limits { consumed: model.consumed, next_seq: 0 };
+        let (mut ring, found) = Ring::<_, TEXT_256>::recover(memory.clone(), &mut nodes, &limits);
         assert_eq!(found.damaged, 0);
         if model.pinned > model.consumed {
             assert_eq!(ring.pin_upto(model.pinned), model.pinned);
@@ -177,7 +191,7 @@ fn run(ops: &[Op]) {
             match *op {
                 Op::Admit(level, group, name, count) => {
                     let before = kept(&ring);
-                    let admission = ring.admit(&entry(level, group, name), Instant::ZERO, count);
+                    let admission = admit(&mut ring, &entry(level, group, name), count);
                     let after = kept(&ring);
                     let is_gone = |old: &&Kept| after.iter().all(|new| new.seq != old.seq);
                     let gone = before.iter().find(is_gone).map(|kept| kept.seq);
@@ -230,7 +244,7 @@ fn run(ops: &[Op]) {
             assert_eq!(ring.next_seq(), model.next, "{op:?}");
             let waiting: u64 = model.kept.iter().map(|kept| kept.count).sum();
             assert_eq!(ring.events(), waiting, "{op:?}");
-            assert_eq!(ring.lost(model.settled) + ring.held, model.lost(), "{op:?}");
+            assert_eq!(ring.lost(model.settled) + ring.evicted_in_flight, model.lost(), "{op:?}");
         }
         memory.clone_from(ring.memory());
         // Only what is gone takes its number along, and the last may be gone.
@@ -253,11 +267,11 @@ proptest! {
 #[test]
 fn a_storm_keeps_the_first_and_the_latest() {
     let mut nodes = vec![Node::EMPTY; SLOTS];
-    let (mut ring, _) = Ring::<_, TEXT_256>::recover(vec![0; region_len(SLOTS)], &mut nodes, &Held::default());
+    let (mut ring, _) = Ring::<_, TEXT_256>::recover(vec![0; region_len(SLOTS)], &mut nodes, &Limits::default());
     for number in 0..10_000_u32 {
         let name = std::format!("failure {number}");
         let entry = Entry::new(&Event::new(Level::Error, &name).at("a.rs", 1));
-        assert_eq!(ring.admit(&entry, Instant::ZERO, 1), Admission::Stored);
+        assert_eq!(admit(&mut ring, &entry, 1), Admission::Stored);
     }
     let seqs: Vec<u64> = kept(&ring).iter().map(|kept| kept.seq).collect();
     assert_eq!(seqs, [1, 9996, 9997, 9998, 9999, 10_000]);
@@ -266,21 +280,18 @@ fn a_storm_keeps_the_first_and_the_latest() {
 
 fn events_in(bytes: Vec<u8>) -> u64 {
     let mut nodes = vec![Node::EMPTY; SLOTS];
-    let held = Held::default();
-    let foreign = super::foreign::<TEXT_256>(&bytes, &held, 0).waiting;
-    let (ring, _) = Ring::<_, TEXT_256>::recover(bytes, &mut nodes, &held);
-    assert_eq!(ring.events(), foreign);
+    let (ring, _) = Ring::<_, TEXT_256>::recover(bytes, &mut nodes, &Limits::default());
     assert_eq!(ring.lost(0) + ring.events(), ring.next_seq() - 1);
-    foreign
+    ring.events()
 }
 
 /// Three records of one event and one of another, and the slot of the youngest of the three.
 fn three_equals(ring: &mut Ring<'_, CuttingMemory, TEXT_256>) -> u16 {
     for count in [2, 1, 3] {
-        ring.admit(&entry(Level::Error, 1, 1), Instant::ZERO, count);
+        admit(ring, &entry(Level::Error, 1, 1), count);
         ring.pin();
     }
-    ring.admit(&entry(Level::Error, 1, 2), Instant::ZERO, 1);
+    admit(ring, &entry(Level::Error, 1, 2), 1);
     ring.unpin();
     (0..ring.len())
         .find(|slot| ring.record(*slot, 9).is_some_and(|record| record.seq == 4))
@@ -292,7 +303,7 @@ fn a_fold_that_is_cut_anywhere_counts_every_event_once() {
     for cut in 0.. {
         let mut nodes = vec![Node::EMPTY; SLOTS];
         let memory = CuttingMemory::new(region_len(SLOTS));
-        let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Held::default());
+        let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Limits::default());
         let slot = three_equals(&mut ring);
         let stored = ring.memory().stored();
         ring.memory_mut().cut_at(stored + cut);
@@ -312,7 +323,7 @@ fn a_fold_that_is_cut_anywhere_counts_every_event_once() {
 fn the_slot_of_a_folded_record_in_storage_changes_nothing() {
     let mut nodes = vec![Node::EMPTY; SLOTS];
     let memory = CuttingMemory::new(region_len(SLOTS));
-    let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Held::default());
+    let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Limits::default());
     let slot = three_equals(&mut ring);
     let before = ring.memory().survives();
     let (into, _) = ring.fold(slot).unwrap();
@@ -329,25 +340,5 @@ fn the_slot_of_a_folded_record_in_storage_changes_nothing() {
             }
         }
         assert_eq!(events_in(storage), 7, "{arrived:b}");
-    }
-}
-
-#[test]
-fn events_beside_a_ring_that_is_copied_are_not_taken_for_folded() {
-    let mut nodes = vec![Node::EMPTY; SLOTS];
-    let memory = CuttingMemory::new(region_len(SLOTS));
-    let (mut ring, _) = Ring::<_, TEXT_256>::recover(memory, &mut nodes, &Held::default());
-    let event = entry(Level::Error, 1, 1);
-    ring.admit(&event, Instant::ZERO, 1);
-    let from = ring.set_aside(3);
-    assert_eq!(ring.admit(&event, Instant::ZERO, 1), Admission::Stored);
-    assert_eq!(ring.admit_as(&event, Instant::ZERO, 2, from), Admission::Stored);
-    assert_eq!(ring.admit(&event, Instant::ZERO, 1), Admission::Merged);
-    assert_eq!(ring.admit_as(&event, Instant::ZERO, 1, from + 2), Admission::Merged);
-    assert_eq!(events_in(ring.memory().survives()), 6);
-    ring.end_aside();
-    for events in 7..20 {
-        assert_eq!(ring.admit(&event, Instant::ZERO, 1), Admission::Merged);
-        assert_eq!(events_in(ring.memory().survives()), events);
     }
 }

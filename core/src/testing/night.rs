@@ -110,7 +110,7 @@ impl Device {
             buf: vec![0; text_bytes(6).max(SLOT)],
         };
         let memory = vec![0; region_len(slots)];
-        device.start(memory, Origin::Memory, StartReason::Nothing);
+        device.start(memory, Origin::Memory, StartReason::Ordinary);
         device
     }
 }
@@ -122,7 +122,7 @@ impl<T: Transport> Device<T> {
         Device { clock, transport, storage, policy, alerter, slots, boot, buf }
     }
 
-    fn start(&mut self, memory: Vec<u8>, origin: Origin, after: StartReason) {
+    fn start(&mut self, memory: Vec<u8>, origin: Origin, reason: StartReason) {
         // Lent for as long as the test runs.
         let nodes = Box::leak(vec![Node::EMPTY; self.slots].into_boxed_slice());
         let groups = Box::leak(vec![Group::EMPTY; 24].into_boxed_slice());
@@ -131,7 +131,7 @@ impl<T: Transport> Device<T> {
         setup.now = self.clock.now();
         setup.boot = self.boot;
         setup.origin = origin;
-        setup.after = after;
+        setup.reason = reason;
         self.alerter = Some(Alerter::new(memory, Buffers { nodes, groups }, &setup));
     }
 
@@ -186,18 +186,18 @@ impl<T: Transport> Device<T> {
 
     /// The program ends and starts again; memory survives, and nobody says why.
     pub fn kill(&mut self) {
-        self.restart(StartReason::Nothing);
+        self.restart(StartReason::Ordinary);
     }
 
     /// The same, and the new start is told how it came to it.
-    pub fn restart(&mut self, after: StartReason) {
+    pub fn restart(&mut self, reason: StartReason) {
         let memory = self.memory();
-        self.start(memory, Origin::Memory, after);
+        self.start(memory, Origin::Memory, reason);
     }
 
     /// The program starts anew on these bytes.
     pub fn start_with(&mut self, memory: Vec<u8>, origin: Origin) {
-        self.start(memory, origin, StartReason::Nothing);
+        self.start(memory, origin, StartReason::Ordinary);
     }
 
     /// Power fails; of the writes not synced yet those with a bit in `survivors` arrive. The clock
@@ -208,7 +208,7 @@ impl<T: Transport> Device<T> {
         self.clock.set(Instant::from_secs(1));
         let mut memory = vec![0; region_len(self.slots)];
         load(&mut self.storage, &mut memory).expect("a storage without faults can be read");
-        self.start(memory, Origin::Storage, StartReason::Nothing);
+        self.start(memory, Origin::Storage, StartReason::Ordinary);
     }
 
     /// The bytes of the ring memory as they are now.

@@ -100,7 +100,7 @@ fn cut_points(memory: &CuttingMemory) -> Vec<u64> {
 
 /// A second recovery finds the same, and nothing is told again.
 fn again(script: &Script, bytes: Vec<u8>, mut world: World) -> Result<(), String> {
-    let over = Script { ops: Vec::new(), estates: Vec::new(), ..script.clone() };
+    let over = Script { ops: Vec::new(), ..script.clone() };
     let texts = world.texts.len();
     let mut progress = Progress { now: 1 << 40, ..Progress::default() };
     let memory = CuttingMemory::with_bytes(bytes);

@@ -1,7 +1,7 @@
 //! One life of a device: from a start until the script ends or the world stops.
 
 use annunciator_core::alerter::{
-    Adoption, Alerter, Buffers, Done, Estate, Origin, Policy, Setup, Stats, Step, Ticket,
+    Alerter, Buffers, Done, Origin, Policy, Setup, Stats, Step, Ticket,
 };
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive::load;
@@ -13,7 +13,6 @@ use annunciator_core::testing::CuttingMemory;
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry};
 
-use crate::scripts::line;
 use crate::world::{Covered, PREFIX, World};
 
 /// How the service answers.
@@ -55,9 +54,6 @@ pub(crate) enum Op {
     /// The way is blocked until the next `Replies`.
     Outage,
     Lose(u32),
-    Adopt(usize),
-    /// The same, one record.
-    AdoptOne(usize),
     /// The program ends and starts again, memory kept.
     Restart,
     /// The same, but memory is made anew from what storage shows.
@@ -65,30 +61,14 @@ pub(crate) enum Op {
     Abandon,
 }
 
-/// A life story, and other rings it may meet.
+/// A life story.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     pub(crate) name: &'static str,
     pub(crate) slots: usize,
     pub(crate) ops: Vec<Op>,
-    pub(crate) estates: Vec<Legacy>,
     /// Several events share a group, so that texts do not name each.
     pub(crate) grouped: bool,
-}
-
-/// Another ring's bytes and what was recorded there and is not settled.
-#[derive(Clone)]
-pub(crate) struct Legacy {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) origin: Origin,
-    pub(crate) holds: Vec<(&'static str, u64)>,
-    pub(crate) lost: u64,
-}
-
-impl std::fmt::Debug for Legacy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}, {} lost, {:?}", self.holds, self.lost, self.origin)
-    }
 }
 
 /// How far the script is.
@@ -100,9 +80,6 @@ pub(crate) struct Progress {
     pub(crate) now: u64,
     pub(crate) replies: Vec<Reply>,
     pub(crate) outage: bool,
-    /// Estates begun, and those durable.
-    pub(crate) begun: Vec<bool>,
-    pub(crate) durable: Vec<bool>,
 }
 
 impl Default for Progress {
@@ -113,8 +90,6 @@ impl Default for Progress {
             now: 10_000_000,
             replies: Vec::new(),
             outage: false,
-            begun: Vec::new(),
-            durable: Vec::new(),
         }
     }
 }
@@ -139,8 +114,6 @@ struct Living<'a, 'n, S> {
 }
 
 const BUF: usize = text_bytes(6);
-/// More records than any estate has.
-const ALL: usize = 100;
 
 fn policy() -> Policy {
     let mut policy = Policy::default();
@@ -258,17 +231,17 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
             if self.progress.op > self.progress.limit {
                 return End::Stopped;
             }
-            if self.op(op, script).is_none() {
+            if self.op(op).is_none() {
                 return End::Stopped;
             }
         }
         match whole {
-            true if self.epilogue(script).is_none() => End::Stopped,
+            true if self.epilogue().is_none() => End::Stopped,
             _ => End::Over,
         }
     }
 
-    fn op(&mut self, op: &Op, script: &Script) -> Alive {
+    fn op(&mut self, op: &Op) -> Alive {
         match op {
             Op::Record(level, name, line) => return self.record(*level, name, *line),
             Op::Run(millis) => return self.run(*millis),
@@ -306,15 +279,6 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
                 }
                 self.world.lost(u64::from(*events));
             }
-            Op::Adopt(number) => {
-                for _ in 0..4 {
-                    if self.adopt(script, *number, ALL)? {
-                        break;
-                    }
-                    self.run(1)?;
-                }
-            }
-            Op::AdoptOne(number) => _ = self.adopt(script, *number, 1)?,
             Op::Restart | Op::Forget => unreachable!(),
             Op::Abandon => {
                 let now = self.now();
@@ -391,6 +355,8 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         let before = self.alerter.stats().delivered;
         let now = self.now();
         self.alerter.done(now, ticket.token, Done::Sent(outcome));
+        // The consequence is drawn by the step that follows.
+        self.step()?;
         let delivered = self.alerter.stats().delivered - before;
         self.alive()?;
         self.world.heard(outcome, u64::from(delivered));
@@ -419,53 +385,14 @@ impl<S: Storage + Stops> Living<'_, '_, S> {
         Some(())
     }
 
-    /// Takes over so many records at most; whether all are durable here.
-    fn adopt(&mut self, script: &Script, number: usize, most: usize) -> Option<bool> {
-        let legacy = &script.estates[number];
-        self.progress.begun.resize(script.estates.len(), false);
-        self.progress.durable.resize(script.estates.len(), false);
-        if self.progress.durable[number] {
-            return Some(true);
-        }
-        if !std::mem::replace(&mut self.progress.begun[number], true) {
-            // From now on they are ours to tell; until they are durable here, their bytes are kept.
-            for (name, count) in &legacy.holds {
-                self.world.recorded(name, *count);
-                self.world.places.insert(line(name), (*name).into());
-                *self.world.committed.entry((*name).into()).or_default() += count;
-            }
-            self.world.committed_anonymous += legacy.lost;
-            self.world.lost(legacy.lost);
-        }
-        let token = 77 + number as u64;
-        let now = self.now();
-        let mut estate = Estate::survey(&legacy.bytes, legacy.origin, token);
-        let mut adoption = Adoption::More;
-        for _ in 0..most {
-            adoption = self.alerter.adopt(now, &legacy.bytes, &mut estate);
-            self.alive()?;
-            if adoption != Adoption::More {
-                break;
-            }
-        }
-        let durable = adoption == Adoption::Durable;
-        self.progress.durable[number] = durable;
-        Some(durable)
-    }
-
-    /// On until nothing is left to do: everything is accepted, every estate taken.
-    fn epilogue(&mut self, script: &Script) -> Alive {
+    /// On until nothing is left to do: everything is accepted.
+    fn epilogue(&mut self) -> Alive {
         self.progress.outage = false;
         self.progress.replies.clear();
         if let Some(ticket) = self.ticket.take() {
             self.answer(&ticket, Reply::Accept)?;
         }
         for _ in 0..12 {
-            for number in 0..script.estates.len() {
-                if self.progress.begun.get(number) == Some(&true) {
-                    self.adopt(script, number, ALL)?;
-                }
-            }
             self.run(3_600_000)?;
         }
         self.record(Level::Error, "zz", 9_999)?;

@@ -35,7 +35,7 @@ const REPLIES: [&[Reply]; 7] = [
     &[Reply::RefuseChannel, Reply::NotSent, Reply::Unknown],
 ];
 
-fn op(estates: usize) -> impl Strategy<Value = Op> {
+fn op() -> impl Strategy<Value = Op> {
     let record = (0..NAMES.len()).prop_map(|number| {
         let (level, name) = NAMES[number];
         Op::Record(level, name, scripts::line(name))
@@ -47,13 +47,6 @@ fn op(estates: usize) -> impl Strategy<Value = Op> {
         Just(Reply::RefuseText),
         Just(Reply::RefuseChannel),
     ];
-    let adoption = (any::<bool>(), 0..estates.max(1)).prop_map(move |(whole, number)| {
-        match (estates, whole) {
-            (0, _) => Op::Steps(7),
-            (_, true) => Op::Adopt(number),
-            (_, false) => Op::AdoptOne(number),
-        }
-    });
     prop_oneof![
         12 => record,
         3 => prop_oneof![Just(100), Just(900), Just(3_000), Just(70_000)].prop_map(Op::Run),
@@ -61,7 +54,6 @@ fn op(estates: usize) -> impl Strategy<Value = Op> {
         2 => Just(Op::ToSend),
         2 => reply.prop_map(Op::Answer),
         2 => (0..REPLIES.len()).prop_map(|number| Op::Replies(REPLIES[number])),
-        3 => adoption,
         1 => Just(Op::Outage),
         1 => (1..4_u32).prop_map(Op::Lose),
         1 => Just(Op::Restart),
@@ -79,12 +71,11 @@ fn cut() -> impl Strategy<Value = Cut> {
 }
 
 fn life() -> impl Strategy<Value = (Script, Case)> {
-    let script = (4..10_usize, 0..3_usize).prop_flat_map(|(slots, estates)| {
-        vec(op(estates), 1..24).prop_map(move |ops| Script {
+    let script = (4..10_usize).prop_flat_map(|slots| {
+        vec(op(), 1..24).prop_map(move |ops| Script {
             name: "random",
             slots,
             ops,
-            estates: scripts::estates().into_iter().take(estates).collect(),
             grouped: false,
         })
     });

@@ -1,21 +1,16 @@
 //! Short lives around every boundary.
 
-use annunciator_core::alerter::Origin;
 use annunciator_core::event::Level::{self, Error, Info, Panic, Warn};
-use annunciator_core::ring::region_len;
-use annunciator_core::storage::NoStorage;
-use annunciator_core::testing::CuttingMemory;
 
 use crate::life::Op::{
-    Abandon, Adopt, AdoptOne, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps,
+    Abandon, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps,
     ToSend,
 };
 use crate::life::Reply::{Accept, NotSent, RefuseChannel, RefuseText, Unknown};
-use crate::life::{Legacy, Op, Progress, Reply, Script, Start, live};
-use crate::world::World;
+use crate::life::{Op, Reply, Script};
 
 fn script(name: &'static str, slots: usize, ops: &[&[Op]]) -> Script {
-    Script { name, slots, ops: ops.concat(), estates: Vec::new(), grouped: false }
+    Script { name, slots, ops: ops.concat(), grouped: false }
 }
 
 /// One event each, of a group of its own.
@@ -36,26 +31,13 @@ fn evicted_in_flight(name: &'static str, reply: &'static [Reply]) -> Script {
         name,
         slots: 4,
         ops: [ops.concat(), more.concat(), vec![Run(20_000)]].concat(),
-        estates: Vec::new(),
         grouped: false,
     }
 }
 
-/// What a ring holds after `ops`.
-fn legacy(ops: &[&[Op]], origin: Origin, holds: &[(&'static str, u64)], lost: u64) -> Legacy {
-    let script = script("legacy", 6, ops);
-    let (mut world, mut progress) = (World::default(), Progress::default());
-    let start = Start { origin: Origin::Memory, boot: 9, whole: false };
-    let memory = CuttingMemory::new(region_len(6));
-    let remains = live(&script, memory, start, &mut NoStorage, &mut world, &mut progress);
-    let events = holds.iter().map(|(_, count)| count).sum::<u64>();
-    assert_eq!(u64::from(remains.stats.waiting), events, "what the other ring holds");
-    Legacy { bytes: remains.memory.survives(), origin, holds: holds.to_vec(), lost }
-}
-
 /// All of them.
 pub(crate) fn all() -> Vec<Script> {
-    let mut scripts = vec![
+    let scripts = vec![
         script(
             "append",
             6,
@@ -293,66 +275,5 @@ pub(crate) fn all() -> Vec<Script> {
             ],
         ),
     ];
-    scripts.extend(adoptions());
-    scripts
-}
-
-/// Two other rings: one that lost nothing, one that did.
-pub(crate) fn estates() -> [Legacy; 2] {
-    let plain = legacy(
-        &[&each(Error, &["p", "q", "p", "a"])],
-        Origin::Memory,
-        &[("p", 2), ("q", 1), ("a", 1)],
-        0,
-    );
-    let losing = legacy(
-        &[&[Outage], &each(Error, &["p", "q", "r", "s", "t", "u"]), &[Lose(2)]],
-        Origin::Memory,
-        &[("q", 1), ("r", 1), ("s", 1), ("t", 1), ("u", 1)],
-        3,
-    );
-    [plain, losing]
-}
-
-fn adoptions() -> Vec<Script> {
-    let own = each(Error, &["a", "b", "a"]);
-    let late = [each(Error, &["a", "p", "z"]), vec![Run(9_000)]].concat();
-    let [plain, losing] = estates();
-    let mut scripts = Vec::new();
-    for (name, estates) in [
-        ("adopt", vec![plain.clone()]),
-        ("adopt one that had lost some", vec![losing.clone()]),
-        ("adopt two", vec![plain.clone(), losing]),
-    ] {
-        let adopt: Vec<Op> = (0..estates.len()).map(Adopt).collect();
-        scripts.push(Script {
-            estates,
-            ..script(name, 10, &[&own, &adopt, &late, &[Adopt(0)], &late])
-        });
-    }
-    // Events, steps and a commit between the records that are taken over.
-    let bits: Vec<Op> = ["a", "p", "b", "q", "a"]
-        .iter()
-        .flat_map(|name| [vec![AdoptOne(0)], each(Error, &[name]), vec![Steps(5)]].concat())
-        .collect();
-    scripts.push(Script {
-        estates: vec![plain.clone()],
-        ..script("adopt bit by bit", 12, &[&own, &bits, &[Run(300), Adopt(0)], &late])
-    });
-    let folded = [
-        &[Outage, Run(2_000), Replies(&[]), ToSend][..],
-        &each(Error, &["a", "p"]),
-        &[Answer(NotSent), Adopt(0)],
-        &each(Error, &["a"]),
-        &[Run(200)],
-    ];
-    scripts.push(Script {
-        estates: vec![plain.clone()],
-        ..script("adopt and fold", 12, &[&own, &folded.concat(), &late])
-    });
-    scripts.push(Script {
-        estates: vec![plain],
-        ..script("adopt into a full ring", 4, &[&own, &each(Error, &["c"]), &[Adopt(0)], &late])
-    });
     scripts
 }

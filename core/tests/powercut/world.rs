@@ -270,7 +270,7 @@ impl World {
         if stats.waiting != 0 {
             return Err(format!("{} events never told", stats.waiting));
         }
-        let known = u64::from(stats.lost - stats.lost_untold);
+        let known = u64::from(stats.lost - stats.lost_unreported);
         if !(lost_told..=lost_told + lost_perhaps).contains(&known) {
             return Err(format!("texts told {lost_told} (+ {lost_perhaps}) lost, {stats:?}"));
         }

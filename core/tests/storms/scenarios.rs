@@ -2,7 +2,7 @@
 //!
 //! `examples/storms.rs` prints the table, `core/tests/storms.rs` pins it.
 
-use annunciator_core::alerter::After;
+use annunciator_core::alerter::StartReason;
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::{Duration, Instant};
@@ -259,7 +259,7 @@ fn crash_loop(story: &mut Story) {
     for _ in 0..720 {
         story.run(Duration::from_secs(5));
         story.event(Level::Panic, 0, "index 7 out of range");
-        story.device.restart(After::Crash);
+        story.device.restart(StartReason::Crash);
     }
     story.run(Duration::from_hours(1));
 }
