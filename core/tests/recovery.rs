@@ -98,7 +98,7 @@ fn every_flipped_bit_costs_at_most_the_record_it_is_in() {
 fn without_any_state_records_are_told_as_possible_repeats() {
     let mut device = full();
     let mut bytes = device.memory();
-    bytes[..2 * 1024].fill(0x5A);
+    bytes[..2 * 512].fill(0x5A);
     device.start_with(bytes, Origin::Memory);
     let from = device.transport.sent.len();
     end(&mut device);
@@ -139,8 +139,8 @@ fn a_slot_damaged_in_memory_is_mended_from_storage() {
 fn the_state_lost_in_memory_is_mended_from_storage() {
     let mut device = full();
     let mut bytes = device.memory();
-    bytes[..2 * 1024].fill(0xFF);
-    assert_eq!(repair(&mut device.storage, &mut bytes).unwrap(), 8);
+    bytes[..2 * 512].fill(0xFF);
+    assert_eq!(repair(&mut device.storage, &mut bytes).unwrap(), 1);
     device.start_with(bytes, Origin::Memory);
     let from = device.transport.sent.len();
     end(&mut device);

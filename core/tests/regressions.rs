@@ -157,6 +157,7 @@ fn what_comes_while_a_text_is_under_way_is_not_erased_with_it() {
     let now = device.clock.now();
     let outcome = Outcome::Accepted(Receipt::new(1));
     device.alerter().done(now, ticket.token, annunciator_core::alerter::Done::Sent(outcome));
+    let _ = device.alerter().step(now, &mut buf);
     assert_eq!(device.alerter().stats().waiting, 2);
     device.run(Duration::from_hours(1));
     let told = accepted(&device).join(", ");
@@ -201,15 +202,15 @@ fn no_count_is_invented() {
         device.run(Duration::from_secs(5));
         let mut bytes = device.memory();
         let at = slot_of(&bytes, "five times");
-        for cell in [at + 36, at + 48] {
+        for cell in [at + 40, at + 56] {
             let mut one = bytes.clone();
-            one[cell..cell + 12].fill(noise);
+            one[cell..cell + 16].fill(noise);
             device.start_with(one, Origin::Memory);
             let stats = device.alerter().stats();
             assert!((4..=5).contains(&stats.waiting), "{stats:?}");
             assert_eq!(stats.waiting + stats.lost, 5);
         }
-        bytes[at + 36..at + 60].fill(noise);
+        bytes[at + 40..at + 72].fill(noise);
         device.start_with(bytes, Origin::Memory);
         let stats = device.alerter().stats();
         assert_eq!((stats.waiting, stats.lost), (1, 4), "both cells gone");

@@ -127,7 +127,8 @@ pub(super) fn joined(own: Clock, theirs: Clock, now: Instant) -> Clock {
         let same_boot = clock.boot == own.boot && running < IMPLAUSIBLE;
         let last = clock.last.as_millis();
         let last = if last < IMPLAUSIBLE { last } else { 0 };
-        if same_boot { running.max(last) } else { last }
+        // What was noted was rounded up to a tick.
+        if same_boot && running + 1024 > last { running } else { last }
     };
     let latest = at(own).max(at(theirs)).max(now.as_millis().min(IMPLAUSIBLE));
     let offset = latest.saturating_sub(now.as_millis());
@@ -152,7 +153,8 @@ mod tests {
         let kept = |own, theirs| joined(own, theirs, now).last.as_millis();
         assert_eq!(kept(clock(7, 0, 0), none), 100, "the first boot");
         assert_eq!(kept(clock(7, 50, 120), none), 150, "the same boot");
-        assert_eq!(kept(clock(7, 50, 999), none), 999, "a clock that began anew");
+        assert_eq!(kept(clock(7, 50, 1024), none), 150, "noted in ticks, rounded up");
+        assert_eq!(kept(clock(7, 50, 9999), none), 9999, "a clock that began anew");
         assert_eq!(kept(clock(7, 50, 120), clock(7, 80, 130)), 180, "one ring is ahead");
         assert_eq!(kept(clock(7, 80, 120), clock(7, 50, 130)), 180, "the other is");
         assert_eq!(kept(clock(7, 0, 0), clock(6, 900, 5000)), 5000, "another boot");
