@@ -131,7 +131,11 @@ impl DestinationState {
     }
 
     /// Writes itself as the bank that follows `after`.
-    pub(crate) fn write<M: Memory + ?Sized>(&mut self, file: &mut M, after: Option<Place>) -> Place {
+    pub(crate) fn write<M: Memory + ?Sized>(
+        &mut self,
+        file: &mut M,
+        after: Option<Place>,
+    ) -> Place {
         let place = Place::after(after);
         state::write(DESTINATION, file, place, |words| self.file_words(words));
         place

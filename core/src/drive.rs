@@ -4,8 +4,8 @@
 //! how the alerter is shared.
 
 use crate::alerter::{Alerter, Done, Origin, Step, Token};
-use crate::memory::Memory;
 use crate::event::TEXT_256;
+use crate::memory::Memory;
 use crate::ring::{self, slot_size, slots_of};
 use crate::state;
 use crate::storage::Storage;

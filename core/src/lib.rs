@@ -13,6 +13,7 @@ pub mod event;
 pub mod gsm7;
 mod hash;
 pub mod memory;
+mod notification_log;
 pub mod pace;
 mod policy;
 mod retry;
@@ -25,7 +26,6 @@ pub mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;
-mod notification_log;
 pub mod transport;
 #[cfg(feature = "vonage")]
 pub mod vonage;

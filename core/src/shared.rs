@@ -133,7 +133,8 @@ impl<M: Memory> Shared<M> {
     /// To be called once the alerter is attached. A reset within the call may leave one event
     /// counted twice.
     pub fn take_last(&self, now: Instant, aside: &mut [u8]) {
-        let entry = ring::read_alone::<TEXT_256>(aside).map(|record| Entry::<TEXT_256>::of_record(&record));
+        let entry =
+            ring::read_alone::<TEXT_256>(aside).map(|record| Entry::<TEXT_256>::of_record(&record));
         if let Some(entry) = entry
             && self.with(|alerter| alerter.admit(now, &entry)).is_none()
         {

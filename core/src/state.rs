@@ -18,7 +18,7 @@ pub(crate) const UNCONFIRMED: usize = 4;
 
 /// What the words of a bank are. The magic tells; another version is another magic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind(u32);
+pub(crate) struct Kind(pub(crate) u32);
 
 /// A ring's state, and its destination's where that has no place of its own.
 pub(crate) const RING: Kind = Kind(u32::from_le_bytes(*b"ANR1"));
@@ -463,7 +463,8 @@ mod tests {
         sealed(&mut longer, len + 208);
         assert_eq!(State::read(&longer, find(RING, &longer)).0, full());
         sealed(&mut memory, 16);
-        let expected = State { ring_id: full().ring_id, starts: 3, batches: 77, ..State::default() };
+        let expected =
+            State { ring_id: full().ring_id, starts: 3, batches: 77, ..State::default() };
         assert_eq!(State::read(&memory, Some(place)).0, expected);
     }
 }

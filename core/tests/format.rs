@@ -1,7 +1,7 @@
 //! Reads a ring by `docs/format.md` alone: nothing of the crate is used that reads bytes. If this
 //! fails, the stored format has changed, and the page and the changelog have to say so.
 
-use annunciator_core::alerter::{StartReason, Done, Origin, Step};
+use annunciator_core::alerter::{Done, Origin, StartReason, Step};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::storage::Storage;
 use annunciator_core::testing::Device;

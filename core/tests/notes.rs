@@ -1,6 +1,6 @@
 //! What texts say beside the events: of the budget, of outages, of the account, of the alerter.
 
-use annunciator_core::alerter::{StartReason, Policy, Quiet};
+use annunciator_core::alerter::{Policy, Quiet, StartReason};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::Device;
 use annunciator_core::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //! of power: the alerter never spins, never spends above its limits, accounts for every event, and
 //! falls silent when there is nothing new.
 
-use annunciator_core::alerter::{StartReason, Policy, Quiet};
+use annunciator_core::alerter::{Done, Policy, Quiet, StartReason, Step};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::testing::{Device, Sent};
 use annunciator_core::time::{Duration, Instant};
@@ -156,7 +156,11 @@ fn live(device: &mut Device, acts: &[(Act, u64)], books: &mut Books) {
             }
             Act::Kill | Act::Crash => {
                 books.delivered += u64::from(device.alerter().stats().delivered);
-                let after = if matches!(act, Act::Crash) { StartReason::Crash } else { StartReason::Ordinary };
+                let after = if matches!(act, Act::Crash) {
+                    StartReason::Crash
+                } else {
+                    StartReason::Ordinary
+                };
                 device.restart(after);
             }
             Act::PowerLoss(survivors) => {
@@ -201,6 +205,59 @@ proptest! {
         device.run(Duration::from_hours(30));
         let now = device.clock.now();
         prop_assert!(device.alerter().poll_at() > now, "something is due and nobody does it");
+    }
+
+    /// Whoever sleeps until `poll_at` sleeps too long if it moves and nobody is woken.
+    #[test]
+    fn poll_at_never_becomes_earlier_without_a_wake(
+        policy in policy(),
+        calls in prop::collection::vec((0..10_u8, 0..10_u32, 0..4_000_u64), 1..120),
+    ) {
+        let mut device = Device::with_policy(6, policy);
+        let mut buf = [0; 2048];
+        let mut pending = None;
+        for (call, number, millis) in calls {
+            let now = device.clock.now() + Duration::from_millis(millis);
+            device.clock.set(now);
+            let alerter = device.alerter();
+            let before = alerter.poll_at();
+            alerter.clear_moved();
+            match call {
+                0..=2 => {
+                    let level = Level::ALL[number as usize % 6];
+                    alerter.record(now, &Event::new(level, "a").at("a.rs", number % 3));
+                }
+                3 => alerter.count_lost(now, number),
+                4 => alerter.flush(now),
+                5 => alerter.commit(now),
+                6 => alerter.set_wall_clock(now, u64::from(number) * 20_000, 60),
+                7 if number == 0 => alerter.rewrite(now),
+                7 if number == 1 => alerter.abandon(now),
+                8 if pending.is_some() => {
+                    let (token, sends) = pending.take().unwrap();
+                    let done = match (sends, number) {
+                        (false, 0) => Done::StorageFailed,
+                        (false, _) => Done::Stored,
+                        (true, _) => Done::Sent(answer(number as u8)),
+                    };
+                    alerter.done(now, token, done);
+                }
+                _ => {
+                    match alerter.step(now, &mut buf) {
+                        Step::Idle { until } => prop_assert_eq!(until, alerter.poll_at()),
+                        Step::Again => {}
+                        Step::Write { token, .. } | Step::Sync { token } => {
+                            pending = Some((token, false));
+                        }
+                        Step::Send(ticket) => pending = Some((ticket.token, true)),
+                    }
+                    continue;
+                }
+            }
+            let alerter = device.alerter();
+            let after = alerter.poll_at();
+            prop_assert!(after >= before || alerter.has_moved(), "{call}: {before:?} {after:?}");
+        }
     }
 
     /// Fixed windows from the first segment spent in them. Power is never lost here: it stops the

@@ -264,6 +264,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.doubt_storage();
         self.commit.failures = self.commit.failures.max(1);
         self.commit.due = now;
+        self.moved = true;
     }
 
     /// What became of a piece. Answers to pieces of an earlier round are ignored.

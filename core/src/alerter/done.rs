@@ -1,7 +1,7 @@
 //! What follows from an outcome.
 
 use super::notes::LEADING;
-use super::{Alerter, Done, NEVER, Phase, Step, Token};
+use super::{Alerter, Done, Phase, Step, Token};
 use crate::memory::Memory;
 use crate::state::{Attempt, Unconfirmed};
 use crate::time::{Duration, Instant};
@@ -16,6 +16,7 @@ const GIVES_UP: u8 = 16;
 impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// What became of a piece of work. A token that is not under way any more is ignored.
     pub fn done(&mut self, now: Instant, token: Token, result: Done) {
+        self.moved = true;
         match (result, self.phase) {
             (Done::Sent(outcome), Phase::Sending { token: sent, segments, events }) => {
                 if sent == token.0 {
@@ -30,6 +31,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// The driver has lost track of its work (its thread ended, its task was dropped): what was
     /// being written counts as failed, what was being sent as unknown.
     pub fn abandon(&mut self, now: Instant) {
+        self.moved = true;
         let kept = self.kept(now);
         self.piece_lost(kept);
         if let Phase::Sending { segments, events, .. } = self.phase {
@@ -52,7 +54,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.phase = Phase::Scan { slot: 0 };
         let Some(attempt) = self.state.attempt else { return };
         self.destination_changed();
-        self.last_touched = None;
+        self.schedule.on_outcome();
         match outcome {
             Outcome::Accepted(receipt) => self.accepted(now, &attempt, receipt, segments, events),
             Outcome::Retry(retry) => self.not_sent(now, &attempt, retry, events),
@@ -111,8 +113,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.mark_recovered();
         self.destination_changed();
         // What came while the text was under way knew nothing of it.
-        self.due = NEVER;
-        self.last_touched = None;
+        self.schedule.forget_due();
         self.phase = Phase::Scan { slot: 0 };
         self.save();
         self.commit_now(now);
@@ -153,8 +154,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         self.state.attempt = None;
         self.ring.unpin();
-        self.due.earliest = now;
-        self.due.held = now;
+        self.schedule.on_not_sent(now);
     }
 
     fn unknown(&mut self, now: Instant, attempt: &Attempt, code: Code, events: u32) {

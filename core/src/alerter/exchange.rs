@@ -7,7 +7,7 @@
 //! The driver does that whenever the next step begins an attempt or draws the consequence of an
 //! answer. So what one alerter has spent or reported is known to all others before they send.
 
-use super::{Alerter, NEVER, Phase};
+use super::{Alerter, Phase};
 use crate::destination::{DESTINATION_LEN, DestinationState};
 use crate::memory::Memory;
 use crate::state::{BANK, Clock, Place};
@@ -71,8 +71,6 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.exchange.dirty = false;
         self.join_clocks(now);
         if self.phase == Phase::Idle {
-            // What was due has had its hold.
-            self.flushed = true;
             self.rescan();
         }
     }
@@ -103,10 +101,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Looks anew at all that waits.
     pub(super) fn rescan(&mut self) {
         self.phase = Phase::Scan { slot: 0 };
-        self.due = NEVER;
-        self.batch_len = 0;
-        self.last_touched = None;
-        self.budget_blocked_until = Instant::ZERO;
+        self.schedule.start_over();
         self.moved = true;
     }
 

@@ -23,13 +23,14 @@ mod done;
 mod exchange;
 mod notes;
 mod recover;
+mod schedule;
 mod send;
 mod stats;
 
-pub use crate::policy::{Policy, Quiet};
 pub use crate::destination::DESTINATION_LEN;
+pub use crate::policy::{Policy, Quiet};
 pub use crate::ring::PREFIX_MAX;
-pub use recover::{StartReason, Origin, Setup, is_damaged};
+pub use recover::{Origin, Setup, StartReason, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
 use crate::destination::DestinationState;
@@ -40,11 +41,11 @@ use crate::retry::Retry;
 use crate::ring::{Admission, Node, Ring};
 use crate::state::{Place, State};
 use crate::time::Instant;
-use crate::notification_log::{Due, tick};
 use crate::transport::{Message, Outcome, Reference};
 use commit::Commit;
 use exchange::Exchange;
 use notes::{Notices, Wall};
+use schedule::Schedule;
 use stats::Counters;
 
 /// Memory the alerter works with, lent by the caller.
@@ -74,22 +75,7 @@ pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     retry: Retry,
     commit: Commit,
     phase: Phase,
-    /// When what waits, and is not in flight, may be told: with the hold, and without.
-    due: Due,
-    /// Since when the present batch gathers, and how many events it has.
-    batch_since: Instant,
-    batch_len: u16,
-    /// The tick at which all that waits was looked at last.
-    scanned_at: u32,
-    /// Somebody flushed when not all that waits had been looked at.
-    flushed: bool,
-    /// The most severe level that waits, and that of the batch in flight.
-    max_level: Level,
-    in_flight_level: Level,
-    /// The budget allows nothing before this.
-    budget_blocked_until: Instant,
-    /// Group and tick of the event that was looked at last.
-    last_touched: Option<(u32, u32)>,
+    schedule: Schedule,
     /// Events may have moved what is due since [`clear_moved`](Alerter::clear_moved).
     moved: bool,
     token: u32,
@@ -123,9 +109,6 @@ enum Phase {
     /// The transport has answered; the consequence is yet to be drawn.
     Answered { outcome: Outcome, segments: u8, events: u32 },
 }
-
-/// Nothing is due.
-const NEVER: Due = Due { earliest: Instant::FAR_FUTURE, held: Instant::FAR_FUTURE };
 
 /// Identifies a piece of work between [`Alerter::step`] and [`Alerter::done`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -232,28 +215,11 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         if entry.level >= Level::Error {
             self.exchange.new_errors = self.exchange.new_errors.saturating_add(1);
         }
-        // Within one tick a second event of a group moves nothing that the first has not moved.
-        let last_touched = Some((entry.group, tick(now)));
-        let touches = self.last_touched != last_touched;
-        if touches {
-            self.last_touched = last_touched;
-            self.touch(now, entry);
+        let Alerter { schedule, destination, policy, .. } = self;
+        if schedule.on_event(policy, &mut destination.log, now, entry.group, entry.level) {
+            self.moved = true;
         }
-        self.count_batch(now, touches);
         admission
-    }
-
-    /// Moves the due time to what an event of this group asks for.
-    #[cold]
-    fn touch(&mut self, now: Instant, entry: &Entry<TEXT>) {
-        self.moved = true;
-        let due = self.destination.log.due(&self.policy, now, entry.group, entry.level);
-        self.schedule_by(due);
-        if entry.level > self.max_level {
-            // It may use the reserve.
-            self.max_level = entry.level;
-            self.budget_blocked_until = Instant::ZERO;
-        }
     }
 
     #[cold]
@@ -282,45 +248,22 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         self.moved = true;
     }
 
-    /// So many events end the hold of what waits. More of them change nothing, unless one `touches`.
-    #[inline]
-    fn count_batch(&mut self, now: Instant, touches: bool) {
-        if self.batch_len == 0 {
-            self.batch_since = now;
-        }
-        self.batch_len = self.batch_len.saturating_add(1);
-        if touches || self.batch_len == self.policy.batch {
-            self.end_hold(now);
-        }
-    }
-
-    #[cold]
-    fn end_hold(&mut self, now: Instant) {
-        if self.batch_len >= self.policy.batch && !self.destination.log.is_gap(&self.policy, now) {
-            let full = self.batch_since + self.policy.hold_error;
-            self.due.held = self.due.held.min(full.max(self.due.earliest));
-            self.moved = true;
-        }
-    }
-
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn schedule_by(&mut self, due: Due) {
-        self.due.earliest = self.due.earliest.min(due.earliest);
-        self.due.held = self.due.held.min(due.held);
-    }
-
-    /// Ends the hold: what may be told now is told now. Interval, budget, backoff and latch stand.
+    /// Ends the hold: what may be sent now is sent now. Interval, budget, backoff and latch stand.
     pub fn flush(&mut self, now: Instant) {
         let now = self.kept(now);
-        self.due.held = self.due.held.min(self.due.earliest.max(now));
-        // Any other phase ends in a scan, which finds anew when what is due.
-        self.flushed = self.phase != Phase::Idle;
+        self.schedule.flush(now);
+        if self.phase != Phase::Idle {
+            // It ends in a scan, which finds anew when what is due.
+            self.schedule.flush_after_scan();
+        }
         self.commit.due = self.commit.due.min(now);
+        self.moved = true;
     }
 
     /// Has what is recorded committed to storage now. Sends nothing.
     pub fn commit(&mut self, now: Instant) {
         self.commit.due = self.commit.due.min(self.kept(now));
+        self.moved = true;
     }
 
     /// The next thing the driver has to do. Texts and slots to write are copied into `buf`, which
@@ -334,8 +277,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         if !matches!(
             self.phase,
             Phase::Composing { .. } | Phase::Settling { .. } | Phase::Answered { .. }
-        )
-            && let Some(step) = self.commit_step(kept, buf)
+        ) && let Some(step) = self.commit_step(kept, buf)
         {
             return step;
         }
@@ -363,8 +305,8 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         }
     }
 
-    /// When [`step`](Alerter::step) has something to do next. May change with every call of
-    /// every call that takes the time, and with none other.
+    /// When [`step`](Alerter::step) has something to do next. Only a call after which
+    /// [`has_moved`](Alerter::has_moved) is true makes it earlier, and `step` itself.
     pub fn poll_at(&self) -> Instant {
         let send = match self.phase {
             Phase::Sending { .. } => Instant::FAR_FUTURE,
@@ -375,9 +317,9 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         self.given(send.min(self.commit_at()))
     }
 
-    /// Whether events may have made [`poll_at`](Alerter::poll_at) earlier since
-    /// [`clear_moved`](Alerter::clear_moved); cheaper to ask after each event than the time itself.
-    /// Every other call that can is to be followed by a look at the time.
+    /// Whether [`poll_at`](Alerter::poll_at) may be earlier than it was at
+    /// [`clear_moved`](Alerter::clear_moved): then whoever sleeps until then is to be woken. Cheaper
+    /// to ask than the time itself.
     #[inline]
     pub fn has_moved(&self) -> bool {
         self.moved

@@ -8,14 +8,14 @@
 //!
 //! Wall time is only printed. Where nobody has told it, spans stand in its place.
 
-use super::{StartReason, Alerter, Phase};
+use super::{Alerter, Phase, StartReason};
 use crate::digest::{Digest, Group, Piece};
 use crate::event::Level;
 use crate::memory::Memory;
+use crate::notification_log::Due;
 use crate::policy::DAY_MINUTES;
 use crate::state::{Attempt, UNCONFIRMED};
 use crate::time::{Duration, Instant};
-use crate::notification_log::Due;
 use crate::transport::{Decimal, Reference};
 use heapless::Vec;
 
@@ -152,7 +152,11 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             at = at.min(self.destination.log.recovers(quiet));
         }
         at = at.min(self.destination.crashes.due(&self.policy));
-        if at == Instant::FAR_FUTURE { at } else { at.max(self.destination.log.gap_end(&self.policy)) }
+        if at == Instant::FAR_FUTURE {
+            at
+        } else {
+            at.max(self.destination.log.gap_end(&self.policy))
+        }
     }
 
     /// That events were lost while nothing else waits, or that nobody knows of some whether they were
@@ -166,7 +170,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         let pause = self.policy.gap.grown(self.retry.failures(), self.policy.gap_max);
         let earliest = self.destination.log.gap_end(&self.policy).max(now);
-        self.schedule_by(Due { earliest, held: earliest.max(now + pause) });
+        self.schedule.by(Due { earliest, held: earliest.max(now + pause) });
     }
 
     /// Decides what the text to come says beside the events.

@@ -2,17 +2,18 @@
 
 use super::commit::Commit;
 use super::exchange::Exchange;
-use super::{Alerter, Buffers, NEVER, Phase, Policy};
+use super::schedule::Schedule;
+use super::{Alerter, Buffers, Phase, Policy};
 use crate::destination::DestinationState;
 use crate::digest::Digest;
 use crate::event::Level;
 use crate::hash;
 use crate::memory::Memory;
+use crate::notification_log::instant;
 use crate::retry::Retry;
 use crate::ring::{self, Limits, Ring, was_initialized};
 use crate::state::{self, Attempt, State};
 use crate::time::{Duration, Instant};
-use crate::notification_log::instant;
 
 /// Where the bytes in the ring memory come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,7 +140,8 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         }
         state.starts = state.starts.saturating_add(1);
         if state.ring_id == 0 {
-            let made = hash::mix(u64::from(setup.seed), setup.boot) | 1;
+            let made =
+                hash::mix(hash::mix(state::RING.0.into(), setup.seed.into()), setup.boot) | 1;
             state.ring_id = if setup.ring_id == 0 { made } else { setup.ring_id };
         }
         let mut exchange = Exchange::new(setup.destination.is_some(), None);
@@ -173,15 +175,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             retry: Retry::new(setup.seed),
             commit: Commit::new(setup.storage, 0),
             phase: Phase::Scan { slot: 0 },
-            due: NEVER,
-            batch_since: setup.now,
-            batch_len: 0,
-            scanned_at: 0,
-            flushed: false,
-            max_level: Level::Trace,
-            in_flight_level: Level::Trace,
-            budget_blocked_until: Instant::ZERO,
-            last_touched: None,
+            schedule: Schedule::new(),
             moved: false,
             token: setup.seed,
             counters: Default::default(),

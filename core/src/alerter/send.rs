@@ -1,15 +1,15 @@
 //! From what is due to a text in the driver's buffer.
 
 use super::notes::{LEADING, TRAILING, note};
-use super::{Alerter, NEVER, Phase, Step, Ticket};
+use super::{Alerter, Phase, Step, Ticket};
 use crate::budget::Budget;
 use crate::digest::{Composed, Spec, Style, Supply, Want};
 use crate::event::Level;
 use crate::memory::Memory;
+use crate::notification_log::{Due, instant};
 use crate::ring::PREFIX_MAX;
 use crate::state::Attempt;
 use crate::time::{Duration, Instant};
-use crate::notification_log::{Due, instant, tick};
 use crate::transport::Reference;
 use heapless::String;
 
@@ -25,20 +25,17 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
                 self.ring.free_folds();
             }
             let news = self.news_at(now);
-            self.schedule_by(Due { earliest: news, held: news });
+            self.schedule.by(Due { earliest: news, held: news });
             self.schedule_loss_report(now);
             self.phase = Phase::Idle;
-            self.scanned_at = tick(now);
-            if core::mem::take(&mut self.flushed) {
-                self.due.held = self.due.held.min(self.due.earliest.max(now));
-            }
+            self.schedule.on_scan_end(now);
             return Step::Again;
         }
         self.phase = Phase::Scan { slot: slot + 1 };
         let pinned = self.ring.pinned();
         let Some(record) = self.ring.record(slot, u64::MAX) else { return Step::Again };
         if record.seq <= pinned {
-            self.in_flight_level = self.in_flight_level.max(record.level);
+            self.schedule.on_scanned_in_flight(record.level);
             return Step::Again;
         }
         let (group, level, count) = (record.group, record.level, record.count);
@@ -57,11 +54,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         // A tick is rounded down; nothing is told before its hold is over.
         let first = (first + Duration::from_millis(1024)).min(now);
         let due = self.destination.log.due(&self.policy, first, group, level);
-        self.schedule_by(due);
-        self.max_level = self.max_level.max(level);
-        self.batch_len = self.batch_len.saturating_add(1);
-        // The next event looks whether there are enough to end the hold.
-        self.last_touched = None;
+        self.schedule.on_scanned(due, level);
         Step::Again
     }
 
@@ -78,21 +71,14 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         true
     }
 
-    /// Whether something that waits may have grown too old since it was looked at: it had to wait
-    /// for quiet hours or the budget, or the device slept.
+    /// Whether what waits is to be scanned before an attempt.
     pub(super) fn is_stale(&self, now: Instant) -> bool {
-        // Longer than an eighth of the age that counts.
-        let since = u64::from(tick(now).saturating_sub(self.scanned_at)) << (10 + 3);
-        self.state.attempt.is_none() && since > self.policy.expiry.as_millis()
+        self.state.attempt.is_none() && self.schedule.is_stale(now, self.policy.expiry)
     }
 
     /// When the next attempt may begin.
     pub(super) fn send_at(&self) -> Instant {
-        let due = match self.state.attempt {
-            Some(_) => Instant::ZERO,
-            None => self.due.held,
-        };
-        let at = due.max(self.retry.until()).max(self.budget_blocked_until);
+        let at = self.schedule.next(self.state.attempt.is_some(), self.retry.until());
         self.after_quiet_hours(at)
     }
 
@@ -103,8 +89,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 
     /// The most severe level that the text to come tells, or that waits behind it.
     pub(super) fn severity(&self) -> Level {
-        let in_flight_level = self.state.attempt.map(|_| self.in_flight_level);
-        self.max_level.max(in_flight_level.unwrap_or(Level::Trace))
+        self.schedule.severity(self.state.attempt.is_some())
     }
 
     /// Charges an attempt and decides what it covers; it is kept before anything leaves.
@@ -117,7 +102,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         let nothing_left = |budget: &Budget| budget.left(limits, now) == 0;
         let silent = told || self.state.attempt.is_some();
         if available == 0 && (silent || nothing_left(&self.destination.budget)) {
-            self.budget_blocked_until = self.destination.budget.renewed(limits, now, grave);
+            let renewed = self.destination.budget.renewed(limits, now, grave);
+            self.schedule.on_budget_used_up(renewed);
             return self.idle();
         }
         // The last segment is one by itself, so that it is known to be the last: the one kept for
@@ -157,11 +143,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 
     /// An attempt at everything that waits now; what comes later waits for the next.
     fn new_attempt(&mut self, charged: u8) -> Attempt {
-        self.due = NEVER;
-        self.last_touched = None;
-        self.batch_len = 0;
-        self.in_flight_level = self.max_level;
-        self.max_level = Level::Trace;
+        self.schedule.on_attempt();
         let reference = self.state.batches & REFERENCES;
         self.state.batches = self.state.batches.wrapping_add(1);
         let doubtful = self.state.maybe_delivered > self.ring.consumed();
@@ -199,7 +181,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             Want::Walk if slot < self.ring.len() => {
                 self.phase = Phase::Composing { slot: slot + 1 };
                 if let Some(record) = self.ring.record(slot, attempt.upto) {
-                    let known = self.destination.log.known(&self.policy, now, record.group).is_some();
+                    let known =
+                        self.destination.log.known(&self.policy, now, record.group).is_some();
                     self.digest.add(self.groups, slot, &record, known);
                 }
             }

@@ -201,14 +201,14 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             | Phase::Noted
             | Phase::Composing { .. }
             | Phase::Sending { .. }
-            | Phase::Answered { .. } => {
-                Activity::Sending
-            }
+            | Phase::Answered { .. } => Activity::Sending,
             _ => match self.retry.latched() {
                 Some(refusal) => Activity::Latched(self.given(self.retry.until()), refusal),
                 None if self.send_at() == Instant::FAR_FUTURE => Activity::Idle,
                 None if self.retry.failures() > 0 => Activity::BackingOff(at),
-                None if self.budget_blocked_until > self.state.clock.last => Activity::OutOfBudget(at),
+                None if self.schedule.is_out_of_budget(self.state.clock.last) => {
+                    Activity::OutOfBudget(at)
+                }
                 None => Activity::Waiting(at),
             },
         }

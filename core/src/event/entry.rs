@@ -4,7 +4,9 @@
 //! section. One pass over the bytes yields [`Entry::key`], which is both the identity that equal
 //! events share and the check that guards the bytes in the slot.
 
-use super::{Event, Level, Record, Site};
+#[cfg(feature = "shared")]
+use super::Record;
+use super::{Event, Level, Site};
 use crate::hash;
 
 /// Bytes of text that a slot of 256 bytes holds: message, target and file name together.
@@ -217,8 +219,7 @@ impl<'a, const TEXT: usize> Draft<'a, TEXT> {
         let tail = self.len.saturating_sub(end);
         for at in 0..tail {
             let byte = self.entry.text.get(end + at).copied();
-            if let (Some(byte), Some(into)) = (byte, self.entry.text.get_mut(start + stars + at))
-            {
+            if let (Some(byte), Some(into)) = (byte, self.entry.text.get_mut(start + stars + at)) {
                 *into = byte;
             }
         }

@@ -17,8 +17,8 @@
 //! Storage keeps the younger's slot until it has the older's count: the slot is not given to another
 //! record before that. Nor is it cleared there until then.
 
-use super::slot::cell;
 use super::Ring;
+use super::slot::cell;
 use crate::memory::Memory;
 
 /// How far storage knows what the slots count whose younger equals are not free yet.
@@ -42,7 +42,8 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         let between = super::millis_between(older.first(), began);
         let lasted = between.saturating_add(younger.lasted).max(old.lasted);
         let count = old.count.checked_add(younger.count)?;
-        self.memory.put(Self::at(into) + old.next, &cell(check, [count, younger.last as u32, lasted]));
+        self.memory
+            .put(Self::at(into) + old.next, &cell(check, [count, younger.last as u32, lasted]));
         self.index.set_dirty(into, true);
         self.index.fold_out(&self.memory, slot);
         self.memory.put(Self::at(slot), &[0; 4]);

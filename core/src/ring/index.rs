@@ -79,14 +79,8 @@ impl<'a, const TEXT: usize> Index<'a, TEXT> {
     pub(crate) fn new(nodes: &'a mut [Node]) -> Index<'a, TEXT> {
         let limit = nodes.len().min(usize::from(NIL));
         let (nodes, _) = nodes.split_at_mut_checked(limit).unwrap_or((&mut [], &mut []));
-        let mut index = Index {
-            nodes,
-            free: NIL,
-            free_count: 0,
-            levels: [0; 8],
-            widest: [0; 8],
-            folded: NIL,
-        };
+        let mut index =
+            Index { nodes, free: NIL, free_count: 0, levels: [0; 8], widest: [0; 8], folded: NIL };
         index.nodes.fill(Node::FREE);
         for slot in (0..index.len()).rev() {
             index.release(slot);

@@ -572,7 +572,8 @@ fn at<const TEXT: usize>(slot: u16) -> usize {
 /// The sequence in a slot, read without a look at anything else.
 #[inline(always)]
 fn seq_of<M: Memory + ?Sized, const TEXT: usize>(memory: &M, slot: u16) -> u64 {
-    let bytes = memory.bytes().get(at::<TEXT>(slot) + slot::SEQ..).and_then(|rest| rest.first_chunk());
+    let bytes =
+        memory.bytes().get(at::<TEXT>(slot) + slot::SEQ..).and_then(|rest| rest.first_chunk());
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 

@@ -8,17 +8,13 @@ use proptest::prelude::*;
 use super::{Admission, Limits, Node, Ring, SLOT, at, region_len};
 use crate::event::{Entry, Event, Level, TEXT_256};
 use crate::memory::Memory;
-use crate::time::Instant;
 use crate::testing::CuttingMemory;
+use crate::time::Instant;
 
 const SLOTS: usize = 7;
 
 /// Admits an event so many times.
-fn admit<M: Memory>(
-    ring: &mut Ring<'_, M, TEXT_256>,
-    entry: &Entry,
-    times: u32,
-) -> Admission {
+fn admit<M: Memory>(ring: &mut Ring<'_, M, TEXT_256>, entry: &Entry, times: u32) -> Admission {
     let admission = ring.admit(entry, Instant::ZERO);
     for _ in 1..times {
         ring.admit(entry, Instant::ZERO);
@@ -267,7 +263,8 @@ proptest! {
 #[test]
 fn a_storm_keeps_the_first_and_the_latest() {
     let mut nodes = vec![Node::EMPTY; SLOTS];
-    let (mut ring, _) = Ring::<_, TEXT_256>::recover(vec![0; region_len(SLOTS)], &mut nodes, &Limits::default());
+    let (mut ring, _) =
+        Ring::<_, TEXT_256>::recover(vec![0; region_len(SLOTS)], &mut nodes, &Limits::default());
     for number in 0..10_000_u32 {
         let name = std::format!("failure {number}");
         let entry = Entry::new(&Event::new(Level::Error, &name).at("a.rs", 1));

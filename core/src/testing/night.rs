@@ -1,5 +1,5 @@
 use super::{CutStorage, ScriptedTransport};
-use crate::alerter::{StartReason, Alerter, Buffers, Origin, Policy, Setup};
+use crate::alerter::{Alerter, Buffers, Origin, Policy, Setup, StartReason};
 use crate::digest::{Group, text_bytes};
 use crate::drive::{drive, load};
 use crate::event::Event;

@@ -2,8 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use annunciator_core::event::TEXT_256;
 use annunciator_core::alerter::{Origin, is_damaged};
+use annunciator_core::event::TEXT_256;
 use annunciator_core::ring::{OVERHEAD, SLOT, region_len};
 use annunciator_core::storage::NoStorage;
 use annunciator_core::testing::CuttingMemory;

@@ -84,13 +84,7 @@ pub(crate) struct Progress {
 
 impl Default for Progress {
     fn default() -> Progress {
-        Progress {
-            op: 0,
-            limit: usize::MAX,
-            now: 10_000_000,
-            replies: Vec::new(),
-            outage: false,
-        }
+        Progress { op: 0, limit: usize::MAX, now: 10_000_000, replies: Vec::new(), outage: false }
     }
 }
 

@@ -72,12 +72,7 @@ fn cut() -> impl Strategy<Value = Cut> {
 
 fn life() -> impl Strategy<Value = (Script, Case)> {
     let script = (4..10_usize).prop_flat_map(|slots| {
-        vec(op(), 1..24).prop_map(move |ops| Script {
-            name: "random",
-            slots,
-            ops,
-            grouped: false,
-        })
+        vec(op(), 1..24).prop_map(move |ops| Script { name: "random", slots, ops, grouped: false })
     });
     let failing = prop_oneof![
         2 => Just(0..0_u64),

@@ -3,8 +3,7 @@
 use annunciator_core::event::Level::{self, Error, Info, Panic, Warn};
 
 use crate::life::Op::{
-    Abandon, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps,
-    ToSend,
+    Abandon, Answer, Forget, Lose, Outage, Record, Replies, Restart, Run, Steps, ToSend,
 };
 use crate::life::Reply::{Accept, NotSent, RefuseChannel, RefuseText, Unknown};
 use crate::life::{Op, Reply, Script};
