@@ -48,7 +48,7 @@ pub(crate) struct DestinationState {
 
 impl DestinationState {
     /// Visits every word of a file: where the state stands in a ring, the ring's clock is its own.
-    fn file_words(&mut self, words: &mut impl Words) {
+    fn file_words(&mut self, words: &mut dyn Words) {
         words.long(&mut self.clock.boot);
         words.long(&mut self.clock.offset);
         words.instant(&mut self.clock.last);
@@ -57,7 +57,7 @@ impl DestinationState {
     }
 
     /// Visits every other word, in the order of the format.
-    pub(crate) fn words(&mut self, words: &mut impl Words) {
+    pub(crate) fn words(&mut self, words: &mut dyn Words) {
         let Budget { hour, day } = &mut self.budget;
         words.instant(&mut hour.start);
         words.instant(&mut day.start);
@@ -96,7 +96,7 @@ impl DestinationState {
         self.balance = (balance != i64::MIN).then_some(Decimal(balance));
     }
 
-    fn log(&mut self, words: &mut impl Words) {
+    fn log(&mut self, words: &mut dyn Words) {
         let log = &mut self.log;
         // Zero: there was none yet.
         let mut last = log.last_text.unwrap_or(Instant::ZERO);

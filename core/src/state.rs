@@ -103,7 +103,7 @@ pub(crate) struct State {
 
 impl State {
     /// Visits every word, in the order of the format.
-    fn words(&mut self, words: &mut impl Words) {
+    fn words(&mut self, words: &mut dyn Words) {
         words.long(&mut self.ring_id);
         words.word(&mut self.starts);
         words.word(&mut self.batches);
@@ -138,7 +138,7 @@ impl State {
     }
 
     /// No attempt has a last word of zero: one that is there has its highest bit set.
-    fn attempt(&mut self, words: &mut impl Words) {
+    fn attempt(&mut self, words: &mut dyn Words) {
         const THERE: u32 = 1 << 31;
         let mut attempt = self.attempt.unwrap_or_default();
         let mut packed = match self.attempt {

@@ -4,6 +4,7 @@ use super::LABEL;
 use super::slot::word;
 use crate::event::head;
 use crate::hash;
+use crate::memory::Memory;
 
 /// Longest prefix of a text in bytes; longer ones are cut at a character.
 pub const PREFIX_MAX: usize = 48;
@@ -11,20 +12,30 @@ pub const PREFIX_MAX: usize = 48;
 /// that mean nothing yet.
 pub(super) const LEN: usize = 8 + PREFIX_MAX + 8;
 
-/// The bytes of a label.
-pub(super) fn format(prefix: &str, slot_size: usize) -> [u8; LEN] {
-    let cut = head(prefix, PREFIX_MAX);
+/// Puts a label with this prefix into the region, unless it is there.
+pub(super) fn write<M: Memory + ?Sized>(memory: &mut M, prefix: &str, slot_size: usize) {
     // A prefix that was cut still ends with a space.
-    let cut = if cut.len() == prefix.len() { cut } else { head(prefix, PREFIX_MAX - 1) };
-    let space = if cut.len() == prefix.len() { "" } else { " " };
-    let len = (cut.len() + space.len()) as u32;
-    let mut bytes = [0; LEN];
-    let words = (slot_size as u32 & 0xFFFF) | len << 16;
-    let text = words.to_le_bytes().into_iter().chain(cut.bytes()).chain(space.bytes());
-    bytes.iter_mut().skip(4).zip(text).for_each(|(to, from)| *to = from);
-    let check = check(&bytes).to_le_bytes();
-    bytes.iter_mut().zip(check).for_each(|(to, from)| *to = from);
-    bytes
+    let whole = prefix.len() <= PREFIX_MAX;
+    let cut = if whole { prefix } else { head(prefix, PREFIX_MAX - 1) };
+    let len = cut.len() + usize::from(!whole);
+    let shape = slot_size as u32 & 0xFFFF | (len as u32) << 16;
+    let present = label(memory.bytes());
+    if present.len() == len && present.starts_with(cut) && !present.is_empty() {
+        return;
+    }
+    memory.put(LABEL, &[0; 4]);
+    memory.put(LABEL + 4, &shape.to_le_bytes());
+    memory.put(LABEL + 8, cut.as_bytes());
+    if !whole {
+        memory.put(LABEL + 8 + cut.len(), b" ");
+    }
+    let check = check(bytes(memory.bytes()));
+    memory.put(LABEL, &check.to_le_bytes());
+}
+
+/// The bytes of the region's label.
+fn bytes(region: &[u8]) -> &[u8] {
+    region.get(LABEL..).and_then(|rest| rest.get(..LEN)).unwrap_or(&[])
 }
 
 fn check(label: &[u8]) -> u32 {
@@ -33,7 +44,7 @@ fn check(label: &[u8]) -> u32 {
 
 /// The prefix of the texts of the ring in these bytes; empty if there is no sound label.
 pub fn label(region: &[u8]) -> &str {
-    let label = region.get(LABEL..).and_then(|rest| rest.get(..LEN)).unwrap_or(&[]);
+    let label = bytes(region);
     if label.is_empty() || word(label, 0) != check(label) {
         return "";
     }
@@ -56,7 +67,7 @@ mod tests {
             ("", ""),
             (long, "[Rust Logger a-program-with-quite-a-long-name-i "),
         ] {
-            region[LABEL..][..LEN].copy_from_slice(&format(prefix, 256));
+            write(&mut region, prefix, 256);
             assert_eq!(label(&region), kept);
         }
         region[LABEL + 20] ^= 1;

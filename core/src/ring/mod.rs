@@ -410,11 +410,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
 
     /// Gives the ring the prefix of its texts, cut to what is kept, unless it has that already.
     pub(crate) fn set_label(&mut self, prefix: &str) {
-        let label = label::format(prefix, Self::SIZE);
-        let same = self.memory.bytes().get(LABEL..).is_some_and(|rest| rest.starts_with(&label));
-        if !same {
-            self.memory.put(LABEL, &label);
-        }
+        label::write(&mut self.memory, prefix, Self::SIZE);
     }
 
     /// The prefix of the ring's texts.

@@ -2,12 +2,12 @@
 
 use crate::opaque::{any, bytes, long, one_of, sink, text, word};
 use annunciator_core::alerter::{
-    After, Alerter, Buffers, Done, Estate, Origin, Policy, Setup, Step, is_damaged,
+    Alerter, Buffers, DESTINATION_LEN, Done, Origin, Policy, Setup, StartReason, Step, is_damaged,
 };
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive;
-use annunciator_core::event::{Entry, Event, Level};
-use annunciator_core::ring::{Node, region_len};
+use annunciator_core::event::{Entry, Event, Level, TEXT_256};
+use annunciator_core::ring::{self, Node, region_len};
 use annunciator_core::storage::ArrayStorage;
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{
@@ -80,7 +80,13 @@ fn start(
     setup.boot = long();
     setup.seed = word();
     setup.origin = origin();
-    setup.after = one_of(&[After::Nothing, After::Crash, After::Reset]).unwrap_or(After::Reset);
+    setup.reason = one_of(&[StartReason::Ordinary, StartReason::Crash, StartReason::Vanished])
+        .unwrap_or(StartReason::Reset);
+    setup.ring_id = long();
+    let mut file = [0; DESTINATION_LEN];
+    let file = bytes(&mut file);
+    setup.destination = (word() == 0).then_some(file);
+    setup.prefix = setup.prefix.filter(|_| word() == 0);
     setup.storage = word() == 0;
     Alerter::new(region, Buffers { nodes, groups }, &setup)
 }
@@ -120,7 +126,6 @@ fn done(alerter: &mut Firmware) {
 fn others(alerter: &mut Firmware) {
     alerter.count_lost(now(), word());
     alerter.flush(now());
-    alerter.nudge();
     alerter.abandon(now());
     alerter.rewrite(now());
     alerter.commit(now());
@@ -128,17 +133,19 @@ fn others(alerter: &mut Firmware) {
     alerter.set_wall_clock(now(), long(), word() as i16);
     alerter.clear_moved();
     sink((alerter.has_moved(), alerter.is_settled(now())));
-    sink(alerter.last_slot());
+    sink(alerter.last_written());
     sink((alerter.memory().len(), alerter.memory_mut().len(), alerter.policy().segments));
     sink(alerter.poll_at());
     sink(alerter.stats());
     let mut region = [0; region_len(SLOTS)];
     let other = bytes(&mut region);
-    sink(is_damaged(other));
-    let mut estate = Estate::survey(other, origin(), long());
-    estate.look(other);
-    sink(alerter.adopt(now(), other, any(&mut estate)));
-    sink(alerter.write_off(now(), any(&mut estate)));
+    sink(is_damaged::<TEXT_256>(other));
+    sink((ring::identity(other), ring::is_empty::<TEXT_256>(other), ring::label(other)));
+    sink(ring::waiting::<TEXT_256>(other));
+    let mut file = [0; DESTINATION_LEN];
+    sink(alerter.wants_destination(now()));
+    alerter.load_destination(now(), bytes(&mut file));
+    sink(alerter.store_destination());
 }
 
 fn origin() -> Origin {
