@@ -76,13 +76,19 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 impl Budget {
-    /// Segments that may be spent now. A quarter of each window is kept for grave levels, and one
-    /// segment for the notice that the rest is gone; once that is told, it is the reserve's.
-    pub(crate) fn available(&self, limits: Limits, now: Instant, grave: bool, told: bool) -> u16 {
+    /// Segments that may be spent now. A quarter of each window is kept for severe levels, and one
+    /// segment for the notice that the rest is gone; once that is reported, it is the reserve's.
+    pub(crate) fn available(
+        &self,
+        limits: Limits,
+        now: Instant,
+        severe: bool,
+        reported: bool,
+    ) -> u16 {
         let left = |window: Window, length: Duration, limit: u16| {
-            let reserve = if grave { 0 } else { limit.div_ceil(4) };
+            let reserve = if severe { 0 } else { limit.div_ceil(4) };
             // However small the limit, something is left for every level.
-            let notice = u16::from(limit > 1 && !(grave && told));
+            let notice = u16::from(limit > 1 && !(severe && reported));
             let usable = limit.saturating_sub(reserve + notice).max(limit.min(1));
             usable.saturating_sub(window.spent(now, length))
         };
@@ -96,11 +102,11 @@ impl Budget {
     }
 
     /// When something will be available again: after `now`, and never if a limit is zero.
-    pub(crate) fn renewed(&self, limits: Limits, now: Instant, grave: bool) -> Instant {
+    pub(crate) fn renewed(&self, limits: Limits, now: Instant, severe: bool) -> Instant {
         let (hour, day) = (self.hour.start + HOUR, self.day.start + DAY);
         let ends = [hour.min(day), hour.max(day)];
         let mut ends = ends.into_iter().filter(|end| *end > now);
-        ends.find(|end| self.available(limits, *end, grave, false) > 0)
+        ends.find(|end| self.available(limits, *end, severe, false) > 0)
             .unwrap_or(Instant::FAR_FUTURE)
     }
 
@@ -176,12 +182,12 @@ mod tests {
     fn the_smallest_limits_leave_something_for_every_level_and_end_in_the_future() {
         for (hour, day) in (0..5).flat_map(|hour| (0..5).map(move |day| (hour, day))) {
             let limits = Limits { hour, day };
-            for grave in [false, true] {
+            for severe in [false, true] {
                 let (mut budget, mut now) = (Budget::default(), Instant::from_secs(5));
                 for _ in 0..100 {
-                    let available = budget.available(limits, now, grave, false);
+                    let available = budget.available(limits, now, severe, false);
                     if available == 0 {
-                        let renewed = budget.renewed(limits, now, grave);
+                        let renewed = budget.renewed(limits, now, severe);
                         assert!(renewed > now, "{limits:?}");
                         assert_eq!(renewed == Instant::FAR_FUTURE, hour == 0 || day == 0);
                         if renewed == Instant::FAR_FUTURE {

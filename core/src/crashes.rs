@@ -1,4 +1,4 @@
-//! Starts after an unclean end: told once, and in a crash loop ever more seldom.
+//! Starts after an unclean end: reported once, and in a crash loop less and less often.
 //!
 //! ```text
 //!  start ──► at once: "restarted after a crash: ..."
@@ -44,12 +44,12 @@ impl Crashes {
         self.starts = self.starts.saturating_add(1);
     }
 
-    /// Whether a start has not been told yet.
+    /// Whether a start has not been reported yet.
     pub(crate) fn is_unreported(&self) -> bool {
         self.starts > self.reported
     }
 
-    /// When what is not told yet is worth a text of its own.
+    /// When what is not reported yet is worth a text of its own.
     pub(crate) fn due(&self, policy: &Policy) -> Instant {
         if !self.is_unreported() {
             Instant::FAR_FUTURE

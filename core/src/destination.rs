@@ -10,7 +10,7 @@ use crate::budget::{Budget, Window};
 use crate::crashes::Crashes;
 use crate::memory::Memory;
 use crate::notification_log::{GROUPS, Group, NotificationLog};
-use crate::state::{self, BANK, Clock, DESTINATION, Place, Words};
+use crate::state::{self, BANK, BankId, Clock, DESTINATION, Words};
 use crate::time::Instant;
 use crate::transport::Decimal;
 
@@ -122,7 +122,7 @@ impl DestinationState {
     }
 
     /// Reads the newest bank of a destination's file, and says which it was.
-    pub(crate) fn read(file: &[u8]) -> Option<(DestinationState, Place)> {
+    pub(crate) fn read(file: &[u8]) -> Option<(DestinationState, BankId)> {
         let place = state::find(DESTINATION, file);
         let mut words = state::reader(file, place)?;
         let mut destination = DestinationState::default();
@@ -134,9 +134,9 @@ impl DestinationState {
     pub(crate) fn write<M: Memory + ?Sized>(
         &mut self,
         file: &mut M,
-        after: Option<Place>,
-    ) -> Place {
-        let place = Place::after(after);
+        after: Option<BankId>,
+    ) -> BankId {
+        let place = BankId::after(after);
         state::write(DESTINATION, file, place, |words| self.file_words(words));
         place
     }

@@ -2,7 +2,7 @@
 //!
 //! A text is dear and short, a storm is long. The digest says the most that fits: a few small
 //! events word for word in the order they came; otherwise one item a group, the most severe first,
-//! every group named before any is told at length, and `+12 more` for the events of groups that
+//! every group named before any is reported at length, and `+12 more` for the events of groups that
 //! found no room. It never exceeds the segments asked for, whatever the records hold.
 //!
 //! It is a machine that does a small, bounded piece of work a call, because on a microcontroller
@@ -44,9 +44,9 @@
 //!             let record = batch.get(usize::from(slot));
 //!             digest.step(&spec, &mut groups, Supply::Record(record), &mut text);
 //!         }
-//!         Want::Note(_) => {
-//!             let note = [Piece::Number(12), Piece::Text(" lost")];
-//!             digest.step(&spec, &mut groups, Supply::Note(&note), &mut text);
+//!         Want::Notice(_) => {
+//!             let notice = [Piece::Number(12), Piece::Text(" lost")];
+//!             digest.step(&spec, &mut groups, Supply::Notice(&notice), &mut text);
 //!         }
 //!         Want::Nothing => digest.step(&spec, &mut groups, Supply::Nothing, &mut text),
 //!         Want::Done(composed) => break composed,
@@ -67,7 +67,7 @@ mod write;
 pub use group::Group;
 
 use crate::event::{Level, Record};
-use crate::gsm7::{Encoding, Pen};
+use crate::gsm7::{Encoding, SegmentWriter};
 pub use crate::gsm7::{Fallback, text_bytes};
 
 /// Bytes of memory that composing a text takes, besides the text itself ([`text_bytes`]) and a few
@@ -77,7 +77,7 @@ pub const fn scratch(groups: usize) -> usize {
     size_of::<Digest>().saturating_add(groups.saturating_mul(size_of::<Group>()))
 }
 
-/// How much of an event may be told.
+/// How much of an event may be reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Style {
@@ -98,18 +98,18 @@ pub struct Spec<'a> {
     pub segments: u8,
     /// What becomes of characters outside GSM.
     pub fallback: Fallback,
-    /// How much of an event may be told.
+    /// How much of an event may be reported.
     pub style: Style,
     /// The reference of a text that may have arrived before: `(repeat k7m2) ` after the prefix.
     pub repeat: Option<&'a str>,
-    /// How many notes stand before the events: numbers 0 to `leading - 1` of [`Want::Note`].
+    /// How many notices stand before the events: numbers 0 to `leading - 1` of [`Want::Notice`].
     pub leading: u8,
-    /// How many notes stand after the events: the numbers that follow.
+    /// How many notices stand after the events: the numbers that follow.
     pub trailing: u8,
 }
 
 impl<'a> Spec<'a> {
-    /// A text of at most `segments` segments, in full, UCS-2 where GSM does not do, no notes.
+    /// A text of at most `segments` segments, in full, UCS-2 where GSM does not do, no notices.
     pub const fn new(prefix: &'a str, segments: u8) -> Spec<'a> {
         Spec {
             prefix,
@@ -122,26 +122,26 @@ impl<'a> Spec<'a> {
         }
     }
 
-    /// The same, with `count` notes before the events.
+    /// The same, with `count` notices before the events.
     #[must_use]
     pub const fn leading(mut self, count: u8) -> Spec<'a> {
         self.leading = count;
         self
     }
 
-    /// The same, with `count` notes after the events.
+    /// The same, with `count` notices after the events.
     #[must_use]
     pub const fn trailing(mut self, count: u8) -> Spec<'a> {
         self.trailing = count;
         self
     }
 
-    const fn notes(&self) -> u8 {
+    const fn notices(&self) -> u8 {
         self.leading.saturating_add(self.trailing)
     }
 }
 
-/// A piece of a note; a note is a few of them in a row.
+/// A piece of a notice; a notice is a few of them in a row.
 ///
 /// `[Text("unconfirmed "), Text("k7m2"), Text(": "), Number(2), Text(" ERROR")]` needs no buffer
 /// to be put together in.
@@ -164,9 +164,9 @@ pub enum Want {
     Walk,
     /// The record in this slot: a [`Digest::step`] with [`Supply::Record`].
     Record(u16),
-    /// The note of this number: a [`Digest::step`] with [`Supply::Note`]. Each is asked for
+    /// The notice of this number: a [`Digest::step`] with [`Supply::Notice`]. Each is asked for
     /// several times and has to be the same each time.
-    Note(u8),
+    Notice(u8),
     /// Only to go on: a [`Digest::step`] with [`Supply::Nothing`].
     Nothing,
     /// The text is complete.
@@ -181,8 +181,8 @@ pub enum Supply<'a> {
     /// To [`Want::Record`]; `None` if the record is gone. One that is not the one added (its
     /// sequence differs) counts as gone.
     Record(Option<&'a Record<'a>>),
-    /// To [`Want::Note`]; nothing is written for an empty one.
-    Note(&'a [Piece<'a>]),
+    /// To [`Want::Notice`]; nothing is written for an empty one.
+    Notice(&'a [Piece<'a>]),
 }
 
 /// A complete text.
@@ -195,7 +195,7 @@ pub struct Composed {
     pub encoding: Encoding,
     /// What it costs.
     pub segments: u8,
-    /// Events that an item of the text tells or counts.
+    /// Events that an item of the text names or counts.
     pub named: u32,
     /// Events that only `+12 more` counts. `named + more` are all events of the batch.
     pub more: u32,
@@ -206,7 +206,7 @@ pub struct Composed {
 pub struct Digest {
     stage: Stage,
     want: Want,
-    pen: Pen,
+    writer: SegmentWriter,
     /// Entries in use.
     used: u16,
     /// There were more groups than entries.
@@ -216,20 +216,20 @@ pub struct Digest {
     /// Events of the batch, and those of them that no item names (yet).
     total: u32,
     unnamed: u32,
-    /// Position in the groups, in the notes, among the records of a group or the runs of the head.
+    /// Position in the groups, in the notices, among the records of a group or the runs of the head.
     index: u16,
-    note: u8,
+    notice: u8,
     part: u8,
     /// Notes written, a bit by number.
-    notes: u16,
+    notices: u16,
     /// Position within what was supplied; nothing of it was seen yet.
     piece: u8,
     offset: u32,
     fresh: bool,
-    /// Units left to give away, for the notes and for all the rest.
+    /// Units left to give away, for the notices and for all the rest.
     note_room: u16,
     room: u16,
-    /// The records are told one by one, in the order of their arrival, and what that needs.
+    /// The records are reported one by one, in the order of their arrival, and what that needs.
     plain: bool,
     plain_units: u32,
     /// What the names of all groups need, and how much of a message is one.
@@ -240,19 +240,19 @@ pub struct Digest {
     led: Option<Level>,
     /// The item at hand goes without its level.
     bare: bool,
-    /// The last sequence told so.
-    told_seq: Option<u32>,
+    /// The last sequence reported so.
+    reported_seq: Option<u32>,
     /// Events of the item at hand.
     count: u32,
-    /// Everything is told in full and there is room for more.
+    /// Everything is reported in full and there is room for more.
     extras: bool,
     /// Something stands after the prefix; all items do.
     begun: bool,
-    items_told: bool,
+    items_reported: bool,
 }
 
-/// What the next [`Digest::step`] does. Prefix, notes and messages are gone through twice: the
-/// pen measures them, then it writes them.
+/// What the next [`Digest::step`] does. Prefix, notices and messages are gone through twice: the
+/// writer measures them, then it writes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The caller adds the records; for the second time.
@@ -262,7 +262,7 @@ enum Stage {
     Order,
     /// The prefix and the mark of a repeat.
     Head,
-    Note,
+    Notice,
     /// The messages are measured: of each group the first.
     Body,
     /// Whether there is room for all.
@@ -284,7 +284,7 @@ struct Call<'a> {
     groups: &'a mut [Group],
     text: &'a mut [u8],
     record: Option<&'a Record<'a>>,
-    note: &'a [Piece<'a>],
+    notice: &'a [Piece<'a>],
 }
 
 impl Default for Digest {
@@ -299,16 +299,16 @@ impl Digest {
         Digest {
             stage: Stage::Walk,
             want: Want::Walk,
-            pen: Pen::new(true),
+            writer: SegmentWriter::new(true),
             used: 0,
             overflow: false,
             latest: None,
             total: 0,
             unnamed: 0,
             index: 0,
-            note: 0,
+            notice: 0,
             part: 0,
-            notes: 0,
+            notices: 0,
             piece: 0,
             offset: 0,
             fresh: true,
@@ -321,11 +321,11 @@ impl Digest {
             compact: false,
             led: None,
             bare: false,
-            told_seq: None,
+            reported_seq: None,
             count: 0,
             extras: false,
             begun: false,
-            items_told: false,
+            items_reported: false,
         }
     }
 
@@ -345,10 +345,10 @@ impl Digest {
         groups.get(..usize::from(self.used)).unwrap_or(groups)
     }
 
-    /// The notes that the complete text holds, a bit by number, the first in the lowest. One that
-    /// found no more than a rest of the room is not among them, and is to be told again.
-    pub const fn notes(&self) -> u16 {
-        self.notes
+    /// The notices that the complete text holds, a bit by number, the first in the lowest. One that
+    /// found no more than a rest of the room is not among them, and is to be reported again.
+    pub const fn notices(&self) -> u16 {
+        self.notices
     }
 
     /// How many events the batch has, once [`Want::Walk`] is over.
@@ -356,7 +356,7 @@ impl Digest {
         self.total
     }
 
-    /// Takes notice of one record of the batch; `told` if its group has been told before and may
+    /// Takes notice of one record of the batch; `reported` if its group has been reported before and may
     /// shrink to a count where room is short (the same for all records of a group). Does nothing
     /// unless [`Want::Walk`] stands.
     ///
@@ -370,7 +370,7 @@ impl Digest {
     /// Goes on by one bounded piece of work, with what [`Digest::want`] asked for.
     ///
     /// `spec`, `groups` and `text` are the same at each call of one digest. A supply other than
-    /// the one wanted counts as a record that is gone or an empty note.
+    /// the one wanted counts as a record that is gone or an empty notice.
     ///
     /// Work: one look at each entry of `groups`, or a few dozen characters.
     pub fn step(
@@ -382,17 +382,17 @@ impl Digest {
     ) {
         let entries = groups.len().min(usize::from(self.used));
         let groups = groups.get_mut(..entries).unwrap_or_default();
-        let (record, note): (_, &[Piece<'_>]) = match supply {
+        let (record, notice): (_, &[Piece<'_>]) = match supply {
             Supply::Nothing => (None, &[]),
             Supply::Record(record) => (record, &[]),
-            Supply::Note(note) => (None, note),
+            Supply::Notice(notice) => (None, notice),
         };
-        let call = &mut Call { spec, groups, text, record, note };
+        let call = &mut Call { spec, groups, text, record, notice };
         match self.stage {
             Stage::Walk | Stage::Recount => self.end_walk(call.groups),
             Stage::Order => self.order(call),
             Stage::Head => self.head(call),
-            Stage::Note => self.note(call),
+            Stage::Notice => self.run_notice(call),
             Stage::Body => self.body(call),
             Stage::Fit => self.begin_name(call),
             Stage::Name => self.name(call),
@@ -417,6 +417,6 @@ impl Digest {
 
     /// Units the whole text may have.
     fn capacity(&self, call: &Call<'_>) -> u16 {
-        self.pen.script().encoding().capacity(call.spec.segments.clamp(1, 6))
+        self.writer.script().encoding().capacity(call.spec.segments.clamp(1, 6))
     }
 }

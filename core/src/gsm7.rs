@@ -10,7 +10,7 @@
 
 mod alphabet;
 mod fit;
-mod pen;
+mod segment_writer;
 mod segments;
 mod table;
 mod transliterate;
@@ -18,6 +18,6 @@ mod transliterate;
 pub use alphabet::septets;
 pub(crate) use fit::Script;
 pub use fit::{Fallback, Fitted, fit, text_bytes};
-pub(crate) use pen::Pen;
+pub(crate) use segment_writer::SegmentWriter;
 pub use segments::{Counter, Encoding};
 pub use transliterate::{Transliterate, transliterate};

@@ -1,6 +1,6 @@
-//! What was told, when and how often: the rhythm of texts.
+//! What was reported, when and how often: the rhythm of texts.
 //!
-//! A kind of trouble that is new is told soon. One that was told is told again at growing
+//! A kind of trouble that is new is reported soon. One that was reported is reported again at growing
 //! intervals, and counts as new again only after it was quiet for twice its present interval, and
 //! for some hours. Texts of one destination keep a gap, which grows too while they keep flowing; a
 //! new kind of ERROR may break it a few times an hour, each time after a longer hold and in a text
@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// The gap between texts of all kinds grows to this at most: what is new waits for it.
 const LONGEST_GAP: Duration = HOUR;
 
-/// One group that was told.
+/// One group that was reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Group {
     pub(crate) group: u32,
@@ -36,7 +36,7 @@ pub(crate) struct Group {
     pub(crate) times: u16,
 }
 
-/// In a level: that the group has recovered was told.
+/// In a level: that the group has recovered was reported.
 const RECOVERED: u8 = 0x80;
 
 impl Group {
@@ -45,7 +45,7 @@ impl Group {
     }
 }
 
-/// When an event may be told.
+/// When an event may be reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Due {
     /// Not before this, even if somebody flushes.
@@ -119,7 +119,7 @@ impl NotificationLog {
         self.groups().iter().find(|group| group.group == key)
     }
 
-    /// Notes that an event touched the group and says when the event may be told.
+    /// Notes that an event touched the group and says when the event may be reported.
     pub(crate) fn due(&mut self, policy: &Policy, now: Instant, key: u32, level: Level) -> Due {
         let gap_end = self.gap_end(policy);
         let known = self.known(policy, now, key);
@@ -177,7 +177,7 @@ impl NotificationLog {
         }
     }
 
-    /// When a group that was told, and has not faded since, may be told again.
+    /// When a group that was reported, and has not faded since, may be reported again.
     pub(crate) fn known(&self, policy: &Policy, now: Instant, key: u32) -> Option<Instant> {
         let group = self.group(key)?;
         let interval = interval(policy, group.step);
@@ -185,13 +185,13 @@ impl NotificationLog {
         (now < faded).then(|| instant(group.reported) + interval)
     }
 
-    /// When the next group of ERROR that was told has been quiet for so long.
+    /// When the next group of ERROR that was reported has been quiet for so long.
     pub(crate) fn recovers(&self, quiet: Duration) -> Instant {
         let groups = self.groups().iter().filter(|group| group.may_recover());
         groups.map(|group| instant(group.seen) + quiet).min().unwrap_or(Instant::FAR_FUTURE)
     }
 
-    /// How many have been; `mark` if that is told now.
+    /// How many have been; `mark` if that is reported now.
     pub(crate) fn recovered(&mut self, quiet: Duration, now: Instant, mark: bool) -> u32 {
         let known = usize::from(self.len);
         let mut groups = 0;
@@ -287,7 +287,7 @@ mod tests {
             told.group_accepted(&policy, now, A, 5);
             let due = told.due(&policy, now, A, Level::Error).held;
             *gap = due.since(now).as_millis() / 1000;
-            // The trouble goes on until it is told again.
+            // The trouble goes on until it is reported again.
             while now < due {
                 now = (now + Duration::from_secs(50)).min(due);
                 told.due(&policy, now, A, Level::Error);

@@ -25,7 +25,7 @@ pub struct Policy {
     pub gap: Duration,
     /// To what a group's interval grows. Default 8 h.
     pub gap_max: Duration,
-    /// A group that was told counts as new again only after it was quiet for twice its interval,
+    /// A group that was reported counts as new again only after it was quiet for twice its interval,
     /// and for at least this long. Default 2 h.
     pub fade: Duration,
     /// How often new kinds of ERROR may break the gap in an hour, each time in a text of one
@@ -49,12 +49,12 @@ pub struct Policy {
     pub commit_error: Duration,
     /// The same for lower levels. Default 1 s.
     pub commit_other: Duration,
-    /// A balance below this is told, once. Default 1 (euro, for Vonage); `None`: never.
+    /// A balance below this is reported, once. Default 1 (euro, for Vonage); `None`: never.
     pub low_balance: Option<Decimal>,
     /// After so much time a text says that all is well: `alive 7 d, 0 errors`; at least a minute.
     /// Default `None`.
     pub heartbeat: Option<Duration>,
-    /// When a kind of ERROR that was told has been quiet for this long, a text says so, once.
+    /// When a kind of ERROR that was reported has been quiet for this long, a text says so, once.
     /// Default `None`.
     pub recovered: Option<Duration>,
     /// Quiet hours; they need the wall clock, see
@@ -63,7 +63,7 @@ pub struct Policy {
     pub quiet: Option<Quiet>,
 }
 
-/// Hours of the local day during which only graver events are told.
+/// Hours of the local day during which only more severe events are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quiet {
@@ -71,7 +71,7 @@ pub struct Quiet {
     pub from: u16,
     /// The minute after the last; 7:00 is 420. Before `from`: on the next day.
     pub to: u16,
-    /// Events of this level and above are told all the same.
+    /// Events of this level and above are reported all the same.
     pub level: Level,
 }
 

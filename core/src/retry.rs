@@ -4,7 +4,7 @@
 //! ```text
 //!              failure: delay in (0, min(5 min, 1 s · 2ⁿ)], n += 1
 //!            ┌────────────────────────────────────────────┐
-//!   open ────┤ throttled: as told (≤ 1 h), n unchanged     ├──► closed until t ──► open
+//!   open ────┤ throttled: as asked (≤ 1 h), n unchanged     ├──► closed until t ──► open
 //!            └────────────────────────────────────────────┘
 //!    │  refused (channel)                        accepted
 //!    └──────────────► latched: probes after 1, 5, 30 min, then hourly ──────► open, n = 0

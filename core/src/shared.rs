@@ -4,7 +4,7 @@
 //! are there. Events are cut, joined and hashed before the section is entered, so that it covers
 //! one copy into a slot. An event that comes at a moment when the alerter is in use (a fault within
 //! the section), or before there is one, goes to a side slot for one event; if that is taken, the
-//! less grave of the two is counted and the count is told.
+//! less severe of the two is counted and the count is reported.
 //!
 //! The side slot ends with the run. A handler that will reset the chip calls
 //! [`record_last`](Shared::record_last) instead, with memory that survives the reset; the next start
@@ -143,7 +143,7 @@ impl<M: Memory> Shared<M> {
         aside.put(0, &[0; 4]);
     }
 
-    /// The level from which on events are told; [`Level::Warn`] while there is no alerter.
+    /// The level from which on events are reported; [`Level::Warn`] while there is no alerter.
     pub fn level(&self) -> Level {
         self.with(|alerter| alerter.policy().level).unwrap_or(Level::Warn)
     }

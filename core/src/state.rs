@@ -74,7 +74,7 @@ pub(crate) struct Tally {
     /// Slots found damaged at a start.
     pub(crate) damaged: u32,
     /// Counted by a caller that could not record them.
-    pub(crate) aside: u32,
+    pub(crate) unrecorded: u32,
     /// Not losses: below the threshold or muted.
     pub(crate) suppressed: u32,
 }
@@ -118,7 +118,7 @@ impl State {
             &mut tally.expired,
             &mut tally.refused,
             &mut tally.damaged,
-            &mut tally.aside,
+            &mut tally.unrecorded,
             &mut tally.suppressed,
         ] {
             words.word(word);
@@ -157,7 +157,7 @@ impl State {
     }
 
     /// Reads the bank at `place`; without one all is as at a first start.
-    pub(crate) fn read(bytes: &[u8], place: Option<Place>) -> (State, DestinationState) {
+    pub(crate) fn read(bytes: &[u8], place: Option<BankId>) -> (State, DestinationState) {
         let (mut state, mut destination) = (State::default(), DestinationState::default());
         if let Some(mut words) = reader(bytes, place) {
             state.words(&mut words);
@@ -173,9 +173,9 @@ impl State {
         &mut self,
         destination: Option<&mut DestinationState>,
         memory: &mut M,
-        after: Option<Place>,
-    ) -> Place {
-        let place = Place::after(after);
+        after: Option<BankId>,
+    ) -> BankId {
+        let place = BankId::after(after);
         write(RING, memory, place, |words| {
             self.words(words);
             if let Some(destination) = destination {
@@ -188,16 +188,16 @@ impl State {
 
 /// Where a bank was found, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct BankId {
     /// 0 or 1.
     pub(crate) bank: u8,
     pub(crate) generation: u32,
 }
 
-impl Place {
+impl BankId {
     /// Where the next bank goes, after the newest.
-    pub(crate) fn after(newest: Option<Place>) -> Place {
-        Place {
+    pub(crate) fn after(newest: Option<BankId>) -> BankId {
+        BankId {
             bank: newest.map_or(0, |place| 1 - (place.bank & 1)),
             generation: newest.map_or(1, |place| place.generation.wrapping_add(1)),
         }
@@ -205,7 +205,7 @@ impl Place {
 }
 
 /// The newest valid bank of this kind at the beginning of `bytes`.
-pub(crate) fn find(kind: Kind, bytes: &[u8]) -> Option<Place> {
+pub(crate) fn find(kind: Kind, bytes: &[u8]) -> Option<BankId> {
     match (sound(kind, bytes, 0), sound(kind, bytes, 1)) {
         (Some(a), Some(b)) => {
             Some(if a.generation.wrapping_sub(b.generation) as i32 > 0 { a } else { b })
@@ -215,7 +215,7 @@ pub(crate) fn find(kind: Kind, bytes: &[u8]) -> Option<Place> {
 }
 
 /// The bank, if its check holds.
-fn sound(kind: Kind, bytes: &[u8], bank: u8) -> Option<Place> {
+fn sound(kind: Kind, bytes: &[u8], bank: u8) -> Option<BankId> {
     let block = block(bytes, bank)?;
     let len = word(block, 12) as usize;
     if !len.is_multiple_of(4) {
@@ -223,7 +223,7 @@ fn sound(kind: Kind, bytes: &[u8], bank: u8) -> Option<Place> {
     }
     let covered = block.get(4..HEADER.checked_add(len)?)?;
     let sound = word(block, 4) == kind.0 && check(kind, covered) == word(block, 0);
-    sound.then_some(Place { bank, generation: word(block, 8) })
+    sound.then_some(BankId { bank, generation: word(block, 8) })
 }
 
 /// Whether one of the banks was written whole and damaged since: perhaps the newest, whatever its
@@ -251,7 +251,7 @@ fn check(kind: Kind, covered: &[u8]) -> u32 {
 }
 
 /// A reader of the words of the bank at `place`.
-pub(crate) fn reader(bytes: &[u8], place: Option<Place>) -> Option<Reader<'_>> {
+pub(crate) fn reader(bytes: &[u8], place: Option<BankId>) -> Option<Reader<'_>> {
     let block = block(bytes, place?.bank)?;
     Some(Reader(block.get(HEADER..)?.get(..word(block, 12) as usize)?))
 }
@@ -260,7 +260,7 @@ pub(crate) fn reader(bytes: &[u8], place: Option<Place>) -> Option<Reader<'_>> {
 pub(crate) fn write<M: Memory + ?Sized>(
     kind: Kind,
     memory: &mut M,
-    place: Place,
+    place: BankId,
     give: impl FnOnce(&mut Writer<'_, M>),
 ) {
     let at = usize::from(place.bank) * BANK;
@@ -383,7 +383,7 @@ mod tests {
                 expired: 3,
                 refused: 4,
                 damaged: 5,
-                aside: 6,
+                unrecorded: 6,
                 suppressed: 7,
             },
             attempt: Some(Attempt {

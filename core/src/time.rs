@@ -2,7 +2,7 @@
 //!
 //! The core has no clock. Every entry point takes the [`Instant`] it happens at, so a whole night
 //! of outages is replayed on a laptop in milliseconds, and a device without a calendar works as
-//! well as one with. Wall time is never asked for a decision.
+//! well as one with. WallClock time is never asked for a decision.
 
 use core::ops::{Add, Sub};
 

@@ -105,7 +105,7 @@ impl core::fmt::Display for Reference {
 #[non_exhaustive]
 #[must_use = "it decides whether the text is sent again"]
 pub enum Outcome {
-    /// The service has taken the text. Nothing of the batch is told again.
+    /// The service has taken the text. Nothing of the batch is reported again.
     Accepted(Receipt),
     /// Certainly not sent; the same or a newer text may go out later.
     Retry(Retry),
@@ -174,7 +174,7 @@ impl Retry {
 pub enum RetryCause {
     /// Backed off exponentially, for as long as it takes.
     Failure,
-    /// Waits as told; costs no attempt and does not grow the backoff.
+    /// Waits as asked; costs no attempt and does not grow the backoff.
     Throttled,
     /// Backed off as a failure; the third in a row reduces the text, the sixteenth in a row after
     /// that refuses it.

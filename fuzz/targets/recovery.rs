@@ -3,7 +3,9 @@
 //! its memory holds; and as long as no bit was flipped, no event is gone without being counted.
 #![no_main]
 
-use annunciator_core::alerter::{After, Alerter, Buffers, Done, Origin, Setup, Step};
+use annunciator_core::alerter::{
+    Alerter, Buffers, Done, Origin, Setup, StartReason, Step,
+};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::{Admission, Node, SLOT, region_len};
@@ -86,7 +88,8 @@ impl Device {
         setup.now = self.now;
         setup.boot = 1;
         setup.origin = Origin::Memory;
-        setup.after = if self.tally.deaths > 0 { After::Crash } else { After::Nothing };
+        setup.reason =
+            if self.tally.deaths > 0 { StartReason::Crash } else { StartReason::Ordinary };
         let memory = self.memory.clone();
         let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
         let mut alerter = Alerter::new(memory, buffers, &setup);
@@ -182,7 +185,7 @@ impl Device {
         // A death inside the count of a record may cost one increment.
         if flips == 0 {
             assert!(told + deaths >= admitted, "{told} of {admitted}, {deaths} deaths: {stats:?}");
-            assert_eq!(stats.lost_untold, 0, "{stats:?}");
+            assert_eq!(stats.lost_unreported, 0, "{stats:?}");
         }
     }
 

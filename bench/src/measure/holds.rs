@@ -6,7 +6,7 @@
 
 use crate::measure::times::Clock;
 use annunciator::annunciator_core::alerter::{
-    Adoption, Alerter, Buffers, Done, Estate, Origin, Setup, Step,
+    Alerter, Buffers, Done, Setup, Step,
 };
 use annunciator::annunciator_core::digest::{Group, text_bytes};
 use annunciator::annunciator_core::event::{Event, Level};
@@ -62,7 +62,6 @@ fn live(clock: &Clock) -> Held {
     let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
     let mut alerter = Alerter::new(region.as_mut_slice(), buffers, &setup);
     let mut buf = vec![0; text_bytes(6).max(SLOT)];
-    let mut another = None;
     let mut fails = true;
     let (mut composing, mut row) = (0.0, 0.0);
 
@@ -76,9 +75,6 @@ fn live(clock: &Clock) -> Held {
         }
         held.push(timed(clock, "stats", || sink(alerter.stats())));
         held.push(timed(clock, "flush", || alerter.flush(now)));
-        if round == 0 {
-            another = Some(alerter.memory().to_vec());
-        }
         // The first rounds fall into an outage.
         let up = round >= 2;
         for _ in 0..40 {
@@ -105,14 +101,6 @@ fn live(clock: &Clock) -> Held {
             now = (now + Duration::from_secs(1))
                 .max(alerter.poll_at().min(now + Duration::from_hours(1)));
         }
-    }
-    let bytes = another.unwrap_or_default();
-    let mut estate = Estate::survey(&bytes, Origin::Memory, 1);
-    let mut adoption = Adoption::More;
-    while adoption == Adoption::More {
-        estate.look(&bytes);
-        let next = || adoption = alerter.adopt(now, &bytes, &mut estate);
-        held.push(timed(clock, "adopt", next));
     }
     held
 }

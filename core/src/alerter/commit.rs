@@ -34,7 +34,7 @@ pub(super) struct Commit {
     pub(super) state_dirty: bool,
     /// Before any slot is written, the state has to be durable.
     barrier: bool,
-    /// Bit 0: which half of storage the next state goes to, bit 1: the next ledger. Each changes
+    /// Bit 0: which bank of storage the next state goes to, bit 1: the next ledger. Each changes
     /// when what was written is durable.
     banks: u8,
     /// The banks written since the last sync, and whether anything was.
@@ -199,7 +199,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     /// The state goes to storage a piece a step, to the half that storage's newest
-    /// block is not in, whichever half of memory it stands in.
+    /// block is not in, whichever bank of memory it stands in.
     fn write_state(&mut self, offset: u16, buf: &mut [u8]) -> Step {
         let half = self.commit.banks & STATE_BANK;
         let from = usize::from(offset);
@@ -257,9 +257,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 
     /// Storage has lost what it held, or has never had it: everything is written again, and
     /// nothing counts as kept before that is done. Whoever keeps storage may call it at any time;
-    /// a piece in hand is given up.
+    /// a piece in hand is dropped.
     pub fn rewrite(&mut self, now: Instant) {
-        let now = self.kept(now);
+        let now = self.to_persistent(now);
         self.commit.waiting = None;
         self.doubt_storage();
         self.commit.failures = self.commit.failures.max(1);

@@ -1,6 +1,6 @@
 //! What follows from an outcome.
 
-use super::notes::LEADING;
+use super::notices::LEADING;
 use super::{Alerter, Done, Phase, Step, Token};
 use crate::memory::Memory;
 use crate::state::{Attempt, Unconfirmed};
@@ -9,7 +9,7 @@ use crate::transport::{Code, Outcome, Receipt, Refusal, RefusalClass, Retry, Ret
 
 /// Answers that nobody recognises, in a row, after which the text is tried without its messages.
 const REDUCES: u8 = 3;
-/// And after which it is given up, so that it does not hold up all others for ever: with the backoff
+/// And after which it is dropped, so that it does not hold up all others for ever: with the backoff
 /// of a failure, a quarter of an hour and more. What is wrong for minutes is not the text.
 const GIVES_UP: u8 = 16;
 
@@ -24,7 +24,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
                 }
             }
             (Done::Sent(_), _) => {}
-            (stored, _) => self.piece_done(self.kept(now), token, stored),
+            (stored, _) => self.piece_done(self.to_persistent(now), token, stored),
         }
     }
 
@@ -32,7 +32,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// being written counts as failed, what was being sent as unknown.
     pub fn abandon(&mut self, now: Instant) {
         self.moved = true;
-        let kept = self.kept(now);
+        let kept = self.to_persistent(now);
         self.piece_lost(kept);
         if let Phase::Sending { segments, events, .. } = self.phase {
             let outcome = Outcome::Unknown(Code::NONE);
@@ -77,14 +77,14 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.phase = Phase::Settling { group: 0 };
         self.destination.log.text_accepted(&self.policy, now);
         // What found no room comes with the next text.
-        let mut notes = self.digest.notes() >> (LEADING + 3);
+        let mut notices = self.digest.notices() >> (LEADING + 3);
         for place in &mut self.state.unconfirmed {
-            if notes & 1 != 0 {
+            if notices & 1 != 0 {
                 *place = Default::default();
             }
-            notes >>= 1;
+            notices >>= 1;
         }
-        if notes & 1 != 0 {
+        if notices & 1 != 0 {
             self.state.tally.reported = attempt.losses;
         }
         if let Some(price) = receipt.price {
@@ -97,7 +97,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.counters.accepted(segments, events, receipt.code);
     }
 
-    /// Notes of one group of the accepted text that it was told, and looks anew at what waits once
+    /// Notes of one group of the accepted text that it was reported, and looks anew at what waits once
     /// all are noted. A crash before that is over costs no more than their intervals.
     pub(super) fn settle_group(&mut self, now: Instant, number: u16) -> Step {
         let groups = self.digest.groups(self.groups);
@@ -197,7 +197,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             return self.give_back(now, attempt);
         }
         // The channel answers; it is this text that it will not have. Twice is a failure: what was
-        // lost by it is told ever more seldom, should that be refused too.
+        // lost by it is reported less and less often, should that be refused too.
         let cause = if attempt.style == 0 { RetryCause::Throttled } else { RetryCause::Failure };
         self.retry.failed(&self.policy, now, cause, Some(Duration::from_secs(1)));
         self.destination.budget.refund(attempt.charged);

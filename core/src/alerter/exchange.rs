@@ -10,7 +10,7 @@
 use super::{Alerter, Phase};
 use crate::destination::{DESTINATION_LEN, DestinationState};
 use crate::memory::Memory;
-use crate::state::{BANK, Clock, Place};
+use crate::state::{BANK, BankId, Clock};
 use crate::time::Instant;
 
 /// Where the destination's state stands, and what of it is new.
@@ -19,7 +19,7 @@ pub(super) struct Exchange {
     /// It stands in a file of its own.
     external: bool,
     /// Which of its banks was read or written last.
-    place: Option<Place>,
+    place: Option<BankId>,
     /// It has changed since.
     dirty: bool,
     /// Events of ERROR and above that it does not count yet.
@@ -27,7 +27,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(external: bool, place: Option<Place>) -> Exchange {
+    pub(super) fn new(external: bool, place: Option<BankId>) -> Exchange {
         Exchange { external, place, dirty: true, new_errors: 0 }
     }
 
@@ -47,7 +47,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// a lock, hand it to [`load_destination`](Alerter::load_destination), take steps for as long
     /// as this holds, and write what [`store_destination`](Alerter::store_destination) returns.
     pub fn wants_destination(&self, now: Instant) -> bool {
-        let now = self.kept(now);
+        let now = self.to_persistent(now);
         let settles = matches!(self.phase, Phase::Answered { .. } | Phase::Settling { .. });
         let begins = self.phase == Phase::Idle && self.send_at() <= now && !self.is_stale(now);
         // The commit goes first, and needs none of it.
@@ -83,7 +83,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         self.exchange.collect_errors(&mut self.destination);
         self.destination.clock = self.state.clock;
-        let place = Place::after(self.exchange.place);
+        let place = BankId::after(self.exchange.place);
         let mut bank = [0; DESTINATION_LEN];
         self.destination.write(&mut bank, self.exchange.place);
         self.exchange.place = Some(place);

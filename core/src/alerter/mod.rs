@@ -21,7 +21,7 @@
 mod commit;
 mod done;
 mod exchange;
-mod notes;
+mod notices;
 mod recover;
 mod schedule;
 mod send;
@@ -39,12 +39,12 @@ use crate::event::{Entry, Event, Level, TEXT_256};
 use crate::memory::Memory;
 use crate::retry::Retry;
 use crate::ring::{Admission, Node, Ring};
-use crate::state::{Place, State};
+use crate::state::{BankId, State};
 use crate::time::Instant;
 use crate::transport::{Message, Outcome, Reference};
 use commit::Commit;
 use exchange::Exchange;
-use notes::{Notices, Wall};
+use notices::{Notices, WallClock};
 use schedule::Schedule;
 use stats::Counters;
 
@@ -69,7 +69,7 @@ pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     digest: Digest,
     policy: Policy,
     state: State,
-    place: Option<Place>,
+    place: Option<BankId>,
     destination: DestinationState,
     exchange: Exchange,
     retry: Retry,
@@ -80,11 +80,11 @@ pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     moved: bool,
     token: u32,
     counters: Counters,
-    /// What the caller's wall clock showed, if it told.
-    wall: Option<Wall>,
+    /// What the caller's wall clock showed, if it was set.
+    wall: Option<WallClock>,
     /// What the text under way says beside the events.
     notices: Notices,
-    /// How it came to this start, and the slot and sequence of the last grave event before.
+    /// How it came to this start, and the slot and sequence of the last severe event before.
     reason: StartReason,
     cause: Option<(u16, u64)>,
 }
@@ -102,7 +102,7 @@ enum Phase {
     Noted,
     /// The digest is being written, a piece a step; `slot` is where its walk stands.
     Composing { slot: u16 },
-    /// Noting, one a step, which groups the accepted text has told.
+    /// Noting, one a step, which groups the accepted text has reported.
     Settling { group: u16 },
     /// Handed to the transport.
     Sending { token: u32, segments: u8, events: u32 },
@@ -200,7 +200,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         if entry.level < self.policy.level {
             return self.suppress();
         }
-        let now = self.kept(now);
+        let now = self.to_persistent(now);
         let admission = self.ring.admit(entry, now);
         self.admitted(now, entry, admission)
     }
@@ -236,11 +236,11 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         self.counters.suppressed(events);
     }
 
-    /// Counts events that never reached [`record`](Alerter::record): given up by a path that must
-    /// not wait, or turned down before. They are told as lost.
+    /// Counts events that never reached [`record`](Alerter::record): dropped by a path that must
+    /// not wait, or turned down before. They are reported as lost.
     pub fn count_lost(&mut self, now: Instant, events: u32) {
-        let now = self.kept(now);
-        self.state.tally.aside = self.state.tally.aside.saturating_add(events);
+        let now = self.to_persistent(now);
+        self.state.tally.unrecorded = self.state.tally.unrecorded.saturating_add(events);
         self.ring.turn_away(events);
         self.commit.state_dirty = true;
         self.schedule_commit(now, Level::Warn);
@@ -250,7 +250,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
 
     /// Ends the hold: what may be sent now is sent now. Interval, budget, backoff and latch stand.
     pub fn flush(&mut self, now: Instant) {
-        let now = self.kept(now);
+        let now = self.to_persistent(now);
         self.schedule.flush(now);
         if self.phase != Phase::Idle {
             // It ends in a scan, which finds anew when what is due.
@@ -262,7 +262,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
 
     /// Has what is recorded committed to storage now. Sends nothing.
     pub fn commit(&mut self, now: Instant) {
-        self.commit.due = self.commit.due.min(self.kept(now));
+        self.commit.due = self.commit.due.min(self.to_persistent(now));
         self.moved = true;
     }
 
@@ -272,7 +272,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// storage. Spurious calls are harmless.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub fn step(&mut self, now: Instant, buf: &mut [u8]) -> Step {
-        let kept = self.kept(now);
+        let kept = self.to_persistent(now);
         self.state.clock.last = self.state.clock.last.max(kept);
         if !matches!(
             self.phase,
@@ -314,7 +314,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             Phase::Idle => self.send_at(),
             _ => Instant::ZERO,
         };
-        self.given(send.min(self.commit_at()))
+        self.to_boot_time(send.min(self.commit_at()))
     }
 
     /// Whether [`poll_at`](Alerter::poll_at) may be earlier than it was at
@@ -335,9 +335,9 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// failed is tried again at its own pace, and nobody waits for that.
     pub fn is_settled(&self, until: Instant) -> bool {
         let rests = matches!(self.phase, Phase::Idle) && !self.ring.reclaims();
-        let committed =
-            self.commit.is_failing(self.state.clock.last) || self.given(self.commit_at()) > until;
-        rests && committed && !self.commit.is_pending() && self.given(self.send_at()) > until
+        let committed = self.commit.is_failing(self.state.clock.last)
+            || self.to_boot_time(self.commit_at()) > until;
+        rests && committed && !self.commit.is_pending() && self.to_boot_time(self.send_at()) > until
     }
 
     fn idle(&self) -> Step {
@@ -361,12 +361,12 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
 
     /// Time as it is kept: goes on across boots.
     #[inline]
-    fn kept(&self, now: Instant) -> Instant {
+    fn to_persistent(&self, now: Instant) -> Instant {
         Instant::from_millis(now.as_millis().wrapping_add(self.state.clock.offset))
     }
 
     /// Kept time as the caller's clock shows it.
-    fn given(&self, kept: Instant) -> Instant {
+    fn to_boot_time(&self, kept: Instant) -> Instant {
         if kept == Instant::FAR_FUTURE || kept == Instant::ZERO {
             return kept;
         }

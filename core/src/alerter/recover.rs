@@ -49,7 +49,7 @@ pub enum StartReason {
     Vanished,
 }
 
-/// What an alerter is told when it is made.
+/// What an alerter is made with.
 ///
 /// ```
 /// # use annunciator_core::alerter::{Origin, Setup};
@@ -83,8 +83,8 @@ pub struct Setup<'a> {
     /// until [`store_destination`](Alerter::store_destination) was called and its bytes are
     /// written. `None`: the ring keeps its destination's state.
     pub destination: Option<&'a [u8]>,
-    /// How it came to this start. An unclean end is told once, with what waits; three within ten
-    /// minutes become one text with their count, and a loop of them is told ever more seldom.
+    /// How it came to this start. An unclean end is reported once, with what waits; three within ten
+    /// minutes become one text with their count, and a loop of them is reported less and less often.
     pub reason: StartReason,
     /// Whether [`Step::Write`](super::Step::Write) has somewhere to go.
     pub storage: bool,
@@ -199,7 +199,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         let unreported = alerter.losses().saturating_sub(alerter.state.tally.reported);
         let damaged = &mut alerter.state.tally.damaged;
         *damaged = damaged.saturating_add(u32::from(found.damaged).min(unreported));
-        let now = alerter.kept(setup.now);
+        let now = alerter.to_persistent(setup.now);
         if alerter.destination.notices.heartbeat == Instant::ZERO {
             alerter.destination.notices.heartbeat = now.max(Instant::from_millis(1));
         }

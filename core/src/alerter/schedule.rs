@@ -197,7 +197,7 @@ impl Schedule {
         since > expiry.as_millis()
     }
 
-    /// The most severe level that the text to come tells, or that waits behind it.
+    /// The most severe level that the text to come reports, or that waits behind it.
     pub(super) fn severity(&self, open: bool) -> Level {
         let in_flight = if open { self.in_flight_level } else { Level::Trace };
         self.waiting_level.max(in_flight)

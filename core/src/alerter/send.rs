@@ -1,6 +1,6 @@
 //! From what is due to a text in the driver's buffer.
 
-use super::notes::{LEADING, TRAILING, note};
+use super::notices::{LEADING, TRAILING, notice};
 use super::{Alerter, Phase, Step, Ticket};
 use crate::budget::Budget;
 use crate::digest::{Composed, Spec, Style, Supply, Want};
@@ -17,7 +17,7 @@ use heapless::String;
 const REFERENCES: u32 = (1 << (5 * Reference::LEN as u32)) - 1;
 
 impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
-    /// Looks at one slot: drops it if it is too old, else notes when it may be told. Records in
+    /// Looks at one slot: drops it if it is too old, else notes when it may be reported. Records in
     /// flight and records that wait for their repeat have their time already.
     pub(super) fn scan(&mut self, now: Instant, slot: u16) -> Step {
         if slot >= self.ring.len() {
@@ -51,7 +51,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         if self.fold(now, slot, level) {
             return Step::Again;
         }
-        // A tick is rounded down; nothing is told before its hold is over.
+        // A tick is rounded down; nothing is reported before its hold is over.
         let first = (first + Duration::from_millis(1024)).min(now);
         let due = self.destination.log.due(&self.policy, first, group, level);
         self.schedule.on_scanned(due, level);
@@ -87,7 +87,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.severity() >= Level::Error || self.destination.crashes.is_unreported()
     }
 
-    /// The most severe level that the text to come tells, or that waits behind it.
+    /// The most severe level that the text to come reports, or that waits behind it.
     pub(super) fn severity(&self) -> Level {
         self.schedule.severity(self.state.attempt.is_some())
     }
@@ -95,14 +95,14 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// Charges an attempt and decides what it covers; it is kept before anything leaves.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
-        let (limits, grave) = (self.policy.limits, self.may_use_reserve());
+        let (limits, severe) = (self.policy.limits, self.may_use_reserve());
         let told = self.destination.notices.budget > now;
-        let available = self.destination.budget.available(limits, now, grave, told);
+        let available = self.destination.budget.available(limits, now, severe, told);
         self.notices = Default::default();
         let nothing_left = |budget: &Budget| budget.left(limits, now) == 0;
         let silent = told || self.state.attempt.is_some();
         if available == 0 && (silent || nothing_left(&self.destination.budget)) {
-            let renewed = self.destination.budget.renewed(limits, now, grave);
+            let renewed = self.destination.budget.renewed(limits, now, severe);
             self.schedule.on_budget_used_up(renewed);
             return self.idle();
         }
@@ -116,8 +116,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.destination.budget.charge(now, charged);
         self.destination_changed();
         if is_last {
-            self.notices.notice = self.destination.budget.renewed(limits, now, grave);
-            self.notices.all_levels = grave;
+            self.notices.notice = self.destination.budget.renewed(limits, now, severe);
+            self.notices.all_levels = severe;
         }
         let attempt = match self.state.attempt {
             Some(attempt) => {
@@ -194,8 +194,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
                 let record = self.ring.record(wanted, attempt.upto);
                 self.digest.step(&spec, self.groups, Supply::Record(record.as_ref()), buf);
             }
-            Want::Note(number) => note(self, &attempt, number, |digest, groups, pieces| {
-                digest.step(&spec, groups, Supply::Note(pieces), buf);
+            Want::Notice(number) => notice(self, &attempt, number, |digest, groups, pieces| {
+                digest.step(&spec, groups, Supply::Notice(pieces), buf);
             }),
             Want::Done(composed) => return self.launch(&attempt, composed),
         }
@@ -215,9 +215,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// The text is whole: hand it out, or drop the attempt if there turned out to be nothing in it.
     fn launch(&mut self, attempt: &Attempt, composed: Composed) -> Step {
         let events = composed.named.saturating_add(composed.more);
-        let notes = attempt.losses > self.state.tally.reported || self.has_unconfirmed();
-        let notes = notes || self.notices.is_news();
-        if events == 0 && !notes {
+        let notices = attempt.losses > self.state.tally.reported || self.has_unconfirmed();
+        let notices = notices || self.notices.is_news();
+        if events == 0 && !notices {
             self.destination.budget.refund(attempt.charged);
             self.destination_changed();
             self.settle(0);

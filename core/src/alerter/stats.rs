@@ -86,16 +86,16 @@ pub enum Activity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LostEvents {
-    /// Given up, or not taken, because the ring was full of graver ones.
+    /// Given up, or not taken, because the ring was full of more severe ones.
     pub evicted: u32,
-    /// Too old to be told.
+    /// Too old to be reported.
     pub expired: u32,
     /// Refused by the service for their content, twice.
     pub refused: u32,
     /// Found damaged at a start.
     pub damaged: u32,
     /// Counted by [`Alerter::count_lost`].
-    pub aside: u32,
+    pub unrecorded: u32,
 }
 
 /// A snapshot; counts saturate.
@@ -132,7 +132,7 @@ pub struct Stats {
     pub lost: u32,
     /// The same by reason.
     pub losses: LostEvents,
-    /// Of all lost, those that no accepted text has told yet.
+    /// Of all lost, those that no accepted text has reported yet.
     pub lost_unreported: u32,
     /// Events that wait or are in flight now.
     pub waiting: u32,
@@ -158,13 +158,13 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         let counters = &self.counters;
         let lost = self.losses();
         let tally = &self.state.tally;
-        let told_apart = [tally.expired, tally.refused, tally.damaged, tally.aside];
+        let told_apart = [tally.expired, tally.refused, tally.damaged, tally.unrecorded];
         let losses = LostEvents {
             evicted: told_apart.into_iter().fold(lost, u32::saturating_sub),
             expired: tally.expired,
             refused: tally.refused,
             damaged: tally.damaged,
-            aside: tally.aside,
+            unrecorded: tally.unrecorded,
         };
         Stats {
             activity: self.activity(),
@@ -195,7 +195,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     fn activity(&self) -> Activity {
-        let at = self.given(self.send_at());
+        let at = self.to_boot_time(self.send_at());
         match self.phase {
             Phase::Noting
             | Phase::Noted
@@ -203,7 +203,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             | Phase::Sending { .. }
             | Phase::Answered { .. } => Activity::Sending,
             _ => match self.retry.latched() {
-                Some(refusal) => Activity::Latched(self.given(self.retry.until()), refusal),
+                Some(refusal) => Activity::Latched(self.to_boot_time(self.retry.until()), refusal),
                 None if self.send_at() == Instant::FAR_FUTURE => Activity::Idle,
                 None if self.retry.failures() > 0 => Activity::BackingOff(at),
                 None if self.schedule.is_out_of_budget(self.state.clock.last) => {

@@ -1,4 +1,4 @@
-//! One group of a batch: who it is, how much of it there is, and what telling it costs.
+//! One group of a batch: who it is, how much of it there is, and what reporting it costs.
 
 use crate::event::{Level, Record};
 
@@ -18,7 +18,7 @@ pub struct Group {
     pub(super) mid_after: u16,
     pub(super) last_written: u16,
     pub(super) records: u16,
-    /// Units its first message needs when told in full.
+    /// Units its first message needs when reported in full.
     pub(super) need: u16,
     /// Units its first message gets: at first those of its name.
     pub(super) room: u16,
@@ -33,7 +33,7 @@ const NAMED: u8 = 2;
 pub(super) const NAME: u16 = 16;
 pub(super) const SHORT_NAME: u16 = 12;
 
-/// Records of one group that are still told one by one.
+/// Records of one group that are still reported one by one.
 const FEW: u16 = 3;
 
 impl Group {
@@ -59,7 +59,7 @@ impl Group {
         self.key
     }
 
-    /// How grave its events are.
+    /// The severity of its events.
     pub const fn level(&self) -> Level {
         match Level::from_byte(self.level) {
             Some(level) => level,
@@ -77,7 +77,7 @@ impl Group {
         self.flags & NAMED != 0
     }
 
-    /// Whether it has been told before this text.
+    /// Whether it has been reported before this text.
     pub const fn was_told(&self) -> bool {
         self.flags & TOLD != 0
     }
@@ -121,12 +121,12 @@ impl Group {
         self.flags = if named { self.flags | NAMED } else { self.flags & !NAMED };
     }
 
-    /// Whether its records may be told one by one.
+    /// Whether its records may be reported one by one.
     pub(super) const fn is_few(&self) -> bool {
         self.records < FEW || self.records == FEW && self.mid_after < u16::MAX
     }
 
-    /// Whether it stands before `other`: the graver, of those the one not yet told, of those the
+    /// Whether it stands before `other`: the more severe, of those the one not yet reported, of those the
     /// one that came first.
     pub(super) fn outranks(&self, other: &Group) -> bool {
         if self.level != other.level {
@@ -143,7 +143,7 @@ impl Group {
         self.is_named() && self.room > 0 && self.level() == level
     }
 
-    /// Sequence and slot of the record `nth` of those told one by one.
+    /// Sequence and slot of the record `nth` of those reported one by one.
     pub(super) fn record(&self, nth: u8) -> Option<(u32, u16)> {
         match (nth, self.records) {
             (0, _) => Some((self.first_seq, self.first_slot)),

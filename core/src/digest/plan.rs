@@ -1,9 +1,9 @@
 //! What everything needs, and who gets how much of the room.
 //!
-//! Prefix, notes and messages are measured by a dry run of the pen that writes them later. Then
+//! Prefix, notices and messages are measured by a dry run of the writer that writes them later. Then
 //! every group is given the room for its name, in the order of rank but after each level's first
 //! cause its latest group; what is left raises the messages in rounds, so that the long message
-//! of one does not starve the others; groups told before come after those that are new.
+//! of one does not starve the others; groups reported before come after those that are new.
 //!
 //! If the names do not fit, levels are said once only; if they still do not, all is measured again
 //! for shorter names.
@@ -12,7 +12,7 @@ use super::group::{NAME, SHORT_NAME, before, item_cost, more_cost};
 use super::{Call, Digest, Group, Stage, Style, Want};
 use crate::gsm7::Script;
 
-/// Units to which the messages are raised, round by round: those not told before, then the others.
+/// Units to which the messages are raised, round by round: those not reported before, then the others.
 const ROUNDS: [(u16, bool); 5] =
     [(32, false), (64, false), (128, false), (u16::MAX, false), (u16::MAX, true)];
 
@@ -38,7 +38,7 @@ impl Digest {
     }
 
     /// Goes on to the record that is measured next: the first of each group, and as long as all
-    /// may be told one by one also the others.
+    /// may be reported one by one also the others.
     pub(super) fn next_body(&mut self, call: &mut Call<'_>) {
         if self.plain_units > u32::from(self.room) {
             self.plain = false;
@@ -49,10 +49,10 @@ impl Digest {
         }
         while let Some(group) = call.groups.get(usize::from(self.index)) {
             if let Some((_, slot)) = group.record(self.part) {
-                self.pen.restart(self.pen.script(), true);
-                self.pen.limit(self.name);
+                self.writer.restart(self.writer.script(), true);
+                self.writer.limit(self.name);
                 if self.name == NAME {
-                    self.pen.measure_to(self.capacity(call));
+                    self.writer.measure_to(self.capacity(call));
                 }
                 return self.go(Stage::Body, Want::Record(slot));
             }
@@ -72,16 +72,16 @@ impl Digest {
         if !self.run_body(call, seq, "") {
             return;
         }
-        let units = if self.pen.is_full() { u16::MAX } else { self.pen.units() };
+        let units = if self.writer.is_full() { u16::MAX } else { self.writer.units() };
         if let Some(group) = call.groups.get_mut(index) {
             if self.part == 0 {
                 if self.name == NAME {
                     group.need = units;
                 }
                 if units > self.name {
-                    self.pen.cut(call.text);
+                    self.writer.cut(call.text);
                 }
-                group.room = self.pen.units();
+                group.room = self.writer.units();
                 self.names = self.names.saturating_add(group.cost(false));
             }
             let count = call.record.map_or(1, |record| record.count);
@@ -96,14 +96,14 @@ impl Digest {
     pub(super) fn begin_name(&mut self, call: &mut Call<'_>) {
         self.part = 0;
         self.index = 0;
-        self.told_seq = None;
+        self.reported_seq = None;
         let mut known = 0u32;
         for group in call.groups.iter() {
             known = known.saturating_add(group.events);
         }
         if self.plain && call.groups.iter().any(Group::was_told) {
-            // What was told before is not worth another segment.
-            let one = self.pen.script().encoding().capacity(1);
+            // What was reported before is not worth another segment.
+            let one = self.writer.script().encoding().capacity(1);
             let beyond = self.capacity(call).saturating_sub(one);
             self.plain = self.plain_units <= u32::from(self.room.saturating_sub(beyond));
         }
@@ -119,13 +119,13 @@ impl Digest {
             self.room = rest as u16;
             self.unnamed = 0;
             if self.plain {
-                return self.begin_text(call, self.pen.script(), false);
+                return self.begin_text(call, self.writer.script(), false);
             }
             return self.go(Stage::Raise, Want::Nothing);
         }
         if needed > room && self.name == NAME {
             self.name = SHORT_NAME;
-            return self.measure_names(call, self.pen.script());
+            return self.measure_names(call, self.writer.script());
         }
         match self.room.checked_sub(more_cost(self.total)) {
             Some(rest) => {
@@ -187,11 +187,11 @@ impl Digest {
         }
     }
 
-    /// Leaves the room of the segments that are begun: what was told before, and what is told
+    /// Leaves the room of the segments that are begun: what was reported before, and what is reported
     /// beyond the first messages, must not cost a segment more.
     fn stay(&mut self, call: &Call<'_>) {
         let used = self.capacity(call).saturating_sub(self.room);
-        let encoding = self.pen.script().encoding();
+        let encoding = self.writer.script().encoding();
         let capacity = (1..=6).map(|n| encoding.capacity(n)).find(|all| *all >= used);
         self.room = capacity.map_or(0, |all| all - used).min(self.room);
     }
@@ -203,7 +203,7 @@ impl Digest {
             if self.extras {
                 self.stay(call);
             }
-            return self.begin_text(call, self.pen.script(), false);
+            return self.begin_text(call, self.writer.script(), false);
         };
         if told && call.groups.iter().any(|group| group.is_named() && group.was_told()) {
             self.stay(call);

@@ -1,6 +1,6 @@
 //! The text itself, in the order in which it is read.
 //!
-//! A run is what one supply gives: the prefix, a note, a message. It is written a few characters
+//! A run is what one supply gives: the prefix, a notice, a message. It is written a few characters
 //! a step and may be asked for several times; it has a limit of its own and is cut at that.
 
 use super::group::{before, more_cost};
@@ -12,21 +12,21 @@ use crate::gsm7::Script;
 const CHUNK: u8 = 16;
 const DEAR: u8 = 6;
 
-/// Units of a note that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
+/// Units of a notice that are never halved: `12 lost`, `unconfirmed k7m2: 2 ERROR`.
 const SHORT: u16 = 26;
 
 /// Units of a message that are worth a `, last: ` of 8 units before them.
 const WORTH: u16 = 16;
 
 impl Digest {
-    /// Begins the text, or measures in a dry run what it will need.
-    pub(super) fn begin_text(&mut self, call: &mut Call<'_>, script: Script, dry: bool) {
-        self.pen.restart(script, dry);
-        self.pen.limit(self.capacity(call) / 2);
+    /// Begins the text, or measures what it will need.
+    pub(super) fn begin_text(&mut self, call: &mut Call<'_>, script: Script, measuring: bool) {
+        self.writer.restart(script, measuring);
+        self.writer.limit(self.capacity(call) / 2);
         self.part = 0;
-        self.notes = 0;
+        self.notices = 0;
         self.begun = false;
-        self.items_told = false;
+        self.items_reported = false;
         self.led = None;
         self.go(Stage::Head, Want::Nothing);
     }
@@ -35,11 +35,11 @@ impl Digest {
     pub(super) fn head(&mut self, call: &mut Call<'_>) {
         if self.part == 0 {
             if self.run(&[Piece::Text(call.spec.prefix)], call.text) {
-                if self.pen.is_full() {
-                    self.pen.cut(call.text);
-                    self.pen.owe_space();
+                if self.writer.is_full() {
+                    self.writer.cut(call.text);
+                    self.writer.owe_space();
                 }
-                self.pen.limit(self.capacity(call));
+                self.writer.limit(self.capacity(call));
                 self.go(Stage::Head, Want::Nothing);
                 self.part = 1;
             }
@@ -51,26 +51,26 @@ impl Digest {
                 return;
             }
         }
-        // Each note and item has a separator of two units before it; the first has its in the head.
-        let head = self.pen.units().saturating_add(u16::from(self.pen.owes_space()));
+        // Each notice and item has a separator of two units before it; the first has its in the head.
+        let head = self.writer.units().saturating_add(u16::from(self.writer.owes_space()));
         self.note_room = self.capacity(call).saturating_add(2).saturating_sub(head);
-        self.note = 0;
-        self.next_note(call);
+        self.notice = 0;
+        self.next_notice(call);
     }
 
-    /// Goes on to the next note, or to what comes after the notes: the messages to be measured,
+    /// Goes on to the next notice, or to what comes after the notices: the messages to be measured,
     /// the items, the end.
-    fn next_note(&mut self, call: &mut Call<'_>) {
-        let all = self.pen.is_dry() || self.items_told;
-        if self.note < if all { call.spec.notes() } else { call.spec.leading } {
-            return self.go(Stage::Note, Want::Note(self.note));
+    fn next_notice(&mut self, call: &mut Call<'_>) {
+        let all = self.writer.is_measuring() || self.items_reported;
+        if self.notice < if all { call.spec.notices() } else { call.spec.leading } {
+            return self.go(Stage::Notice, Want::Notice(self.notice));
         }
-        if self.items_told {
+        if self.items_reported {
             return self.end(call);
         }
         self.index = 0;
         self.part = 0;
-        if self.pen.is_dry() {
+        if self.writer.is_measuring() {
             self.room = self.note_room;
             self.next_body(call);
         } else {
@@ -78,46 +78,46 @@ impl Digest {
         }
     }
 
-    /// A note, at its place or to be measured.
-    pub(super) fn note(&mut self, call: &mut Call<'_>) {
+    /// A notice, at its place or to be measured.
+    pub(super) fn run_notice(&mut self, call: &mut Call<'_>) {
         if self.fresh {
             self.fresh = false;
-            if self.pen.is_dry() {
-                self.pen.restart(self.pen.script(), true);
+            if self.writer.is_measuring() {
+                self.writer.restart(self.writer.script(), true);
             }
-            self.part = if self.begun { 2 } else { u8::from(self.pen.owes_space()) };
+            self.part = if self.begun { 2 } else { u8::from(self.writer.owes_space()) };
             let limit = self.note_limit(call.spec).saturating_add(u16::from(self.part));
             self.limit_run(call, limit);
             self.separate(call);
         }
-        if !self.run(call.note, call.text) {
+        if !self.run(call.notice, call.text) {
             return;
         }
         let comma = u16::from(self.begun);
-        let told = !self.pen.is_full() || self.pen.run_limit() >= SHORT;
-        self.pen.close(comma, call.text);
-        let units = self.pen.run_units();
+        let told = !self.writer.is_full() || self.writer.run_limit() >= SHORT;
+        self.writer.close(comma, call.text);
+        let units = self.writer.run_units();
         if units > comma {
-            self.notes |= u16::from(told).checked_shl(self.note.into()).unwrap_or(0);
+            self.notices |= u16::from(told).checked_shl(self.notice.into()).unwrap_or(0);
             // One that ends in a colon speaks of what follows.
-            let last = self.pen.len().checked_sub(1).and_then(|last| call.text.get(last));
+            let last = self.writer.len().checked_sub(1).and_then(|last| call.text.get(last));
             let opens = last.is_some_and(|last| *last == b':');
-            self.begun = !self.pen.is_dry() && !opens;
-            if opens && !self.pen.is_dry() {
-                self.pen.owe_space();
+            self.begun = !self.writer.is_measuring() && !opens;
+            if opens && !self.writer.is_measuring() {
+                self.writer.owe_space();
             }
             let units = units.saturating_sub(u16::from(self.part)).saturating_add(2);
             self.note_room = self.note_room.saturating_sub(units);
         }
-        self.note = self.note.saturating_add(1);
-        self.next_note(call);
+        self.notice = self.notice.saturating_add(1);
+        self.next_notice(call);
     }
 
-    /// Units the next note may have: half of what is left, so that each finds some room and the
-    /// events too; all of it if there is nothing else to tell.
+    /// Units the next notice may have: half of what is left, so that each finds some room and the
+    /// events too; all of it if there is nothing else to report.
     fn note_limit(&self, spec: &Spec<'_>) -> u16 {
         let room = self.note_room.saturating_sub(more_cost(self.total)).saturating_sub(2);
-        let last = self.total == 0 && self.note.saturating_add(1) == spec.notes();
+        let last = self.total == 0 && self.notice.saturating_add(1) == spec.notices();
         if last { room } else { room.min((room / 2).max(SHORT)) }
     }
 
@@ -158,9 +158,9 @@ impl Digest {
         self.open(call, level, room, slot);
     }
 
-    /// The same where all records are told one by one, in the order of their arrival.
+    /// The same where all records are reported one by one, in the order of their arrival.
     fn next_plain(&mut self, call: &mut Call<'_>) {
-        let told = self.told_seq;
+        let told = self.reported_seq;
         let mut next: Option<(u32, u16, Level)> = None;
         for (index, group) in (0..).zip(call.groups.iter()) {
             for nth in 0..3 {
@@ -175,7 +175,7 @@ impl Digest {
         }
         match next {
             Some((seq, slot, level)) => {
-                self.told_seq = Some(seq);
+                self.reported_seq = Some(seq);
                 self.open(call, level, u16::MAX, slot);
             }
             None => self.end_items(call),
@@ -184,13 +184,13 @@ impl Digest {
 
     /// Begins an item: its level, and as the next run its message.
     fn open(&mut self, call: &mut Call<'_>, level: Level, room: u16, slot: u16) {
-        self.pen.limit(self.capacity(call));
+        self.writer.limit(self.capacity(call));
         self.separate(call);
         self.begun = true;
         // The level was said: of the run's two units more only the space is left.
         self.bare = self.compact && room > 0 && self.led == Some(level);
         if !self.bare {
-            self.pen.words(level.name(), call.text);
+            self.writer.words(level.name(), call.text);
             self.led = Some(level).filter(|_| room > 0).or(self.led);
         }
         self.limit_run(call, room.saturating_add(self.lead()));
@@ -207,16 +207,16 @@ impl Digest {
         let Some(group) = call.groups.get(usize::from(self.index)) else {
             return self.end_items(call);
         };
-        let seq = if self.plain { self.told_seq.unwrap_or(0) } else { group.first_seq };
+        let seq = if self.plain { self.reported_seq.unwrap_or(0) } else { group.first_seq };
         let (room, events, records) = (group.room, group.events, group.records);
         let level = group.level();
         if !self.run_body(call, seq, if self.bare { "" } else { ":" }) {
             return;
         }
-        if self.bare && self.pen.run_units() == 0 {
+        if self.bare && self.writer.run_units() == 0 {
             // Its record is gone.
-            self.pen.limit(self.capacity(call));
-            self.pen.words(level.name(), call.text);
+            self.writer.limit(self.capacity(call));
+            self.writer.words(level.name(), call.text);
         }
         self.count = match call.record {
             Some(record) if self.plain && records > 1 => record.count,
@@ -224,27 +224,27 @@ impl Digest {
         };
         let lead = if room > 0 { self.lead() } else { 0 };
         let given = self.room.saturating_add(room).saturating_add(lead);
-        self.room = given.saturating_sub(self.pen.run_units());
+        self.room = given.saturating_sub(self.writer.run_units());
         self.go(Stage::Count, Want::Nothing);
     }
 
     /// The counts of an item: ` (x57, 3 kinds)`.
     pub(super) fn count(&mut self, call: &mut Call<'_>) {
-        self.pen.limit(self.capacity(call));
+        self.writer.limit(self.capacity(call));
         let group = call.groups.get(usize::from(self.index)).filter(|_| self.count > 1);
         if let Some((records, slot)) = group.map(|group| (group.records, group.last_written)) {
-            self.pen.words(" (x", call.text);
-            self.pen.number(self.count, call.text);
+            self.writer.words(" (x", call.text);
+            self.writer.number(self.count, call.text);
             if records > 1 && !self.plain {
-                self.pen.words(", ", call.text);
-                self.pen.number(u32::from(records), call.text);
-                self.pen.words(" kinds", call.text);
+                self.writer.words(", ", call.text);
+                self.writer.number(u32::from(records), call.text);
+                self.writer.words(" kinds", call.text);
                 if self.extras && self.room >= 8 + WORTH {
                     self.limit_run(call, self.room);
                     return self.go(Stage::Latest, Want::Record(slot));
                 }
             }
-            self.pen.punctuate(b')', call.text);
+            self.writer.punctuate(b')', call.text);
         }
         self.end_item();
     }
@@ -253,9 +253,9 @@ impl Digest {
     pub(super) fn latest(&mut self, call: &mut Call<'_>) {
         let seq = call.groups.get(usize::from(self.index)).map_or(0, |group| group.last_seq);
         if self.run_body(call, seq, ", last:") {
-            self.room = self.room.saturating_sub(self.pen.run_units());
-            self.pen.limit(self.capacity(call));
-            self.pen.punctuate(b')', call.text);
+            self.room = self.room.saturating_sub(self.writer.run_units());
+            self.writer.limit(self.capacity(call));
+            self.writer.punctuate(b')', call.text);
             self.end_item();
         }
     }
@@ -268,29 +268,29 @@ impl Digest {
     /// Counts what has no item: `+12 more`.
     fn end_items(&mut self, call: &mut Call<'_>) {
         if self.unnamed > 0 {
-            let before = self.pen;
-            self.pen.limit(self.capacity(call));
+            let before = self.writer;
+            self.writer.limit(self.capacity(call));
             self.separate(call);
-            self.pen.words("+", call.text);
-            self.pen.number(self.unnamed, call.text);
-            self.pen.words(" more", call.text);
-            if self.pen.is_full() {
-                self.pen = before;
+            self.writer.words("+", call.text);
+            self.writer.number(self.unnamed, call.text);
+            self.writer.words(" more", call.text);
+            if self.writer.is_full() {
+                self.writer = before;
             }
             self.begun = true;
         }
-        self.items_told = true;
-        self.next_note(call);
+        self.items_reported = true;
+        self.next_notice(call);
     }
 
     fn end(&mut self, call: &mut Call<'_>) {
-        if let Some(script) = self.pen.better_script(call.spec.fallback) {
+        if let Some(script) = self.writer.better_script(call.spec.fallback) {
             return self.measure(call, script);
         }
         let composed = Composed {
-            len: self.pen.len() as u16,
-            encoding: self.pen.script().encoding(),
-            segments: self.pen.segments(),
+            len: self.writer.len() as u16,
+            encoding: self.writer.script().encoding(),
+            segments: self.writer.segments(),
             named: self.total.saturating_sub(self.unnamed),
             more: self.unnamed,
         };
@@ -299,29 +299,29 @@ impl Digest {
 
     /// A run of so many units more.
     fn limit_run(&mut self, call: &Call<'_>, units: u16) {
-        let limit = self.pen.units().saturating_add(units);
-        self.pen.limit(limit.min(self.capacity(call)));
+        let limit = self.writer.units().saturating_add(units);
+        self.writer.limit(limit.min(self.capacity(call)));
     }
 
     fn separate(&mut self, call: &mut Call<'_>) {
         if self.begun {
-            self.pen.punctuate(b',', call.text);
-            self.pen.owe_space();
+            self.writer.punctuate(b',', call.text);
+            self.writer.owe_space();
         }
     }
 
-    /// Runs through what is told of the record of this sequence, after `lead`; `true` at its end.
+    /// Runs through what is reported of the record of this sequence, after `lead`; `true` at its end.
     pub(super) fn run_body(&mut self, call: &mut Call<'_>, seq: u32, lead: &str) -> bool {
         let Some(record) = call.record.filter(|record| record.seq as u32 == seq) else {
             // It is gone, perhaps in the middle.
             if !self.fresh {
-                self.pen.cut(call.text);
+                self.writer.cut(call.text);
             }
             return true;
         };
-        if self.fresh && !self.pen.is_dry() {
-            self.pen.words(lead, call.text);
-            self.pen.owe_space();
+        if self.fresh && !self.writer.is_measuring() {
+            self.writer.words(lead, call.text);
+            self.writer.owe_space();
         }
         self.fresh = false;
         let reduced = call.spec.style == Style::Reduced || record.message.is_empty();
@@ -330,11 +330,11 @@ impl Digest {
         } else {
             self.run(&[Piece::Text(record.message)], call.text)
         };
-        if done && !reduced && record.cut && !self.pen.is_full() {
-            self.pen.mark(call.text);
+        if done && !reduced && record.cut && !self.writer.is_full() {
+            self.writer.mark(call.text);
         }
-        if done && !self.pen.is_dry() {
-            self.pen.close(lead.len() as u16, call.text);
+        if done && !self.writer.is_measuring() {
+            self.writer.close(lead.len() as u16, call.text);
         }
         done
     }
@@ -345,30 +345,33 @@ impl Digest {
         let mut left = CHUNK;
         while let Some(piece) = pieces.get(usize::from(self.piece)) {
             match *piece {
-                Piece::Number(number) => self.pen.number(number, text),
+                Piece::Number(number) => self.writer.number(number, text),
                 Piece::Two(number) => {
                     if number < 10 {
-                        self.pen.number(0, text);
+                        self.writer.number(0, text);
                     }
-                    self.pen.number(u32::from(number), text);
+                    self.writer.number(u32::from(number), text);
                 }
                 Piece::Text(words) => {
                     let mut rest = words.get(self.offset as usize..).unwrap_or_default().chars();
                     loop {
-                        left -= self.pen.take_plain(&mut rest, left, text);
-                        if left < DEAR || self.pen.is_full() || !self.pen.take(&mut rest, text) {
+                        left -= self.writer.take_plain(&mut rest, left, text);
+                        if left < DEAR
+                            || self.writer.is_full()
+                            || !self.writer.take(&mut rest, text)
+                        {
                             break;
                         }
                         left -= DEAR;
                     }
                     let rest = rest.as_str().len();
-                    if rest > 0 && !self.pen.is_full() {
+                    if rest > 0 && !self.writer.is_full() {
                         self.offset = words.len().saturating_sub(rest) as u32;
                         return false;
                     }
                 }
             }
-            if self.pen.is_full() {
+            if self.writer.is_full() {
                 return true;
             }
             self.piece = self.piece.saturating_add(1);
@@ -383,7 +386,7 @@ impl Digest {
     }
 }
 
-/// What is told of a record without its message: `sensors::bus bus.rs:88`, or `bus.rs:88`.
+/// What is reported of a record without its message: `sensors::bus bus.rs:88`, or `bus.rs:88`.
 fn source<'r>(record: &Record<'r>, compact: bool) -> [Piece<'r>; 5] {
     let nothing = Piece::Text("");
     let target = Piece::Text(record.target);

@@ -62,7 +62,7 @@ impl<const TEXT: usize> Entry<TEXT> {
         draft.entry
     }
 
-    /// How grave the event is.
+    /// How severe the event is.
     pub const fn level(&self) -> Level {
         self.level
     }
@@ -183,7 +183,7 @@ impl<'a, const TEXT: usize> Draft<'a, TEXT> {
         false
     }
 
-    /// How grave the event is.
+    /// How severe the event is.
     pub const fn level(&self) -> Level {
         self.entry.level
     }

@@ -5,7 +5,7 @@ mod entry;
 pub use entry::{Draft, Entry, FILE_MAX, TARGET_MAX, TEXT_256, TEXT_512};
 pub(crate) use entry::{cut_at, head, lengths};
 
-/// How grave an event is. Ordered: [`Level::Panic`] is the greatest.
+/// How severe an event is. Ordered: [`Level::Panic`] is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Level {
@@ -24,7 +24,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// All levels, least grave first.
+    /// All levels, least severe first.
     pub const ALL: [Level; 6] =
         [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Panic];
 
@@ -122,7 +122,7 @@ pub struct Site<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event<'a> {
-    /// How grave it is.
+    /// How severe it is.
     pub level: Level,
     /// The part of the program that speaks: a module path, a subsystem. May be empty.
     pub target: &'a str,
@@ -159,7 +159,7 @@ impl<'a> Event<'a> {
 pub struct Record<'a> {
     /// Order of arrival within one ring; never reused.
     pub seq: u64,
-    /// How grave it is.
+    /// How severe it is.
     pub level: Level,
     /// Identity of its group: all events of one level and one site (file and line), or without a
     /// site of one target and one text with its numbers left out.

@@ -1,6 +1,6 @@
 //! Cutting one text to the segments it may cost.
 
-use super::{Encoding, Pen};
+use super::{Encoding, SegmentWriter};
 
 /// What to do with a character that GSM lacks and no transliteration replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -41,7 +41,7 @@ pub struct Fitted {
 ///
 /// `buf` of [`text_bytes`] is enough; a shorter one cuts earlier.
 pub fn fit(text: &str, segments: u8, fallback: Fallback, buf: &mut [u8]) -> Fitted {
-    let mut pen = Pen::new(false);
+    let mut pen = SegmentWriter::new(false);
     let mut script = Script::first(fallback);
     loop {
         pen.restart(script, false);

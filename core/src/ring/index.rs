@@ -1,4 +1,4 @@
-//! Finds a record by its key, its group by the group's key, and the record to give up.
+//! Finds a record by its key, its group by the group's key, and the record to drop.
 //!
 //! Volatile: made anew from the slots at each start. Sixteen bytes a slot buy a `record` that
 //! probes instead of walking: two hash tables with chaining (by key, by group) and, for each group,
@@ -368,9 +368,9 @@ impl<'a, const TEXT: usize> Index<'a, TEXT> {
         }
     }
 
-    /// The record to give up for a newcomer of `level` in the group headed by `head`: of the lowest
+    /// The record to drop for a newcomer of `level` in the group headed by `head`: of the lowest
     /// level the widest group's second; a group of two gives its first; a lone record goes last.
-    /// `None` if the newcomer is the least grave itself.
+    /// `None` if the newcomer is the least severe itself.
     ///
     /// In a storm the newcomer's own group is the widest, and no slot is searched.
     pub(crate) fn victim<M: Memory + ?Sized>(

@@ -1,6 +1,6 @@
 //! The ring: equal, self-checking slots over any byte region.
 //!
-//! Any slot can be given up, none depends on another, and there is no head or tail to lose: after a
+//! Any slot can be dropped, none depends on another, and there is no head or tail to lose: after a
 //! crash each slot is judged alone.
 //!
 //! ```text
@@ -89,7 +89,7 @@ pub enum Admission {
     Merged,
     /// Below the threshold, muted or scrubbed away; counted.
     Suppressed,
-    /// The ring is full of graver ones, or the event could not be taken; counted.
+    /// The ring is full of more severe ones, or the event could not be taken; counted.
     Lost,
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct Ring<'a, M, const TEXT: usize> {
     waiting: u64,
     flight: u64,
     evicted_in_flight: u64,
-    /// The next number as storage was last told.
+    /// The next number that storage has.
     ledger_seq: u64,
     /// Slots from here on may still hold dead records to reclaim; NIL: none.
     reclaim: u16,
@@ -275,7 +275,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         u8::from(ledger(self.memory.bytes()).1 != LEDGER)
     }
 
-    /// Drops a waiting record that nobody will be told of.
+    /// Drops a waiting record that will not be reported.
     pub(crate) fn expire(&mut self, slot: u16) {
         if self.index.is_live(slot) {
             self.keep_number();
@@ -301,7 +301,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         self.evicted_in_flight = 0;
     }
 
-    /// What was evicted from the batch in flight will not be told by its repeat: it is lost.
+    /// What was evicted from the batch in flight will not be reported by its repeat: it is lost.
     pub(crate) fn lose_evicted(&mut self) {
         self.evicted_in_flight = 0;
     }
@@ -364,7 +364,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
     }
 
     /// The bytes of a slot whose storage copy is older, and marks it clean. Of a free slot that is
-    /// its check, so that storage does not bring back what was given up.
+    /// its check, so that storage does not bring back what was dropped.
     pub(crate) fn take_dirty(&mut self, slot: u16) -> Option<(usize, &[u8])> {
         if !self.index.is_dirty(slot) {
             return None;
@@ -452,7 +452,7 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
         &mut self.memory
     }
 
-    /// Events lost so far, given how many of all were settled: told, or handed on.
+    /// Events lost so far, given how many of all were settled: reported, or handed on.
     pub(crate) fn lost(&self, settled: u64) -> u64 {
         [settled, self.waiting, self.flight, self.evicted_in_flight]
             .into_iter()

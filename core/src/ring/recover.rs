@@ -107,7 +107,7 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
             if !self.index.is_live(slot) {
                 self.clear_cells(slot);
             }
-            // Storage may still hold what was given up, and must not bring it back.
+            // Storage may still hold what was dropped, and must not bring it back.
             self.set_dirty(slot);
         }
         found
@@ -122,8 +122,8 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
         }
     }
 
-    /// The slot of the latest grave record, settled or not, and its sequence: what was going on
-    /// when the program or the device ended. Its slot is used last, so that it can be told a while.
+    /// The slot of the latest severe record, settled or not, and its sequence: what was going on
+    /// when the program or the device ended. Its slot is used last, so that it can be reported a while.
     /// For recovery.
     pub(crate) fn last_severe(&mut self) -> Option<(u16, u64)> {
         let mut last: Option<(u16, u64)> = None;

@@ -54,7 +54,7 @@ impl Clock {
 /// /// What is to be tested: here, one whose line is dead at the first attempt.
 /// struct Line {
 ///     attempts: u32,
-///     told: Vec<String>,
+///     reported: Vec<String>,
 /// }
 ///
 /// impl Transport for Line {
@@ -63,16 +63,16 @@ impl Clock {
 ///         if self.attempts == 1 {
 ///             return Outcome::Retry(Retry::failure(Code(1)));
 ///         }
-///         self.told.push(message.text.to_owned());
+///         self.reported.push(message.text.to_owned());
 ///         Outcome::Accepted(Receipt::new(message.segments))
 ///     }
 /// }
 ///
-/// let line = Line { attempts: 0, told: Vec::new() };
+/// let line = Line { attempts: 0, reported: Vec::new() };
 /// let mut device = Device::new(16).through(line);
 /// device.record(&Event::new(Level::Error, "pump 3 does not start"));
 /// device.run(Duration::from_mins(1));
-/// assert_eq!(device.transport.told, ["[Rust Logger night] ERROR: pump 3 does not start"]);
+/// assert_eq!(device.transport.reported, ["[Rust Logger night] ERROR: pump 3 does not start"]);
 /// ```
 #[derive(Debug)]
 pub struct Device<T = ScriptedTransport> {
@@ -189,7 +189,7 @@ impl<T: Transport> Device<T> {
         self.restart(StartReason::Ordinary);
     }
 
-    /// The same, and the new start is told how it came to it.
+    /// The same, and the new start is given the reason.
     pub fn restart(&mut self, reason: StartReason) {
         let memory = self.memory();
         self.start(memory, Origin::Memory, reason);

@@ -391,7 +391,7 @@ pub enum RequestError {
         /// Bytes that would have been enough.
         needed: usize,
     },
-    /// A signed request was not told the time of day.
+    /// A signed request was not given the time of day.
     NoTimestamp,
 }
 

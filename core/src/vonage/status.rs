@@ -135,7 +135,7 @@ pub fn explain(code: Code) -> &'static str {
     }
 }
 
-/// What a code asks for, least grave first, so that the most severe of several is their maximum.
+/// What a code asks for, least severe first, so that the most severe of several is their maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
     Accepted,

@@ -116,9 +116,9 @@ impl Batch {
                     let record = entry.filter(|_| !gone(steps, slot)).map(Entry::record);
                     digest.step(spec, &mut groups, Supply::Record(record.as_ref()), &mut text);
                 }
-                Want::Note(number) => {
+                Want::Notice(number) => {
                     let note = &self.notes[usize::from(number)];
-                    digest.step(spec, &mut groups, Supply::Note(note), &mut text);
+                    digest.step(spec, &mut groups, Supply::Notice(note), &mut text);
                 }
                 Want::Nothing => digest.step(spec, &mut groups, Supply::Nothing, &mut text),
                 Want::Done(composed) => break composed,

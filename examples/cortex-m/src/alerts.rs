@@ -1,6 +1,6 @@
 //! The alerter of this device: its memory, its start, and the handle that everybody records to.
 
-use annunciator_core::alerter::{After, Alerter, Buffers, Origin, PREFIX_MAX, Setup};
+use annunciator_core::alerter::{Alerter, Buffers, Origin, PREFIX_MAX, Setup, StartReason};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive::{Restored, restore};
 use annunciator_core::event::Event;
@@ -53,7 +53,7 @@ pub fn start<S: Storage>(storage: &mut S) -> Restored<S::Error> {
     // that also resets on purpose, for an update, looks at what its handlers left, or at the
     // reset-cause register.
     if restored.origin == Origin::Memory {
-        setup.after = After::Reset;
+        setup.reason = StartReason::Reset;
     }
     // A product takes its serial number.
     setup.seed = 6965;

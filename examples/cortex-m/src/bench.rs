@@ -34,8 +34,8 @@ static COMMITS: AtomicU32 = AtomicU32::new(0);
 pub fn started(survived: bool) {
     let Some(stats) = ALERTS.stats() else { return };
     let from = if survived { "RAM" } else { "the card" };
-    hprintln!("start {}: {} waiting, from {from}", stats.boots, stats.waiting);
-    if stats.boots == 0 {
+    hprintln!("start {}: {} waiting, from {from}", stats.starts, stats.waiting);
+    if stats.starts == 1 {
         warn!("battery at {} %", 20);
         SENSOR.store(3, Ordering::Relaxed);
     }
@@ -58,32 +58,32 @@ pub const WAITS: Waits = Waits { ready: Duration::from_mins(1), verdict: Duratio
 /// Whenever the main loop has nothing to do.
 pub fn idle() {
     let Some(stats) = ALERTS.stats() else { return };
-    match (stats.boots, SCENE.load(Ordering::Relaxed)) {
-        (0, 0) if stats.texts == 1 => {
+    match (stats.starts, SCENE.load(Ordering::Relaxed)) {
+        (1, 0) if stats.texts == 1 => {
             report("told", &stats);
             PUMP.store(50, Ordering::Relaxed);
             next_scene(&stats);
         }
-        (0, 1) if stats.retries >= 2 && PUMP.load(Ordering::Relaxed) == 0 => {
+        (1, 1) if stats.retries >= 2 && PUMP.load(Ordering::Relaxed) == 0 => {
             report("offline", &stats);
             let schedule = black_box([6, 12, 18]);
             hprintln!("next at {}", schedule[black_box(7)]);
         }
-        (1, 0) if stats.retries >= 1 => {
+        (2, 0) if stats.retries >= 1 => {
             report("offline", &stats);
             // An instruction that no chip has: what a jump through a wild pointer ends in.
             cortex_m::asm::udf();
         }
-        (2, 0) if stats.texts == 1 && stats.waiting == 0 => {
+        (3, 0) if stats.texts == 1 && stats.waiting == 0 => {
             report("told", &stats);
             error!("mains voltage lost");
             next_scene(&stats);
         }
-        (2, 1) if stats.commits > COMMITS.load(Ordering::Relaxed) => {
+        (3, 1) if stats.commits > COMMITS.load(Ordering::Relaxed) => {
             report("power lost", &stats);
             debug::exit(EXIT_SUCCESS);
         }
-        (3, 0) if stats.texts == 1 => {
+        (4, 0) if stats.texts == 1 => {
             report("told", &stats);
             debug::exit(EXIT_SUCCESS);
         }

@@ -6,7 +6,7 @@
 //!           balance 0.93 │ recovered: ... │ alive 7 d, 0 errors │ unconfirmed ... │ 12 lost
 //! ```
 //!
-//! Wall time is only printed. Where nobody has told it, spans stand in its place.
+//! WallClock time is only printed. Where it was not set, spans stand in its place.
 
 use super::{Alerter, Phase, StartReason};
 use crate::digest::{Digest, Group, Piece};
@@ -28,10 +28,10 @@ pub(super) const TRAILING: u8 = 3 + UNCONFIRMED as u8 + 1;
 const OUTAGE: Duration = Duration::from_mins(5);
 /// Heartbeats are not closer than this.
 const QUICKEST: Duration = Duration::from_mins(1);
-/// So many events are told without any.
+/// So many events are reported without any.
 const FEW: u32 = 3;
 
-/// What the text under way says of it: told once it is accepted.
+/// What the text under way says of it: reported once it is accepted.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Notices {
     /// The budget is used up until then, or zero; and for the most severe levels too.
@@ -57,18 +57,18 @@ impl Notices {
 
 /// The wall clock of the place where the owner is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wall {
+pub(super) struct WallClock {
     at: Instant,
     /// Second of the local day at that instant.
     second: u32,
 }
 
-impl Wall {
-    pub(super) fn new(at: Instant, unix_secs: u64, utc_offset_minutes: i16) -> Wall {
+impl WallClock {
+    pub(super) fn new(at: Instant, unix_secs: u64, utc_offset_minutes: i16) -> WallClock {
         // 86,400 is 128 times 675: so the division is one of 32 bits.
         let second = ((unix_secs >> 7) as u32 % 675) * 128 + (unix_secs & 127) as u32;
         let offset = (i32::from(utc_offset_minutes) * 60).rem_euclid(86_400) as u32;
-        Wall { at, second: (second + offset) % 86_400 }
+        WallClock { at, second: (second + offset) % 86_400 }
     }
 
     /// Minute of the local day at another instant, however far away: a device may be told the
@@ -81,7 +81,7 @@ impl Wall {
 
 /// Hundredths in so many units of a [`Decimal`]; [`u32::MAX`] if there are more. The divisor, 10⁶,
 /// is 64 times 15,625, which is divided by as on paper, 16 bits a digit: the division of 64-bit
-/// numbers that a small chip would have to carry along is larger than all of a note.
+/// numbers that a small chip would have to carry along is larger than all of a notice.
 fn hundredths(units: u64) -> u32 {
     const _: () = assert!(Decimal::ONE.0 == 100 * 64 * 15_625);
     let (mut digits, mut rest, mut quotient) = (units >> 6, 0, 0);
@@ -112,10 +112,10 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// texts name spans instead of times of day, and there are no quiet hours.
     pub fn set_wall_clock(&mut self, now: Instant, unix_secs: u64, utc_offset_minutes: i16) {
         self.moved = true;
-        self.wall = Some(Wall::new(self.kept(now), unix_secs, utc_offset_minutes));
+        self.wall = Some(WallClock::new(self.to_persistent(now), unix_secs, utc_offset_minutes));
     }
 
-    /// The end of the quiet hours, if `at` is within and what waits is not grave enough.
+    /// The end of the quiet hours, if `at` is within and what waits is not severe enough.
     pub(super) fn after_quiet_hours(&self, at: Instant) -> Instant {
         let (Some(quiet), Some(wall)) = (self.policy.quiet, self.wall) else { return at };
         if at == Instant::FAR_FUTURE || self.severity() >= quiet.level {
@@ -160,9 +160,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     /// That events were lost while nothing else waits, or that nobody knows of some whether they were
-    /// told, is worth a text of its own, at the pace of repeated trouble.
+    /// reported, is worth a text of its own, at the pace of repeated trouble.
     pub(super) fn schedule_loss_report(&mut self, now: Instant) {
-        // A loss beside what waits is told with that, at its pace.
+        // A loss beside what waits is reported with that, at its pace.
         let alone = self.ring.events() <= self.ring.in_flight();
         let lost = alone && self.losses() > self.state.tally.reported;
         if !lost && !self.has_unconfirmed() {
@@ -211,7 +211,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     /// The text was accepted, and the groups it names are noted: those that it called quiet are
-    /// told as recovered.
+    /// reported as recovered.
     pub(super) fn mark_recovered(&mut self) {
         let notices = core::mem::take(&mut self.notices);
         if let Some(quiet) = self.policy.recovered.filter(|_| notices.recovered > 0) {
@@ -226,7 +226,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     /// The text may have arrived twice, or was refused twice: nothing is tried a third time. News
-    /// that stayed news would be told again at once, for ever.
+    /// that stayed news would be reported again at once, for ever.
     pub(super) fn notices_given_up(&mut self) {
         self.notices_accepted();
         // Recovered groups are a walk, and that comes with the next step. None is noted before it.
@@ -235,9 +235,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 }
 
 /// A note in the making; what does not fit is left out.
-struct Note<'a>(Vec<Piece<'a>, 16>);
+struct Notice<'a>(Vec<Piece<'a>, 16>);
 
-impl<'a> Note<'a> {
+impl<'a> Notice<'a> {
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn text(&mut self, words: &'a str) -> &mut Self {
         let _ = self.0.push(Piece::Text(words));
@@ -279,7 +279,7 @@ impl<'a> Note<'a> {
 }
 
 /// Builds note `number` and hands it on with the parts that its receiver needs.
-pub(super) fn note<M: Memory, const TEXT: usize>(
+pub(super) fn notice<M: Memory, const TEXT: usize>(
     alerter: &mut Alerter<'_, M, TEXT>,
     attempt: &Attempt,
     number: u8,
@@ -287,26 +287,26 @@ pub(super) fn note<M: Memory, const TEXT: usize>(
 ) {
     let (digest, groups) = (&mut alerter.digest, &mut *alerter.groups);
     let (notices, wall) = (&alerter.notices, &alerter.wall);
-    // Lives as long as the note.
+    // Lives as long as the notice.
     let ascii;
-    let mut note = Note(Vec::new());
+    let mut notice = Notice(Vec::new());
     match number {
         0 if notices.notice > Instant::ZERO => {
-            note.text("budget used up ");
+            notice.text("budget used up ");
             match wall {
-                Some(wall) => note.text("until ").time(wall.minute(notices.notice)),
-                None => note.text("for ").span(notices.notice.since(notices.at)),
+                Some(wall) => notice.text("until ").time(wall.minute(notices.notice)),
+                None => notice.text("for ").span(notices.notice.since(notices.at)),
             };
             if !notices.all_levels {
-                note.text(" but for ERROR");
+                notice.text(" but for ERROR");
             }
         }
         1 if notices.outage.0 > Instant::ZERO && digest.events() > FEW => {
             let (from, to) = notices.outage;
-            note.number(digest.events()).text(" alerts while offline ");
+            notice.number(digest.events()).text(" alerts while offline ");
             match wall {
-                Some(wall) => note.time(wall.minute(from)).text("-").time(wall.minute(to)),
-                None => note.span(to.since(from)),
+                Some(wall) => notice.time(wall.minute(from)).text("-").time(wall.minute(to)),
+                None => notice.span(to.since(from)),
             };
         }
         2 if notices.crashes > 0 => {
@@ -316,27 +316,27 @@ pub(super) fn note<M: Memory, const TEXT: usize>(
                 StartReason::Vanished => ("", "ended without a word", " ends without a word"),
                 _ => ("restarted after ", "a crash", " crashes"),
             };
-            note.text(first);
+            notice.text(first);
             if notices.crashes == 1 {
-                note.text(one);
+                notice.text(one);
             } else {
-                note.number(notices.crashes).text(many);
-                note.text(" in ").span(series.last.since(series.first));
+                notice.number(notices.crashes).text(many);
+                notice.text(" in ").span(series.last.since(series.first));
             }
             if alerter.reason == StartReason::Reset {
-                note.text(", boot ").number(alerter.state.starts);
+                notice.text(", boot ").number(alerter.state.starts);
             }
             let cause = alerter.cause.and_then(|(slot, seq)| alerter.ring.remains(slot, seq));
             match cause {
-                // It is told with the events.
+                // It is reported with the events.
                 Some(cause) if cause.seq > alerter.ring.consumed() && digest.events() > 0 => {
-                    note.text(":");
+                    notice.text(":");
                 }
-                // It was told before, and is not to be taken for one of these events.
+                // It was reported before, and is not to be taken for one of these events.
                 Some(cause) if alerter.ring.consumed() >= cause.seq && attempt.style == 0 => {
                     let (open, close) = if digest.events() > 0 { (" (", ")") } else { (": ", "") };
-                    note.text(open).text(cause.level.name()).text(": ").text(cause.message);
-                    note.text(close);
+                    notice.text(open).text(cause.level.name()).text(": ").text(cause.message);
+                    notice.text(close);
                 }
                 _ => {}
             }
@@ -345,19 +345,19 @@ pub(super) fn note<M: Memory, const TEXT: usize>(
             let balance = alerter.destination.balance.unwrap_or_default();
             let size = hundredths(balance.0.unsigned_abs());
             let negative = balance.0 < 0 && size > 0;
-            note.text("balance low: ").text(if negative { "-" } else { "" });
-            note.number(size / 100).text(".").two(size % 100);
+            notice.text("balance low: ").text(if negative { "-" } else { "" });
+            notice.number(size / 100).text(".").two(size % 100);
         }
         4 if notices.recovered > 0 => {
             let quiet = alerter.policy.recovered.unwrap_or_default();
             let kinds = if notices.recovered == 1 { " kind" } else { " kinds" };
-            note.text("recovered: ").number(notices.recovered).text(kinds);
-            note.text(" of ERROR, quiet for ").span(quiet);
+            notice.text("recovered: ").number(notices.recovered).text(kinds);
+            notice.text(" of ERROR, quiet for ").span(quiet);
         }
         5 if notices.beat > Duration::ZERO => {
             let errors = alerter.destination.notices.errors;
-            note.text("alive ").span(notices.beat).text(", ").number(errors);
-            note.text(if errors == 1 { " error" } else { " errors" });
+            notice.text("alive ").span(notices.beat).text(", ").number(errors);
+            notice.text(if errors == 1 { " error" } else { " errors" });
         }
         _ => {}
     }
@@ -368,15 +368,15 @@ pub(super) fn note<M: Memory, const TEXT: usize>(
             ascii = Reference(unknown.reference).to_ascii();
             let reference = core::str::from_utf8(&ascii).unwrap_or("");
             let level = Level::from_byte(unknown.level).map_or("", Level::name);
-            note.text("unconfirmed ").text(reference).text(": ");
-            note.number(unknown.events).text(" ").text(level);
+            notice.text("unconfirmed ").text(reference).text(": ");
+            notice.number(unknown.events).text(" ").text(level);
         }
         None if number >= first && lost > 0 => {
-            note.number(lost).text(" lost");
+            notice.number(lost).text(" lost");
         }
         _ => {}
     }
-    give(digest, groups, &note.0);
+    give(digest, groups, &notice.0);
 }
 
 #[cfg(test)]
@@ -400,11 +400,11 @@ mod tests {
     fn the_wall_clock_shows_local_minutes_before_and_after() {
         // 2024-02-29 23:30:15 UTC, in Kathmandu.
         let at = Instant::from_secs(500_000);
-        let wall = Wall::new(at, 1_709_249_415, 345);
+        let wall = WallClock::new(at, 1_709_249_415, 345);
         assert_eq!(wall.minute(at), 5 * 60 + 15);
         assert_eq!(wall.minute(at + Duration::from_hours(30)), 11 * 60 + 15);
         assert_eq!(wall.minute(at - Duration::from_hours(6)), 23 * 60 + 15);
-        let west = Wall::new(at, 1_709_249_415, -720);
+        let west = WallClock::new(at, 1_709_249_415, -720);
         assert_eq!(west.minute(at), 11 * 60 + 30);
     }
 }

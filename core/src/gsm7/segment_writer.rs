@@ -6,11 +6,11 @@ use super::{Encoding, Fallback, Script, septets};
 use core::str::Chars;
 
 /// What stands for what was cut off.
-const MARK: u16 = 3;
+const ELLIPSIS: u16 = 3;
 
-/// A place in the text.
+/// A cursor in the text.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Cursor {
     len: u16,
     units: u16,
     /// Joined parts begun, and units in the last of them.
@@ -20,71 +20,71 @@ struct Place {
     outside: bool,
 }
 
-impl Place {
-    const START: Place = Place { len: 0, units: 0, parts: 1, fill: 0, outside: false };
+impl Cursor {
+    const START: Cursor = Cursor { len: 0, units: 0, parts: 1, fill: 0, outside: false };
 }
 
 /// Writes, counts, and remembers the last places where the text may be cut.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pen {
-    at: Place,
+pub(crate) struct SegmentWriter {
+    at: Cursor,
     /// After the last word, and before the last character of more than one code point, that leave
     /// room for the mark.
-    word: Place,
-    cluster: Place,
-    /// Where the run began that [`Pen::cut`] may shorten, and the units that it may reach.
-    start: Place,
+    word: Cursor,
+    cluster: Cursor,
+    /// Where the run began that [`SegmentWriter::cut`] may shorten, and the units that it may reach.
+    start: Cursor,
     limit: u16,
-    /// Units at which writing ends; beyond the limit only in a dry run, which goes on to measure.
-    wall: u16,
+    /// Units at which writing ends; beyond the limit only in a measuring run, which goes on to measure.
+    hard_limit: u16,
     script: Script,
     /// White space becomes one space, written when something follows it.
     collapse: bool,
     /// The last character was white space; when it is collapsed, the space is still due.
     white: bool,
     /// Only counts.
-    dry: bool,
+    measuring: bool,
     /// The last character joins the next to itself.
     joins: bool,
     full: bool,
 }
 
-impl Pen {
+impl SegmentWriter {
     /// A pen at the start of a text without a limit.
-    pub(crate) const fn new(collapse: bool) -> Pen {
-        Pen {
-            at: Place::START,
-            word: Place::START,
-            cluster: Place::START,
-            start: Place::START,
+    pub(crate) const fn new(collapse: bool) -> SegmentWriter {
+        SegmentWriter {
+            at: Cursor::START,
+            word: Cursor::START,
+            cluster: Cursor::START,
+            start: Cursor::START,
             limit: u16::MAX,
-            wall: u16::MAX,
+            hard_limit: u16::MAX,
             script: Script::Gsm,
             collapse,
             white: false,
-            dry: false,
+            measuring: false,
             joins: false,
             full: false,
         }
     }
 
-    /// Back to the start of an empty text. A `dry` pen counts and writes nothing. A run begins with
-    /// [`Pen::limit`].
-    pub(crate) fn restart(&mut self, script: Script, dry: bool) {
-        self.at = Place::START;
+    /// Back to the start of an empty text. A `measuring` pen counts and writes nothing. A run begins with
+    /// [`SegmentWriter::limit`].
+    pub(crate) fn restart(&mut self, script: Script, measuring: bool) {
+        self.at = Cursor::START;
         self.white = false;
         self.script = script;
-        self.dry = dry;
+        self.measuring = measuring;
     }
 
     /// Whether it only counts.
-    pub(crate) const fn is_dry(&self) -> bool {
-        self.dry
+    pub(crate) const fn is_measuring(&self) -> bool {
+        self.measuring
     }
 
-    /// Measures on to `wall`, while the places to cut are those of the limit.
-    pub(crate) fn measure_to(&mut self, wall: u16) {
-        self.wall = wall;
+    /// Measures on to `hard_limit`, while the places to cut are those of the limit.
+    pub(crate) fn measure_to(&mut self, hard_limit: u16) {
+        self.hard_limit = hard_limit;
     }
 
     /// Begins a run that may reach `limit` units, counted from the start of the text.
@@ -94,7 +94,7 @@ impl Pen {
         self.cluster = self.at;
         self.start = self.at;
         self.limit = limit;
-        self.wall = limit;
+        self.hard_limit = limit;
         self.joins = false;
         self.full = false;
     }
@@ -174,7 +174,7 @@ impl Pen {
 
     /// Writes as many of the letters, digits and signs that stand at the start of `rest` as cost
     /// one unit and need no second look, all at once; how many, at most `most`. What follows is
-    /// for [`Pen::take`].
+    /// for [`SegmentWriter::take`].
     pub(crate) fn take_plain(&mut self, rest: &mut Chars<'_>, most: u8, buf: &mut [u8]) -> u8 {
         let words = rest.as_str();
         let bytes = words.as_bytes();
@@ -200,8 +200,8 @@ impl Pen {
             return;
         }
         self.joins = false;
-        let mut fits = bytes.len().min(usize::from(self.wall.saturating_sub(self.at.units)));
-        if !self.dry {
+        let mut fits = bytes.len().min(usize::from(self.hard_limit.saturating_sub(self.at.units)));
+        if !self.measuring {
             let cells = buf.get_mut(self.len()..).unwrap_or_default();
             fits = fits.min(cells.len());
             for (cell, byte) in cells.iter_mut().zip(bytes.iter().take(fits)) {
@@ -209,7 +209,7 @@ impl Pen {
             }
         }
         let fits = fits as u16;
-        let last = self.limit.saturating_sub(MARK).checked_sub(self.at.units);
+        let last = self.limit.saturating_sub(ELLIPSIS).checked_sub(self.at.units);
         if let (1.., Some(last)) = (fits, last) {
             self.cluster = self.after(last.min(fits - 1));
         }
@@ -217,21 +217,21 @@ impl Pen {
         self.at = self.after(fits);
     }
 
-    /// The place so many characters of one byte and one unit on; fewer than a part has.
-    fn after(&self, chars: u16) -> Place {
-        let mut place = self.at;
+    /// The cursor so many characters of one byte and one unit on; fewer than a part has.
+    fn after(&self, chars: u16) -> Cursor {
+        let mut cursor = self.at;
         let part = u16::from(self.script.encoding().part());
-        let fill = u16::from(place.fill) + chars;
-        place.fill = fill as u8;
+        let fill = u16::from(cursor.fill) + chars;
+        cursor.fill = fill as u8;
         if fill > part {
-            place.fill = (fill - part) as u8;
-            place.parts = place.parts.saturating_add(1);
+            cursor.fill = (fill - part) as u8;
+            cursor.parts = cursor.parts.saturating_add(1);
         }
-        if !self.dry {
-            place.len = place.len.saturating_add(chars);
+        if !self.measuring {
+            cursor.len = cursor.len.saturating_add(chars);
         }
-        place.units = place.units.saturating_add(chars);
-        place
+        cursor.units = cursor.units.saturating_add(chars);
+        cursor
     }
 
     /// Writes short words that need no transliteration.
@@ -296,7 +296,7 @@ impl Pen {
         let cluster = self.cluster.units.saturating_sub(self.start.units);
         self.at = if word >= cluster / 2 && word > 0 { self.word } else { self.cluster };
         self.full = false;
-        if self.at.units <= self.limit.saturating_sub(MARK) {
+        if self.at.units <= self.limit.saturating_sub(ELLIPSIS) {
             self.mark(buf);
         }
     }
@@ -357,7 +357,7 @@ impl Pen {
 
     /// Whether the mark of a cut has room here.
     fn is_cuttable(&self) -> bool {
-        !self.full && self.at.units <= self.limit.saturating_sub(MARK)
+        !self.full && self.at.units <= self.limit.saturating_sub(ELLIPSIS)
     }
 
     fn raw(&mut self, c: char, buf: &mut [u8]) {
@@ -371,11 +371,11 @@ impl Pen {
     /// Writes the bytes of one character.
     fn bytes(&mut self, bytes: &[u8], cost: u8, buf: &mut [u8]) {
         let units = self.at.units.saturating_add(u16::from(cost));
-        self.full |= units > self.wall;
+        self.full |= units > self.hard_limit;
         if self.full {
             return;
         }
-        if !self.dry {
+        if !self.measuring {
             let cells = buf.get_mut(self.len()..).unwrap_or_default();
             if cells.len() < bytes.len() {
                 self.full = true;
