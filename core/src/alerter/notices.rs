@@ -321,7 +321,9 @@ pub(super) fn notice<M: Memory, const TEXT: usize>(
                 notice.text(one);
             } else {
                 notice.number(notices.crashes).text(many);
-                notice.text(" in ").span(series.last.since(series.first));
+                // What is kept is rounded up to a tick, the first more often than the last.
+                let tick = Duration::from_millis(1024);
+                notice.text(" in ").span(series.last.since(series.first) + tick);
             }
             if alerter.reason == StartReason::Reset {
                 notice.text(", boot ").number(alerter.state.starts);
