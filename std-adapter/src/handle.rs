@@ -242,7 +242,7 @@ impl Handle {
             let report = channel.wait_settled(deadline, begun);
             total.sent = total.sent.saturating_add(report.sent);
             total.kept = total.kept.saturating_add(report.kept);
-            total.lost = total.lost.saturating_add(report.lost);
+            total.volatile = total.volatile.saturating_add(report.volatile);
         }
         total
     }
