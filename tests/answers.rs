@@ -132,7 +132,7 @@ fn play(name: &str, story: Story) {
             matches!(&health.state, State::Latched { refusal, .. } if refusal.contains(words)),
             "{said}"
         );
-        assert_eq!((report.kept, report.lost), (1, 0), "{said}");
+        assert_eq!((report.kept, report.volatile), (1, 0), "{said}");
         assert!(!alerts.health().is_good(), "{said}");
         return;
     }

@@ -22,7 +22,7 @@ fn a_barred_number_does_not_hold_up_the_other() {
     let alerts = stage.builder().to(OTHER_PHONE).start().expect("a start");
     error(&alerts, "no pressure");
     let report = alerts.flush(PATIENCE);
-    assert_eq!((report.kept, report.lost), (1, 0), "{}", alerts.health());
+    assert_eq!((report.kept, report.volatile), (1, 0), "{}", alerts.health());
     error(&alerts, "no flow");
     alerts.flush(PATIENCE);
 

@@ -79,14 +79,14 @@ fn a_flush_says_what_was_sent_and_what_is_kept() {
     error(&alerts, "no pressure");
     error(&alerts, "no flow");
     let report = alerts.flush(PATIENCE);
-    assert_eq!((report.sent, report.kept, report.lost), (0, 2, 0), "{}", alerts.health());
+    assert_eq!((report.sent, report.kept, report.volatile), (0, 2, 0), "{}", alerts.health());
     assert!(!report.is_complete());
     drop(alerts);
 
     stage.sim.otherwise(Answer::accepted());
     let alerts = start();
     let report = alerts.flush(PATIENCE);
-    assert_eq!((report.sent, report.kept, report.lost), (2, 0, 0), "{}", alerts.health());
+    assert_eq!((report.sent, report.kept, report.volatile), (2, 0, 0), "{}", alerts.health());
     assert_eq!(stage.texts(), [text("ERROR: no pressure, ERROR: no flow")]);
 }
 

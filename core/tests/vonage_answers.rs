@@ -74,11 +74,11 @@ fn every_recorded_answer_is_classified_as_expected_in_pieces_of_any_size() {
 #[test]
 fn the_health_report_gets_the_words_of_the_service_and_ours() {
     for (name, said, ours) in [
-        ("bad-credentials", "Bad Credentials", "VONAGE_API_SECRET"),
+        ("bad-credentials", "Bad Credentials", "wrong API key or secret"),
         ("quota", "Quota Exceeded - rejected", "top up"),
-        ("illegal-sender", "Illegal Sender Address - rejected", "ALERT_SENDER"),
-        ("http-401-legacy", "authentication failed", "VONAGE_API_KEY"),
-        ("http-404", "Not Found", "VONAGE_SMS_URL"),
+        ("illegal-sender", "Illegal Sender Address - rejected", "not allowed in the destination"),
+        ("http-401-legacy", "authentication failed", "wrong API key or secret"),
+        ("http-404", "Not Found", "no SMS service at this address"),
         ("http-429-retry-after", "Rate Limit Hit", "wait"),
         ("html-200", "", "captive portal"),
         ("escapes-unknown-fields", "line \"q\" / ? ?", "wait"),

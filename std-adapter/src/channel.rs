@@ -381,9 +381,9 @@ impl Channel {
         let stats = inner.alerter.stats();
         let sent = stats.delivered.saturating_sub(begun);
         if inner.keeps {
-            FlushReport { sent, kept: stats.waiting, lost: 0 }
+            FlushReport { sent, kept: stats.waiting, volatile: 0 }
         } else {
-            FlushReport { sent, kept: 0, lost: stats.waiting }
+            FlushReport { sent, kept: 0, volatile: stats.waiting }
         }
     }
 

@@ -22,6 +22,7 @@
 //! an answer are bounded in size, and every step has a deadline.
 
 mod attempt;
+mod explain;
 #[cfg(test)]
 mod tests;
 mod veil;
@@ -32,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annunciator_core::transport::{Message, Outcome, Retry, Transport};
-use annunciator_core::vonage::status::local;
 use annunciator_core::vonage::{
     AnswerReader, Auth, CONTENT_TYPE, Credentials, CredentialsError, Number, Options, OptionsError,
     Request, RequestError, RouteError, Sender, check_route, max_body_len, retry_after_seconds,
@@ -46,6 +46,7 @@ use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, SendBody};
 
 pub(crate) use attempt::Attempt;
+use explain::local;
 use veil::Veil;
 
 use crate::config::{Credentials as Account, Endpoint, Proxy, Service, Timing};

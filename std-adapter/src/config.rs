@@ -25,9 +25,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use annunciator_core::alerter::Policy;
 use annunciator_core::event::{Draft, Level};
 use annunciator_core::pace::Pace;
-use annunciator_core::transport::{Decimal, Transport};
+use annunciator_core::transport::Transport;
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
 use annunciator_core::vonage::{Auth, CredentialsError, Number, Sender};
@@ -68,13 +69,15 @@ impl fmt::Display for Disabled {
 /// A complete configuration, checked. Built by [`Builder::build`].
 pub struct Config {
     pub(crate) name: String,
-    pub(crate) level: Level,
     pub(crate) destinations: Vec<Destination>,
     pub(crate) missing: Vec<&'static str>,
     pub(crate) service: Service,
     pub(crate) spool: Spool,
     pub(crate) timing: Timing,
-    pub(crate) tuning: Tuning,
+    pub(crate) policy: Policy,
+    /// Minutes that the owner's local time is ahead of UTC, if that is known.
+    pub(crate) utc_offset: Option<i16>,
+    pub(crate) report_crashes: bool,
     pub(crate) on_error: Option<OnError>,
     pub(crate) scrub: Option<Scrub>,
 }
@@ -88,12 +91,12 @@ impl Config {
         &self.name
     }
 
-    /// Events of this level and above are told.
+    /// Events of this level and above are reported.
     pub fn level(&self) -> Level {
-        self.level
+        self.policy.level
     }
 
-    /// Who is told, one entry each; at least one.
+    /// Who gets the texts, one entry each; at least one.
     pub fn destinations(&self) -> &[Destination] {
         &self.destinations
     }
@@ -107,7 +110,7 @@ impl Config {
         }
     }
 
-    /// Variables whose absence keeps a part of the destinations from being told. Empty, unless
+    /// Variables whose absence keeps texts from a part of the destinations. Empty, unless
     /// numbers lack credentials beside a transport of one's own, which needs none.
     pub fn missing(&self) -> &[&'static str] {
         &self.missing
@@ -118,17 +121,17 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("name", &self.name)
-            .field("level", &self.level)
             .field("destinations", &self.destinations)
             .field("service", &self.service)
             .field("spool", &self.spool)
             .field("timing", &self.timing)
-            .field("tuning", &self.tuning)
+            .field("policy", &self.policy)
+            .field("utc_offset", &self.utc_offset)
             .finish_non_exhaustive()
     }
 }
 
-/// Somebody, or something, that is told.
+/// Somebody, or something, that gets the texts.
 pub struct Destination {
     pub(crate) label: String,
     /// Whose events these are, across runs: the name and whom it tells. Shows the number, so it
@@ -267,33 +270,6 @@ impl Default for Timing {
             drop: Duration::from_secs(2),
         }
     }
-}
-
-/// Changes to the core's policy that were asked for; `None` leaves the core's default.
-///
-/// Kept apart from the policy itself, so that the defaults stand in one place: the core. The names
-/// are the core's.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tuning {
-    pub(crate) hold_error: Option<Duration>,
-    pub(crate) hold_other: Option<Duration>,
-    pub(crate) gap: Option<Duration>,
-    pub(crate) gap_max: Option<Duration>,
-    pub(crate) segments: Option<u8>,
-    pub(crate) limit_hour: Option<u16>,
-    pub(crate) limit_day: Option<u16>,
-    pub(crate) expiry: Option<Duration>,
-    pub(crate) commit_error: Option<Duration>,
-    pub(crate) commit_other: Option<Duration>,
-    pub(crate) gsm_only: bool,
-    /// The outer `None`: as the core has it.
-    pub(crate) low_balance: Option<Option<Decimal>>,
-    pub(crate) heartbeat: Option<Duration>,
-    pub(crate) recovered: Option<Duration>,
-    /// Minutes of the local day.
-    pub(crate) quiet: Option<(u16, u16)>,
-    pub(crate) utc_offset: Option<i16>,
-    pub(crate) tell_crashes: Option<bool>,
 }
 
 #[cfg(test)]

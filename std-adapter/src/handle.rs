@@ -6,20 +6,17 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
-use annunciator_core::alerter::{Alerter, Buffers, Policy, Quiet, Setup as CoreSetup};
-use annunciator_core::digest::{Fallback, Group};
+use annunciator_core::alerter::{Alerter, Buffers, Setup as CoreSetup};
+use annunciator_core::digest::Group;
 use annunciator_core::event::{Draft, Entry, Event, Level};
 use annunciator_core::ring::{Node, slots};
-use annunciator_core::time;
 use annunciator_core::vonage::Number;
 
 use log::Log;
 
 use crate::carrier::{Carrier, Own};
 use crate::channel::Channel;
-use crate::config::{
-    Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Tuning, Way,
-};
+use crate::config::{Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Way};
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
 use crate::spool::Places;
@@ -132,7 +129,7 @@ impl Handle {
         Ok(Handle {
             shared: Arc::new(Shared {
                 name: config.name.clone(),
-                level: config.level,
+                level: config.policy.level,
                 seats,
                 channels,
                 disabled: None,
@@ -245,7 +242,7 @@ impl Handle {
             let report = channel.wait_settled(deadline, begun);
             total.sent = total.sent.saturating_add(report.sent);
             total.kept = total.kept.saturating_add(report.kept);
-            total.lost = total.lost.saturating_add(report.lost);
+            total.volatile = total.volatile.saturating_add(report.volatile);
         }
         total
     }
@@ -350,12 +347,12 @@ fn open(
     let mut setup = CoreSetup::new("");
     let prefix = format!("[Rust Logger {}] ", config.name);
     setup.prefix = &prefix;
-    setup.policy = policy(config.level, &config.tuning);
+    setup.policy = config.policy;
     setup.now = spool::now();
     setup.boot = store::boot();
     setup.seed = seed();
     setup.origin = found.origin;
-    if config.tuning.tell_crashes != Some(false) {
+    if config.report_crashes {
         setup.after = found.after;
     }
     setup.storage = store.wants_commits();
@@ -374,10 +371,10 @@ fn open(
     }
     let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
     let mut channel = Channel::new(seat.label.clone(), alerter, store, carrier, reporter);
-    channel.utc_offset = config.tuning.utc_offset;
+    channel.utc_offset = config.utc_offset;
     channel.pace = seat.number.is_some().then(|| Arc::clone(&config.service.pace));
     let channel = Arc::new(channel);
-    if found.inherits || direct || config.tuning.heartbeat.is_some() {
+    if found.inherits || direct || config.policy.heartbeat.is_some() {
         channel.ring(&mut channel.lock());
     }
     Ok(channel)
@@ -389,35 +386,6 @@ fn carrier(config: &Config, way: Way) -> Result<Box<dyn Carrier>, ConfigError> {
         Way::Own(transport) => Ok(Box::new(Own(transport))),
         Way::Vonage(number) => Ok(Box::new(carrier::client(config, &number)?)),
     }
-}
-
-/// The core's policy with the changes that were asked for.
-fn policy(level: Level, tuning: &Tuning) -> Policy {
-    let mut policy = Policy::default();
-    let set = |field: &mut time::Duration, wanted: Option<Duration>| {
-        if let Some(wanted) = wanted {
-            *field = wanted.into();
-        }
-    };
-    policy.level = level;
-    set(&mut policy.hold_error, tuning.hold_error);
-    set(&mut policy.hold_other, tuning.hold_other);
-    set(&mut policy.gap, tuning.gap);
-    set(&mut policy.gap_max, tuning.gap_max);
-    set(&mut policy.expiry, tuning.expiry);
-    set(&mut policy.commit_error, tuning.commit_error);
-    set(&mut policy.commit_other, tuning.commit_other);
-    if tuning.gsm_only {
-        policy.fallback = Fallback::Replace;
-    }
-    policy.low_balance = tuning.low_balance.unwrap_or(policy.low_balance);
-    policy.heartbeat = tuning.heartbeat.map(Into::into);
-    policy.recovered = tuning.recovered.map(Into::into);
-    policy.quiet = tuning.quiet.map(|(from, to)| Quiet::new(from, to, Level::Panic));
-    policy.segments = tuning.segments.unwrap_or(policy.segments);
-    policy.limits.hour = tuning.limit_hour.unwrap_or(policy.limits.hour);
-    policy.limits.day = tuning.limit_day.unwrap_or(policy.limits.day);
-    policy
 }
 
 /// Spreads retries of devices that lost the network at the same moment: their clocks and process

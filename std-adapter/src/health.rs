@@ -236,18 +236,18 @@ pub struct DiskUse {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushReport {
-    /// Told since the flush began.
+    /// Sent since the flush began.
     pub sent: u32,
-    /// Still to be told, and kept for the next start.
+    /// Still to be sent, and kept for the next start.
     pub kept: u32,
-    /// Still to be told, but kept in memory alone: they end with the program.
-    pub lost: u32,
+    /// Still to be sent, but kept in memory alone: they end with the program.
+    pub volatile: u32,
 }
 
 impl FlushReport {
-    /// Whether nothing is left to tell.
+    /// Whether nothing is left to send.
     pub fn is_complete(&self) -> bool {
-        self.kept == 0 && self.lost == 0
+        self.kept == 0 && self.volatile == 0
     }
 }
 
@@ -380,8 +380,8 @@ impl fmt::Display for DestinationHealth {
 
 impl fmt::Display for FlushReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FlushReport { sent, kept, lost } = self;
-        write!(f, "{sent} sent, {kept} kept, {lost} lost")
+        let FlushReport { sent, kept, volatile } = self;
+        write!(f, "{sent} sent, {kept} kept, {volatile} in memory alone")
     }
 }
 

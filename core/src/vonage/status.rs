@@ -19,8 +19,8 @@
 //!
 //! # Codes
 //! A [`Code`] of this module is the service's status as it stands (0 to 999; greater ones are shown
-//! as 999), or 1000 plus an HTTP status (1401 is HTTP 401), or one of [`local`]: no answer came at
-//! all. [`explain`] puts each into words.
+//! as 999), or 1000 plus an HTTP status (1401 is HTTP 401). Codes from 2000 on are left to
+//! the client, for attempts that got no answer. [`explain`] puts the others into words.
 //!
 //! # Choices
 //! An HTTP 5xx counts as *not sent* although a gateway's 502 or 504 may hide an acceptance: an
@@ -28,28 +28,6 @@
 
 use crate::time::Duration;
 use crate::transport::{Code, Outcome, Refusal, RefusalClass, Retry};
-
-/// Codes for attempts that got no answer; a client over this protocol reports them.
-pub mod local {
-    use crate::transport::Code;
-
-    /// No connection: the name did not resolve, nobody listens, no route.
-    pub const NOT_CONNECTED: Code = Code(2001);
-    /// The service's certificate or the TLS handshake was not accepted.
-    pub const TLS: Code = Code(2002);
-    /// Time ran out before the request had left.
-    pub const TIMEOUT: Code = Code(2003);
-    /// Some other failure before the request had left.
-    pub const NOT_SENT: Code = Code(2004);
-    /// The request left, and the connection ended without a whole answer.
-    pub const NO_ANSWER: Code = Code(2005);
-    /// The request left, and time ran out before a whole answer came.
-    pub const ANSWER_TIMEOUT: Code = Code(2006);
-    /// The request could not be built: the text is longer than the client's buffer.
-    pub const TOO_LONG: Code = Code(2007);
-    /// The proxy did not open a way to the service.
-    pub const PROXY: Code = Code(2008);
-}
 
 /// The code of an HTTP status.
 pub const fn http_code(status: u16) -> Code {
@@ -64,15 +42,9 @@ pub fn explain(code: Code) -> &'static str {
         1 => "too many requests for the account's limit; sent again after the wait asked for",
         2 => "a parameter is missing: check sender, destination and credentials",
         3 => "a parameter is not valid, perhaps the text itself",
-        4 => {
-            "wrong API key or secret: check VONAGE_API_KEY and VONAGE_API_SECRET (has the secret \
-             been rotated?)"
-        }
+        4 => "wrong API key or secret",
         5 => "an error inside the service; sent again later",
-        6 => {
-            "the destination cannot be reached by SMS: check ALERT_PHONE_NUMBER (country code? a \
-             landline?)"
-        }
+        6 => "the destination cannot be reached by SMS",
         7 => "the destination is barred: it has opted out or is blocked; use another number",
         8 => "the account is suspended: contact Vonage",
         9 => "no credit left: top up the account",
@@ -84,14 +56,11 @@ pub fn explain(code: Code) -> &'static str {
             "the signature is not valid: check the signature secret, the algorithm and the \
              device's clock"
         }
-        15 => {
-            "the sender is not allowed in the destination's country: set ALERT_SENDER to a number \
-             of yours"
-        }
+        15 => "the sender is not allowed in the destination's country",
         16 => "the time to live is not valid: leave it out or set 20 seconds to 7 days",
         17 => "the provider blocked the text, because of its content or a restriction",
         18..=20 => "the account may not send what was asked for: check the options",
-        22 => "the destination's network code is not valid: check ALERT_PHONE_NUMBER",
+        22 => "the destination's network code is not valid",
         23 => "the callback URL is not valid: at most 100 characters, with http:// or https://",
         29 => {
             "a demo account sends only to its registered numbers: add the destination in the \
@@ -99,7 +68,7 @@ pub fn explain(code: Code) -> &'static str {
         }
         32 => "two ways of authentication in one request: use one",
         33 => "the destination's number is no longer in use: set another one",
-        34 => "the destination is missing or not a number: check ALERT_PHONE_NUMBER",
+        34 => "the destination is missing or not a number",
         101 | 102 => "the account's short-code campaign does not fit: check it in the dashboard",
         1..=999 => "a status that is not documented; tried a few times",
         1000..=1199 => "an HTTP answer that makes no sense: is there a proxy in between?",
@@ -107,30 +76,16 @@ pub fn explain(code: Code) -> &'static str {
             "an answer that cannot be read: the text may have been sent (a proxy or a captive \
              portal in between?)"
         }
-        1300..=1399 => "redirected to another place: check VONAGE_SMS_URL; no redirect is followed",
-        1401 | 1403 => {
-            "wrong API key or secret: check VONAGE_API_KEY and VONAGE_API_SECRET (has the secret \
-             been rotated?)"
-        }
+        1300..=1399 => "redirected to another place",
+        1401 | 1403 => "wrong API key or secret",
         1402 => "no credit left: top up the account",
-        1404 | 1405 => "no SMS service at this address: check VONAGE_SMS_URL",
-        1407 => "the proxy wants credentials: check HTTPS_PROXY",
+        1404 | 1405 => "no SMS service at this address",
+        1407 => "the proxy wants credentials",
         1408 | 1425 | 1429 => "too many requests; sent again after the wait asked for",
         1413 => "the text is too long for the service",
-        1400..=1499 => "the service does not take the request: check VONAGE_SMS_URL and any proxy",
+        1400..=1499 => "the service does not take the request",
         1500..=1599 => "an error inside the service; sent again later",
         1600..=1999 => "an HTTP answer that makes no sense: is there a proxy in between?",
-        2001 => "the service could not be reached: network, name server or firewall",
-        2002 => {
-            "no secure connection: the certificate was not accepted (wrong clock? an intercepting \
-             proxy? ALERT_CA_FILE?)"
-        }
-        2003 => "the service did not respond in time; nothing was sent",
-        2004 => "the connection failed before anything was sent",
-        2005 => "the connection ended before the answer came: the text may have been sent",
-        2006 => "no answer in time: the text may have been sent",
-        2007 => "the text is longer than the client's buffer",
-        2008 => "the proxy refused or could not reach the service: check HTTPS_PROXY",
         _ => "not a code of the SMS service",
     }
 }
@@ -248,7 +203,6 @@ fn leading_number(text: &[u8]) -> Option<u32> {
 mod tests {
     extern crate std;
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn waits_are_read_from_the_known_phrases_only() {
@@ -281,9 +235,6 @@ mod tests {
             let known = Class::of_status(status, "") != Class::Unrecognised;
             assert_eq!(known, explain(Code(status)) != undocumented, "status {status}");
         }
-        let locals = 2001..=2008;
-        let words: BTreeSet<_> = locals.clone().map(|code| explain(Code(code))).collect();
-        assert_eq!(words.len(), locals.count());
         assert!((0..=u16::MAX).all(|code| (code == 0) == explain(Code(code)).is_empty()));
     }
 }

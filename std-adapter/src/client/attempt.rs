@@ -1,12 +1,12 @@
-//! What is known about one attempt, and how it is told to a human.
+//! What is known about one attempt, and what a person reads of it.
 
 use std::fmt;
 use std::io;
 use std::time::SystemTime;
 
 use annunciator_core::transport::{Code, Outcome};
-use annunciator_core::vonage::explain;
-use annunciator_core::vonage::status::local;
+
+use super::explain::{explain, local};
 
 /// What TLS says of a certificate whose time is still to come.
 const NOT_VALID_YET: &str = "not valid yet";
@@ -84,7 +84,8 @@ impl fmt::Display for Attempt {
         if self.code == Code::NONE {
             return Ok(());
         }
-        f.write_str(explain(self.code))?;
+        let (meaning, check) = explain(self.code);
+        write!(f, "{meaning}{check}")?;
         let said = if self.said.is_empty() { &self.failure } else { &self.said };
         match (self.code.0, self.http) {
             (status @ 1..=999, _) => write!(f, " (status {status}")?,
@@ -102,7 +103,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// Certificates of the future are those of today for a device that nobody has told the time.
+/// Certificates of the future are those of today for a device whose clock nobody has set.
 fn clock_words(now: SystemTime) -> String {
     const YEAR: u64 = 31_556_952;
     let year =

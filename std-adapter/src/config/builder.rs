@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use annunciator_core::alerter::{Policy, Quiet};
+use annunciator_core::budget::Limits;
+use annunciator_core::digest::Fallback;
 use annunciator_core::event::{Draft, Level};
 use annunciator_core::transport::{Decimal, Transport};
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
 
 use super::environment::Environment;
-use super::{Scrub, Timing, Tuning};
+use super::{Scrub, Timing};
 use crate::health::{OnError, Trouble};
 use crate::secret::Secret;
 
@@ -55,7 +58,9 @@ pub struct Builder {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) proxy: Option<String>,
     pub(super) timing: Timing,
-    pub(super) tuning: Tuning,
+    pub(super) policy: Policy,
+    pub(super) utc_offset: Option<i16>,
+    pub(super) report_crashes: bool,
     pub(super) on_error: Option<OnError>,
     pub(super) scrub: Option<Scrub>,
 }
@@ -83,7 +88,9 @@ impl Builder {
             ca_file: None,
             proxy: None,
             timing: Timing::default(),
-            tuning: Tuning::default(),
+            policy: Policy::default(),
+            utc_offset: None,
+            report_crashes: true,
             on_error: None,
             scrub: None,
         }
@@ -155,7 +162,7 @@ impl Builder {
         self
     }
 
-    /// The least grave level that is told. Default: WARN.
+    /// The least severe level that is reported. Default: WARN.
     pub fn level(mut self, level: Level) -> Builder {
         self.level = Some(level);
         self
@@ -220,45 +227,44 @@ impl Builder {
     }
 
     /// How soon events are on disk: ERROR and PANIC, and the rest. Defaults: 100 ms and 1 s.
-    pub fn commit_within(mut self, grave: Duration, rest: Duration) -> Builder {
-        self.tuning.commit_error = Some(grave);
-        self.tuning.commit_other = Some(rest);
+    pub fn commit_within(mut self, error: Duration, rest: Duration) -> Builder {
+        self.policy.commit_error = error.into();
+        self.policy.commit_other = rest.into();
         self
     }
 
     /// How long the first text after quiet waits for company: for an ERROR, and for less.
     /// Defaults: 1 s and 5 s.
     pub fn hold(mut self, error: Duration, rest: Duration) -> Builder {
-        self.tuning.hold_error = Some(error);
-        self.tuning.hold_other = Some(rest);
+        self.policy.hold_error = error.into();
+        self.policy.hold_other = rest.into();
         self
     }
 
     /// Least time between later digests, and what it doubles to while the same goes on. Defaults:
     /// 60 s and 8 h.
     pub fn interval(mut self, least: Duration, longest: Duration) -> Builder {
-        self.tuning.gap = Some(least);
-        self.tuning.gap_max = Some(longest);
+        self.policy.gap = least.into();
+        self.policy.gap_max = longest.into();
         self
     }
 
     /// Billed segments that one digest may have, 1 to 6. Default: 2.
     pub fn segments_per_text(mut self, segments: u8) -> Builder {
-        self.tuning.segments = Some(segments);
+        self.policy.segments = segments;
         self
     }
 
     /// Billed segments an hour and a day, for each destination. Defaults: 10 and 40.
     pub fn budget(mut self, per_hour: u16, per_day: u16) -> Builder {
-        self.tuning.limit_hour = Some(per_hour);
-        self.tuning.limit_day = Some(per_day);
+        self.policy.limits = Limits::new(per_hour, per_day);
         self
     }
 
     /// Keeps texts in the GSM alphabet: what it lacks, and what cannot be transliterated, becomes
     /// `?`. Default: such a text is sent in UCS-2, which has room for less than half as much.
     pub fn gsm_only(mut self) -> Builder {
-        self.tuning.gsm_only = true;
+        self.policy.fallback = Fallback::Replace;
         self
     }
 
@@ -270,53 +276,53 @@ impl Builder {
     /// let builder = Builder::new("pump").low_balance(Decimal::parse("2.50"));
     /// ```
     pub fn low_balance(mut self, limit: Option<Decimal>) -> Builder {
-        self.tuning.low_balance = Some(limit);
+        self.policy.low_balance = limit;
         self
     }
 
-    /// Age at which an event that could not be told is dropped and counted. Default: 3 days.
+    /// Age at which an event that could not be sent is dropped and counted. Default: 3 days.
     pub fn max_age(mut self, age: Duration) -> Builder {
-        self.tuning.expiry = Some(age);
+        self.policy.expiry = age.into();
         self
     }
 
     /// Has a text say that all is well when so much time has passed: `alive 7 d, 0 errors`. Within
     /// the budget, and not more often than each minute. Default: none does.
     pub fn heartbeat(mut self, every: Duration) -> Builder {
-        self.tuning.heartbeat = Some(every);
+        self.policy.heartbeat = Some(every.into());
         self
     }
 
-    /// Has a text say so, once, when a kind of ERROR that was told has been quiet for so long.
+    /// Has a text say so, once, when a kind of ERROR that was reported has been quiet for so long.
     /// Default: none does.
     pub fn recovered_after(mut self, quiet: Duration) -> Builder {
-        self.tuning.recovered = Some(quiet);
+        self.policy.recovered = Some(quiet.into());
         self
     }
 
-    /// Whether a start after an unclean end says so: `restarted after a crash: ` and the last grave
+    /// Whether a start after an unclean end says so: `restarted after a crash: ` and the last severe
     /// event; several crashes become one text with their count. Default: it does.
     ///
     /// Unclean is each end that did not drop the [`Annunciator`](crate::Annunciator): a crash, a
     /// kill, but also a SIGTERM that the program does not handle. `process::exit` is none, unless
     /// in a container.
     pub fn tell_crashes(mut self, tell: bool) -> Builder {
-        self.tuning.tell_crashes = Some(tell);
+        self.report_crashes = tell;
         self
     }
 
-    /// Hours of the local day during which only panics are told; the rest waits for their end. In
+    /// Hours of the local day during which only panics are sent; the rest waits for their end. In
     /// minutes after midnight, the second after the last: `(22 * 60, 7 * 60)`. Needs
     /// [`utc_offset`](Builder::utc_offset).
     pub fn quiet_hours(mut self, from: u16, to: u16) -> Builder {
-        self.tuning.quiet = Some((from, to));
+        self.policy.quiet = Some(Quiet::new(from, to, Level::Panic));
         self
     }
 
     /// How many minutes the owner's local time is ahead of UTC, -720 to 840. With it texts name
     /// times of day (`offline 02:10-03:40`), else spans (`offline 1 h 30 min`).
     pub fn utc_offset(mut self, minutes: i16) -> Builder {
-        self.tuning.utc_offset = Some(minutes);
+        self.utc_offset = Some(minutes);
         self
     }
 

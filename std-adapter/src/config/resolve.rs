@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
+use annunciator_core::alerter::Quiet;
 use annunciator_core::event::Level;
 use annunciator_core::pace::Pace;
+use annunciator_core::time::Duration as Span;
 use annunciator_core::transport::Transport;
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
@@ -40,7 +41,7 @@ const MAX_NAME: usize = 32;
 const SPOOL_SIZES: std::ops::RangeInclusive<usize> = 4 * 1024..=4 * 1024 * 1024;
 const DAY_MINUTES: u16 = 24 * 60;
 /// Longest span that is taken for meant.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+const LONGEST: Span = Span::from_hours(366 * 24);
 
 impl Builder {
     /// Fills the gaps from the environment and checks everything that is set.
@@ -60,6 +61,8 @@ impl Builder {
         let roots = self.resolved_roots()?.map(Arc::new);
         let place = self.resolved_place()?;
         self.check_ranges()?;
+        let mut policy = self.policy;
+        policy.level = level;
 
         let mut missing = Vec::new();
         if credentials.is_none() {
@@ -80,13 +83,14 @@ impl Builder {
         let pace = Arc::new(Mutex::new(Pace::new(sender.spacing())));
         Ok(Setup::Enabled(Box::new(Config {
             name,
-            level,
             destinations,
             missing,
             service: Service { credentials, sender, endpoint, roots, proxy, pace },
             spool: Spool { place, size: self.spool_size },
             timing: self.timing,
-            tuning: self.tuning,
+            policy,
+            utc_offset: self.utc_offset,
+            report_crashes: self.report_crashes,
             on_error: self.on_error,
             scrub: self.scrub,
         })))
@@ -354,42 +358,42 @@ impl Builder {
     fn check_ranges(&self) -> Result<(), ConfigError> {
         let refuse =
             |method, problem: String| Err(ConfigError::invalid(Setting::Method(method), problem));
-        let (timing, tuning) = (&self.timing, &self.tuning);
+        let (timing, policy) = (&self.timing, &self.policy);
         let spans = [
-            ("connect_timeout", Some(timing.connect), true),
-            ("request_timeout", Some(timing.request), true),
-            ("drop_timeout", Some(timing.drop), false),
-            ("commit_within", tuning.commit_error, false),
-            ("commit_within", tuning.commit_other, false),
-            ("hold", tuning.hold_error, false),
-            ("hold", tuning.hold_other, false),
-            ("interval", tuning.gap, false),
-            ("interval", tuning.gap_max, false),
-            ("max_age", tuning.expiry, true),
-            ("heartbeat", tuning.heartbeat, true),
-            ("recovered_after", tuning.recovered, true),
+            ("connect_timeout", Some(timing.connect.into()), true),
+            ("request_timeout", Some(timing.request.into()), true),
+            ("drop_timeout", Some(timing.drop.into()), false),
+            ("commit_within", Some(policy.commit_error), false),
+            ("commit_within", Some(policy.commit_other), false),
+            ("hold", Some(policy.hold_error), false),
+            ("hold", Some(policy.hold_other), false),
+            ("interval", Some(policy.gap), false),
+            ("interval", Some(policy.gap_max), false),
+            ("max_age", Some(policy.expiry), true),
+            ("heartbeat", policy.heartbeat, true),
+            ("recovered_after", policy.recovered, true),
         ];
         for (method, span, positive) in spans {
             let Some(span) = span else { continue };
-            if positive && span.is_zero() {
+            if positive && span == Span::ZERO {
                 return refuse(method, "zero is too short".to_owned());
             }
             if span > LONGEST {
                 return refuse(method, "a year is the longest".to_owned());
             }
         }
-        if tuning.gap > tuning.gap_max {
+        if policy.gap > policy.gap_max {
             return refuse("interval", "the least is greater than the longest".to_owned());
         }
-        if tuning.utc_offset.is_some_and(|offset| !(-720..=840).contains(&offset)) {
+        if self.utc_offset.is_some_and(|offset| !(-720..=840).contains(&offset)) {
             return refuse("utc_offset", "take -720 to 840 minutes".to_owned());
         }
-        if let Some((from, to)) = tuning.quiet {
+        if let Some(Quiet { from, to, .. }) = policy.quiet {
             if from >= DAY_MINUTES || to >= DAY_MINUTES || from == to {
                 let problem = "take two different minutes of the day, 0 to 1439".to_owned();
                 return refuse("quiet_hours", problem);
             }
-            if tuning.utc_offset.is_none() {
+            if self.utc_offset.is_none() {
                 let problem = "the local time is not known: call Builder::utc_offset() too";
                 return refuse("quiet_hours", problem.to_owned());
             }
@@ -398,11 +402,11 @@ impl Builder {
             let (least, most) = (SPOOL_SIZES.start() / 1024, SPOOL_SIZES.end() / 1024);
             return refuse("spool_size", format!("take {least} KiB to {most} KiB"));
         }
-        if tuning.segments.is_some_and(|segments| !(1..=6).contains(&segments)) {
+        if !(1..=6).contains(&policy.segments) {
             return refuse("segments_per_text", "take 1 to 6 segments".to_owned());
         }
-        if tuning.limit_hour == Some(0) || tuning.limit_day == Some(0) {
-            return refuse("budget", "a budget of zero would never tell anything".to_owned());
+        if policy.limits.hour == 0 || policy.limits.day == 0 {
+            return refuse("budget", "a budget of zero would never send anything".to_owned());
         }
         Ok(())
     }

@@ -78,7 +78,8 @@ fn three_variables_are_enough() {
         ("aaa012bc", "abc123456789")
     );
     assert_eq!(credentials.proof, Proof::Header);
-    assert_eq!(config.tuning, Tuning::default());
+    assert_eq!(config.policy, Policy::default());
+    assert_eq!((config.utc_offset, config.report_crashes), (None, true));
     assert_eq!(config.spool.size, 65536);
     assert!(config.missing().is_empty());
 }
