@@ -27,7 +27,7 @@ mod schedule;
 mod send;
 mod stats;
 
-pub use crate::destination::DESTINATION_LEN;
+pub use crate::destination::{DESTINATION_LEN, destination_generation};
 pub use crate::policy::{Policy, Quiet};
 pub use crate::ring::PREFIX_MAX;
 pub use recover::{Origin, Setup, StartReason, is_damaged};
