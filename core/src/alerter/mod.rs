@@ -344,6 +344,13 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         Step::Idle { until: self.poll_at() }
     }
 
+    /// Ends its work and gives back what it was lent. The memory holds all that it knew, but for
+    /// what belongs to a destination with a file of its own.
+    pub fn into_parts(self) -> (M, Buffers<'a>) {
+        let (memory, nodes) = self.ring.into_parts();
+        (memory, Buffers { nodes, groups: self.groups })
+    }
+
     /// The ring memory, for whoever keeps it in its place. Its bytes must not change.
     pub fn memory_mut(&mut self) -> &mut M {
         self.ring.memory_mut()

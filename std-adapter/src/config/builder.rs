@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annunciator_core::event::{Draft, Level};
+use annunciator_core::event::Level;
 use annunciator_core::transport::{Decimal, Transport};
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
 
 use super::environment::Environment;
 use super::{Scrub, Timing, Tuning};
+use crate::event::Draft;
 use crate::health::{OnError, Trouble};
 use crate::secret::Secret;
 

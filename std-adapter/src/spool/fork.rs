@@ -124,6 +124,11 @@ impl ForkCopies {
         ForkCopies(held)
     }
 
+    /// All of these.
+    pub(crate) fn join(copies: impl Iterator<Item = ForkCopies>) -> ForkCopies {
+        ForkCopies(copies.flat_map(|copies| copies.0).collect())
+    }
+
     /// To be called in the child only, by its first log call or by `after_fork`: closes its copies,
     /// which leaves the parent's locks as they are. In the parent it would give them up.
     pub(crate) fn give_up(&self) {

@@ -42,7 +42,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use annunciator_core::alerter::is_damaged;
-use annunciator_core::event::TEXT_512;
 use annunciator_core::ring::{self, PREFIX_MAX, UNCLAIMED_AT};
 use annunciator_core::time::Instant;
 
@@ -55,6 +54,7 @@ use memory::{Finder, MemoryFile};
 use names::{InstanceName, MAX_INSTANCES};
 use orphans::Observer;
 
+pub(crate) use crate::event::TEXT;
 pub(crate) use boot::{boot, now};
 pub(crate) use destination::DestinationFile;
 pub(crate) use direct::DirectWriter;
@@ -65,9 +65,6 @@ pub(crate) use keeper::{MemoryKeeper, Survival};
 pub(crate) use map::Region;
 pub(crate) use names::{DestinationKey, SpoolIdentity, random};
 pub(crate) use runtime_dirs::RuntimeDirs;
-
-/// Bytes of text in a slot: there is room on Linux.
-pub(crate) const TEXT: usize = TEXT_512;
 
 /// What is to be opened.
 #[derive(Debug, Clone, Copy)]
@@ -105,8 +102,6 @@ pub(crate) struct Found {
     pub(crate) crashed: bool,
     /// Its memory file is gone: what it had not written to the disk is lost.
     pub(crate) lost_memory: bool,
-    /// Something waits in it.
-    pub(crate) waits: bool,
     /// The spool file could not be read. It is kept as `.damaged` where possible.
     pub(crate) unreadable: Option<SpoolError>,
 }
@@ -182,14 +177,13 @@ pub(crate) fn open_orphan(
     wanted: &Wanted<'_>,
     number: u8,
     spool: Option<&Spool>,
-    beside: &[u8],
+    beside: Option<ring::Identity>,
 ) -> Result<Option<Opened>, SpoolError> {
     let finder = wanted.finder();
     let dir = spool.map(Spool::dir);
     let Some(candidate) = Candidate::take(wanted, &finder, dir, number)? else { return Ok(None) };
     let Some(bytes) = candidate.served() else { return Ok(None) };
-    let (ours, theirs) = (ring::identity(beside), ring::identity(bytes));
-    let older = matches!((ours, theirs), (Some(ours), Some(theirs))
+    let older = matches!((beside, ring::identity(bytes)), (Some(ours), Some(theirs))
         if ours.id == theirs.id && theirs.starts < ours.starts);
     if older {
         candidate.discard();
@@ -386,7 +380,6 @@ impl Candidate {
             ring_id: identity.map_or_else(random, |identity| identity.id),
             crashed,
             lost_memory: from_file && crashed && OpenMark::of(served) == OpenMark::OpenInMemory,
-            waits: !is_empty(served),
             unreadable,
         };
         let bytes = match self.serve {

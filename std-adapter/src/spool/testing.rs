@@ -12,7 +12,6 @@ use super::TEXT;
 pub(crate) struct Ring {
     id: u64,
     starts: u32,
-    boot: u64,
     prefix: &'static str,
     records: Vec<String>,
     slots: usize,
@@ -24,15 +23,11 @@ pub(crate) const PREFIX: &str = "[test] ";
 impl Ring {
     /// One with this name after one start, in which nothing waits.
     pub(crate) fn new(id: u64) -> Ring {
-        Ring { id, starts: 1, boot: 1, prefix: PREFIX, records: Vec::new(), slots: 16 }
+        Ring { id, starts: 1, prefix: PREFIX, records: Vec::new(), slots: 16 }
     }
 
     pub(crate) fn starts(self, starts: u32) -> Ring {
         Ring { starts, ..self }
-    }
-
-    pub(crate) fn boot(self, boot: u64) -> Ring {
-        Ring { boot, ..self }
     }
 
     pub(crate) fn prefix(self, prefix: &'static str) -> Ring {
@@ -52,7 +47,7 @@ impl Ring {
         let mut bytes = vec![0; ring::region_len_of::<TEXT>(self.slots)];
         for start in 1..=self.starts {
             let records: &[String] = if start == self.starts { &self.records } else { &[] };
-            serve(&mut bytes, self.id, self.boot, self.prefix, records);
+            serve(&mut bytes, self.id, 1, self.prefix, records);
         }
         bytes
     }

@@ -91,7 +91,7 @@ fn other_processes_are_excluded_until_they_die() {
     child.kill();
     let found = orphan(&ours, &home, &shm, 0).unwrap();
     assert!(texts(&found.region).contains("held"));
-    assert!(found.found.crashed && found.found.waits);
+    assert!(found.found.crashed && found.waits());
     ours.close(true);
 }
 
@@ -115,7 +115,7 @@ fn orphan(ours: &Opened, home: &Home, shm: &Shm, number: u8) -> Option<Opened> {
     let wanted = wanted(&directory, &dirs);
     let spool = ours.spool.as_ref().ok();
     let listed = orphans(spool, &ours.keeper, &wanted).contains(&number);
-    let opened = open_orphan(&wanted, number, spool, &ours.region).unwrap();
+    let opened = open_orphan(&wanted, number, spool, ring::identity(&ours.region)).unwrap();
     assert!(listed || opened.is_none(), "what is not listed is never opened");
     opened
 }
@@ -128,10 +128,10 @@ fn a_program_takes_the_lowest_instance_that_is_empty_or_its_own() {
     home.put(2, &Ring::new(0xC).record("ours").bytes());
     let first = home.start(&shm);
     assert_eq!((first.number(), first.found.ring_id), (1, 0xB), "empty is free");
-    assert_eq!((first.found.source, first.found.waits), (Source::File, false));
+    assert_eq!((first.found.source, first.waits()), (Source::File, false));
     let second = home.start(&shm);
     assert_eq!((second.number(), second.found.ring_id), (2, 0xC));
-    assert!(second.found.waits && texts(&second.region).contains("ours"));
+    assert!(second.waits() && texts(&second.region).contains("ours"));
     // The other program's is an orphan, with its own prefix.
     let theirs = orphan(&first, &home, &shm, 0).unwrap();
     assert_eq!(ring::label(&theirs.region), "[other] ");

@@ -12,8 +12,8 @@ fn survived(opened: &Opened) -> bool {
 fn a_first_start_finds_zeros_in_a_private_file() {
     let (home, shm) = (Home::new(), Shm::new());
     let opened = home.start(&shm);
-    let Found { source, crashed, lost_memory, waits, .. } = opened.found;
-    assert_eq!((source, crashed, lost_memory, waits), (Source::Nothing, false, false, false));
+    let Found { source, crashed, lost_memory, .. } = opened.found;
+    assert_eq!((source, crashed, lost_memory), (Source::Nothing, false, false));
     assert_eq!(opened.keeper.survival(), Survival::Program);
     assert_eq!(opened.region.len(), SIZE);
     assert!(opened.region.iter().all(|&byte| byte == 0));

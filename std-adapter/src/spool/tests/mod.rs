@@ -70,6 +70,10 @@ impl Opened {
         self.spool.as_mut().unwrap()
     }
 
+    fn waits(&self) -> bool {
+        !is_empty(&self.region)
+    }
+
     fn number(&self) -> u8 {
         self.spool.as_ref().unwrap().name().number
     }

@@ -20,8 +20,8 @@ fn after_a_crash_the_file_is_the_older_copy() {
     let (home, shm) = (Home::new(), Shm::new());
     run(&home, &shm, &["both"]);
     let opened = home.start(&shm);
-    let Found { source, crashed, lost_memory, waits, .. } = opened.found;
-    assert_eq!((source, crashed, lost_memory, waits), (Source::Memory, true, false, true));
+    let Found { source, crashed, lost_memory, .. } = opened.found;
+    assert_eq!((source, crashed, lost_memory), (Source::Memory, true, false));
     assert!(!opened.spool.unwrap().needs_rewrite());
 }
 
@@ -125,7 +125,7 @@ fn rings_that_never_met_on_the_disk_are_both_served() {
     let wanted = wanted(&directory, &dirs);
     let spool = opened.spool.as_ref().ok();
     assert_eq!(orphans(spool, &opened.keeper, &wanted), [1]);
-    let orphan = open_orphan(&wanted, 1, spool, &opened.region).unwrap().unwrap();
+    let orphan = open_orphan(&wanted, 1, spool, ring::identity(&opened.region)).unwrap().unwrap();
     assert!(texts(&orphan.region).contains("second"));
 }
 
@@ -209,7 +209,7 @@ fn a_damaged_file_gives_way_to_memory_and_is_kept_aside() {
     std::fs::remove_dir_all(shm.directory()).unwrap();
     home.put(0, &damaged);
     let opened = home.start(&shm);
-    assert!(opened.found.source == Source::File && opened.found.waits);
+    assert!(opened.found.source == Source::File && opened.waits());
     assert!(texts(&opened.region).contains("both"));
 }
 
@@ -299,7 +299,8 @@ fn a_disk_that_comes_back_with_another_ring_makes_an_orphan_of_one_of_them() {
         let wanted = wanted(&directory, &dirs);
         let spool = opened.spool.as_ref().ok();
         assert_eq!(orphans(spool, &opened.keeper, &wanted), [1]);
-        let mut orphan = open_orphan(&wanted, 1, spool, &opened.region).unwrap().unwrap();
+        let mut orphan =
+            open_orphan(&wanted, 1, spool, ring::identity(&opened.region)).unwrap().unwrap();
         assert!(texts(&orphan.region).contains(other));
         // It has a file of its own.
         orphan.commit();
