@@ -17,6 +17,12 @@ use crate::transport::Decimal;
 /// Size of a destination's file: two banks, of which the newest counts.
 pub const DESTINATION_LEN: usize = 2 * BANK;
 
+/// Which of two copies of a destination's file is newer: that with the greater generation. `None`:
+/// it holds no state.
+pub fn destination_generation(file: &[u8]) -> Option<u32> {
+    state::find(DESTINATION, file).map(|place| place.generation)
+}
+
 /// What the alerter has to report of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct NoticeLog {

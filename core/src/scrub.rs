@@ -59,7 +59,7 @@ const ROUNDS: usize = 8;
 /// `Bearer` and `Basic`, the password in `user:password@host`, 32 hex digits or more, and tokens that
 /// show by how they begin whose they are (AWS, GitHub, GitLab, Google, Slack, Stripe, `sk-`, JSON web
 /// tokens).
-pub fn secrets(draft: &mut Draft<'_>) {
+pub fn secrets<const TEXT: usize>(draft: &mut Draft<'_, TEXT>) {
     // What is hidden can bare another shape before it; a few rounds end that.
     for _ in 0..ROUNDS {
         let mut from = 0;

@@ -10,17 +10,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockE
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
-use annunciator_core::alerter::Alerter;
-use annunciator_core::event::{Entry, Level};
+use annunciator_core::alerter::Token;
+use annunciator_core::event::Level;
 use annunciator_core::pace::Pace;
-use annunciator_core::ring::{Admission, SLOT};
+use annunciator_core::ring::{Admission, slot_size};
 use annunciator_core::time::Instant;
+use annunciator_core::transport::Outcome;
 
 use crate::carrier::{Carrier, Gone, WayTrouble};
+use crate::event::{Entry, TEXT};
 use crate::health::{FlushReport, Reporter, SpoolHealth};
 use crate::spool::{self, DirectWriter, ForkCopies, ForkGuard};
-use crate::store::{RingMemory, Store};
-use crate::worker;
+use crate::store::{Ring, RingMaker, Store};
+
+/// Size of a slot.
+const SLOT: usize = slot_size::<TEXT>();
 
 /// How often a panic tries the lock, and how long it rests in between: five milliseconds in all.
 const LOCK_TRIES: u32 = 51;
@@ -46,6 +50,10 @@ pub(crate) struct Channel {
     /// The channel that a forked child opened in place of this one.
     successor: OnceLock<Arc<Channel>>,
     pub(crate) store: Mutex<Store>,
+    /// Makes the alerters of orphans.
+    pub(crate) maker: RingMaker,
+    /// Starts the worker's thread; `false` if there is none to be had.
+    start_worker: fn(&Arc<Channel>) -> bool,
     pub(crate) carrier: Mutex<Box<dyn Carrier>>,
     pub(crate) reporter: Reporter,
     /// Minutes that the owner's local time is ahead of UTC, if that is known.
@@ -99,9 +107,19 @@ impl Drop for Member {
     }
 }
 
+/// What came back for a text.
+pub(crate) struct Answer {
+    /// Which of the worker's rings it is of.
+    pub(crate) ring: u32,
+    pub(crate) token: Token,
+    pub(crate) outcome: Outcome,
+}
+
 /// What the lock guards.
 pub(crate) struct Inner {
-    pub(crate) alerter: Alerter<'static, RingMemory>,
+    pub(crate) alerter: Ring,
+    /// What came back for texts under way, until the worker looks.
+    pub(crate) answers: Vec<Answer>,
     /// When the worker wakes by itself; zero while it is awake.
     pub(crate) sleeping_until: Instant,
     /// Whether the worker has a thread.
@@ -124,8 +142,10 @@ pub(crate) struct Inner {
 impl Channel {
     pub(crate) fn new(
         label: String,
-        alerter: Alerter<'static, RingMemory>,
+        alerter: Ring,
         store: Store,
+        maker: RingMaker,
+        start_worker: fn(&Arc<Channel>) -> bool,
         carrier: Box<dyn Carrier>,
         reporter: Reporter,
     ) -> Channel {
@@ -133,6 +153,7 @@ impl Channel {
             label,
             inner: Mutex::new(Inner {
                 alerter,
+                answers: Vec::new(),
                 sleeping_until: Instant::FAR_FUTURE,
                 running: false,
                 closing: false,
@@ -153,6 +174,8 @@ impl Channel {
             copies: Mutex::new(store.fork_copies()),
             successor: OnceLock::new(),
             store: Mutex::new(store),
+            maker,
+            start_worker,
             carrier: Mutex::new(carrier),
             reporter,
             utc_offset: None,
@@ -193,7 +216,7 @@ impl Channel {
         let mut bytes = [0; SLOT];
         let taken = matches!(admission, Admission::Stored | Admission::Merged);
         let writer = inner.direct.clone();
-        let permit = inner.alerter.last_slot().filter(|_| taken).and_then(|(at, slot)| {
+        let permit = inner.alerter.last_written().filter(|_| taken).and_then(|(at, slot)| {
             let permit = writer.as_ref()?.begin(at, SLOT)?;
             bytes.iter_mut().zip(slot).for_each(|(to, from)| *to = *from);
             Some(permit)
@@ -340,7 +363,7 @@ impl Channel {
         inner.sleeping_until = Instant::ZERO;
         if inner.running {
             self.bell.notify_one();
-        } else if worker::start(self) {
+        } else if (self.start_worker)(self) {
             inner.running = true;
         } else {
             // No thread to be had now: the next event tries again.

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annunciator_core::alerter::Policy;
-use annunciator_core::event::{Draft, Level};
+use annunciator_core::event::Level;
 use annunciator_core::pace::Pace;
 use annunciator_core::transport::Transport;
 #[cfg(feature = "signature")]
@@ -37,6 +37,7 @@ use rustls_pki_types::CertificateDer;
 pub use builder::Builder;
 pub use error::{ConfigError, Setting};
 
+use crate::event::Draft;
 use crate::health::OnError;
 use crate::secret::Secret;
 pub(crate) use endpoint::{Endpoint, Proxy};

@@ -6,10 +6,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as StdInstant};
 
-use annunciator_core::alerter::{Alerter, Buffers, Setup as CoreSetup};
-use annunciator_core::digest::Group;
-use annunciator_core::event::{Draft, Entry, Event, Level};
-use annunciator_core::ring::{Node, slots};
+use annunciator_core::event::{Event, Level};
 use annunciator_core::vonage::Number;
 
 use log::Log;
@@ -17,13 +14,12 @@ use log::Log;
 use crate::carrier::{Carrier, Own};
 use crate::channel::Channel;
 use crate::config::{Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Way};
+use crate::event::{Draft, Entry};
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
-use crate::spool::Places;
-use crate::{carrier, panic_hook, spool, store};
-
-/// Groups that one text can tell apart.
-const GROUPS: usize = 32;
+use crate::spool::{RuntimeDirs, Source};
+use crate::store::{Context, RingMaker};
+use crate::{carrier, panic_hook, spool, store, worker};
 
 impl Builder {
     /// Checks everything and starts. Without credentials or without a number the handle is
@@ -184,7 +180,7 @@ impl Handle {
         if event.level < self.shared.level {
             return;
         }
-        let mut draft = Draft::new(event.level, event.target, event.site);
+        let mut draft = Draft::sized(event.level, event.target, event.site);
         draft.push(event.message);
         if self.shared.scrub(&mut draft) {
             Sink::record(&*self.shared, draft.finish());
@@ -333,48 +329,39 @@ fn open(
     carrier: Box<dyn Carrier>,
 ) -> Result<Arc<Channel>, ConfigError> {
     let configured: Vec<&str> = seats.iter().map(|seat| seat.identity.as_str()).collect();
-    let wanted = store::Wanted {
+    let context = Arc::new(Context::new(store::Wanted {
         place: &config.spool.place,
-        identity: &seat.identity,
+        name: &config.name,
+        prefix: format!("[Rust Logger {}] ", config.name),
+        destination: &seat.identity,
         configured: &configured,
         size: config.spool.size,
-        places: Places::from_env(),
-    };
-    let (store, found) = store::open(&wanted).map_err(|error| {
+        dirs: RuntimeDirs::from_env(),
+    }));
+    let (store, region, found) = store::open(&context).map_err(|error| {
         let setting = Setting::Method("spool_size");
         ConfigError::invalid(setting, format!("no memory for the ring: {error}"))
     })?;
-    let mut setup = CoreSetup::new("");
-    let prefix = format!("[Rust Logger {}] ", config.name);
-    setup.prefix = &prefix;
-    setup.policy = config.policy;
-    setup.now = spool::now();
-    setup.boot = store::boot();
-    setup.seed = seed();
-    setup.origin = found.origin;
-    if config.report_crashes {
-        setup.after = found.after;
-    }
-    setup.storage = store.wants_commits();
-    // Lent for the life of the process: a handful of kilobytes once for each destination.
-    let slots = slots(found.memory.len());
-    let nodes = Box::leak(vec![Node::EMPTY; slots].into_boxed_slice());
-    let groups = Box::leak(vec![Group::EMPTY; GROUPS].into_boxed_slice());
-    let mut alerter = Alerter::new(found.memory, Buffers { nodes, groups }, &setup);
-    if found.rewrite {
-        alerter.rewrite(setup.now);
-    }
+    let maker = RingMaker {
+        policy: config.policy,
+        report_crashes: config.report_crashes,
+        seed: seed(),
+    };
+    let mut alerter = maker.own(&store, region, &found);
     let direct = store.direct_writer().is_some();
     if direct {
         // What callers write to the file means more with a state beside it.
-        alerter.commit(setup.now);
+        alerter.commit(spool::now());
     }
+    let inherits = found.source != Source::Nothing || found.crashed || !store.orphans().is_empty();
     let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
-    let mut channel = Channel::new(seat.label.clone(), alerter, store, carrier, reporter);
+    let label = seat.label.clone();
+    let start = worker::start;
+    let mut channel = Channel::new(label, alerter, store, maker, start, carrier, reporter);
     channel.utc_offset = config.utc_offset;
     channel.pace = seat.number.is_some().then(|| Arc::clone(&config.service.pace));
     let channel = Arc::new(channel);
-    if found.inherits || direct || config.policy.heartbeat.is_some() {
+    if inherits || direct || config.policy.heartbeat.is_some() {
         channel.ring(&mut channel.lock());
     }
     Ok(channel)

@@ -180,7 +180,7 @@ pub struct Lost {
     /// The service refused their text twice.
     pub refused: u32,
     /// Arrived by a path that must not wait while the ring was in use.
-    pub busy: u32,
+    pub unrecorded: u32,
     /// Found damaged when the store was read.
     pub damaged: u32,
 }
@@ -188,7 +188,7 @@ pub struct Lost {
 impl Lost {
     /// All of them.
     pub fn total(&self) -> u32 {
-        [self.evicted, self.expired, self.refused, self.busy, self.damaged]
+        [self.evicted, self.expired, self.refused, self.unrecorded, self.damaged]
             .into_iter()
             .fold(0, u32::saturating_add)
     }
@@ -345,7 +345,7 @@ impl fmt::Display for DestinationHealth {
                     (lost.evicted, "evicted"),
                     (lost.expired, "too old"),
                     (lost.refused, "refused"),
-                    (lost.busy, "while busy"),
+                    (lost.unrecorded, "while busy"),
                     (lost.damaged, "damaged"),
                 ],
             )?;

@@ -59,6 +59,7 @@ mod chain;
 mod channel;
 mod client;
 mod config;
+mod event;
 mod handle;
 mod health;
 mod logger;
@@ -76,6 +77,7 @@ pub use annunciator_core::event::{Event, Level};
 pub use annunciator_core::vonage::Algorithm;
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
+pub use event::Draft;
 pub use handle::{Annunciator, Handle};
 pub use health::{
     Counters, DestinationHealth, DiskUse, FlushReport, Health, Lost, SpoolHealth, State, Trouble,

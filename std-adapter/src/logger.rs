@@ -24,8 +24,10 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use annunciator_core::event::{Draft, Entry, Level, Site};
+use annunciator_core::event::{Level, Site};
 use log::{LevelFilter, Log, Metadata, Record, SetLoggerError};
+
+use crate::event::{Draft, Entry};
 
 /// What records events; the fronts know no more of the alerter than this.
 ///
@@ -143,7 +145,7 @@ impl<L: Log> Logger<L> {
             (Some(file), Some(line)) => Some(Site { file, line }),
             _ => None,
         };
-        let mut draft = Draft::new(record.level().into(), record.target(), site);
+        let mut draft = Draft::sized(record.level().into(), record.target(), site);
         // A plain literal needs no formatting.
         if let Some(message) = record.args().as_str() {
             draft.push(message);

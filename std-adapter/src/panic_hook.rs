@@ -9,8 +9,9 @@ use std::fmt::Write as _;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use annunciator_core::event::{Draft, Level, Site};
+use annunciator_core::event::{Level, Site};
 
+use crate::event::Draft;
 use crate::logger::{self, Sink};
 use crate::text;
 
@@ -65,7 +66,7 @@ fn record(sink: &dyn Sink, info: &PanicHookInfo<'_>) {
 
 /// `index out of bounds, src/pump.rs:7, thread pump`.
 fn draft<'a>(message: &str, site: Option<Site<'a>>, thread: Option<&str>) -> Draft<'a> {
-    let mut draft = Draft::new(Level::Panic, "panic", site);
+    let mut draft = Draft::sized(Level::Panic, "panic", site);
     draft.push(text::head(message, MESSAGE));
     // An error means that the end is cut.
     if let Some(Site { file, line }) = site {

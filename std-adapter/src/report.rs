@@ -17,7 +17,7 @@ impl Channel {
         if self.is_orphaned() {
             let why = "this is a forked child; call after_fork() in it to be told of its events";
             health.state = State::Disabled { why: why.to_owned() };
-            health.counters.lost.busy = self.missed();
+            health.counters.lost.unrecorded = self.missed();
             return health;
         }
         let inner = self.lock();
@@ -66,7 +66,7 @@ fn counters(stats: &Stats) -> Counters {
             evicted: losses.evicted,
             expired: losses.expired,
             refused: losses.refused,
-            busy: losses.aside,
+            unrecorded: losses.unrecorded,
             damaged: losses.damaged,
         },
         texts: stats.texts,

@@ -1,8 +1,22 @@
-//! The thread that serves one destination: steps its alerter, writes to disk, and has texts sent.
+//! The thread that serves one destination: steps its alerters, writes to disk, and has texts sent.
 //!
-//! Started by the first event, or at once if an earlier run left something. A text is sent by a
-//! short-lived thread of its own, so that a slow network never keeps an event from the disk. A
-//! panic in either is contained, counted, and work goes on.
+//! It serves the program's own ring, which it shares with log calls, and the rings of orphans, one
+//! step each in turn, so that none of them waits for another. It is started by the first event, or
+//! at once if an earlier run left something. A text is sent by a short-lived thread of its own, so
+//! that a slow network never keeps an event from the disk. A panic in either is contained, counted,
+//! and work goes on.
+//!
+//! ```text
+//!  own ring ──┐                        ┌──► courier ──► transport
+//!             ├─ step in turn ─ Send ──┤                   │
+//!  orphans ───┘      ▲                 └──► courier ...    ▼
+//!                    └──────────── answers, in the mailbox ┘
+//! ```
+
+mod orphans;
+mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -10,17 +24,20 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use annunciator_core::alerter::{Adoption, Done, Estate, Origin, Step, Ticket, Token};
+use annunciator_core::alerter::{Done, Step, Ticket};
 use annunciator_core::digest::text_bytes;
-use annunciator_core::ring::SLOT;
+use annunciator_core::ring::slot_size;
 use annunciator_core::time::Instant;
 use annunciator_core::transport::{Code, Outcome};
 
 use crate::carrier::{self, Carrier};
-use crate::channel::{Channel, Inner};
+use crate::channel::{Answer, Channel, Inner};
+use crate::event::TEXT;
 use crate::logger::mute_this_thread;
-use crate::spool;
-use crate::store::{Parcel, Store};
+use crate::spool::{self, ForkCopies};
+use crate::store::{Ring, Store};
+use orphans::Orphans;
+use ring::{Progress, step};
 
 /// The longest the worker sleeps while something is due: it notices within this that the device
 /// was suspended, which a thread's sleep does not count.
@@ -30,7 +47,11 @@ const LONGEST_REST: Duration = Duration::from_secs(3600);
 
 /// Holds the text and the pieces to be written.
 type Buffer = [u8; BUFFER];
-const BUFFER: usize = if text_bytes(6) > SLOT { text_bytes(6) } else { SLOT };
+const BUFFER: usize =
+    if text_bytes(6) > slot_size::<TEXT>() { text_bytes(6) } else { slot_size::<TEXT>() };
+
+/// The program's own ring, among those that have texts under way; orphans have other numbers.
+const OWN: u32 = 0;
 
 /// Starts the worker's thread; `false` if there is none to be had.
 pub(crate) fn start(channel: &Arc<Channel>) -> bool {
@@ -55,7 +76,11 @@ fn supervise(channel: &Arc<Channel>, work: impl Fn(&Arc<Channel>)) {
     mute_this_thread();
     while catch_unwind(AssertUnwindSafe(|| work(channel))).is_err() {
         channel.restarts.fetch_add(1, Ordering::Relaxed);
-        channel.lock().alerter.abandon(spool::now());
+        let mut inner = channel.lock();
+        inner.alerter.abandon(spool::now());
+        // Those of orphans, which the next look finds again.
+        inner.answers.clear();
+        drop(inner);
         thread::sleep(Duration::from_secs(1));
     }
     channel.gone();
@@ -65,66 +90,72 @@ fn supervise(channel: &Arc<Channel>, work: impl Fn(&Arc<Channel>)) {
 fn work(channel: &Arc<Channel>) {
     let mut store = channel.store.lock().unwrap_or_else(PoisonError::into_inner);
     let mut buf: Buffer = [0; BUFFER];
+    let mut orphans = Orphans::default();
     show_clock(channel, &mut channel.lock());
     begin(channel, &mut store);
+    orphans.look(channel, &mut store);
     loop {
-        let mut inner = channel.lock();
-        channel.take_aside(&mut inner);
+        if store.take_relocked() | orphans.take_changed() {
+            keep_copies(channel, &store, &orphans);
+        }
+        take_answers(channel, &mut orphans);
+        let own = step(channel, &mut Own(channel), &mut store, &mut buf, OWN);
+        let others = orphans.step(channel);
+        let (Progress::Idle(own), Progress::Idle(others)) = (own, others) else { continue };
+
+        let inner = channel.lock();
+        if inner.closing && store.is_open() {
+            drop(inner);
+            store.announce_end();
+            orphans.flush();
+            continue;
+        }
         let now = spool::now();
-        if let Some(direct) = &inner.direct {
-            direct.worker_copies();
-        }
-        let step = inner.alerter.step(now, &mut buf);
-        match step {
-            Step::Again => {}
-            Step::Idle { until } => {
-                if inner.closing && store.is_open() {
-                    drop(inner);
-                    store.announce_end();
-                    continue;
-                }
-                if inner.closing && end_session(&mut inner, &mut store) {
-                    return;
-                }
-                let Some((inner, until)) = take_over_estates(channel, &mut store, inner, until)
-                else {
-                    continue;
-                };
-                let mut inner = inner;
-                inner.sleeping_until = until;
-                let mut inner = channel.sleep(inner, nap(until));
-                inner.sleeping_until = Instant::ZERO;
-                show_clock(channel, &mut inner);
-            }
-            Step::Write { token, at, len } => {
+        if inner.closing && orphans.are_settled(now) {
+            let mut inner = inner;
+            if end(&mut inner, &mut store) {
                 drop(inner);
-                let bytes = buf.get(..len).unwrap_or(&[]);
-                let result = store.write(at, bytes);
-                stored(channel, &mut store, token, result);
+                orphans.end();
+                keep_copies(channel, &store, &orphans);
+                return;
             }
-            Step::Sync { token } => {
-                drop(inner);
-                let result = store.sync();
-                stored(channel, &mut store, token, result);
-            }
-            Step::Send(ticket) => match turn(channel, now, &ticket, &buf) {
-                Ok(()) => {
-                    drop(inner);
-                    send(channel, ticket, &buf);
-                }
-                Err(later) => inner.alerter.done(now, ticket.token, Done::Sent(later)),
-            },
+            sleep(channel, inner, own.min(others));
+            continue;
         }
+        if store.round_is_due(now) {
+            drop(inner);
+            make_round(channel, &mut store, &mut orphans, now);
+            continue;
+        }
+        sleep(channel, inner, own.min(others).min(store.next_round()));
     }
+}
+
+/// Sleeps until then, or until an event or an answer wakes it.
+fn sleep(channel: &Channel, mut inner: MutexGuard<'_, Inner>, until: Instant) {
+    // What came since the step.
+    let until = until.min(inner.alerter.poll_at());
+    if until <= spool::now() || !inner.answers.is_empty() {
+        return;
+    }
+    inner.sleeping_until = until;
+    let mut inner = channel.sleep(inner, nap(until));
+    inner.sleeping_until = Instant::ZERO;
+    show_clock(channel, &mut inner);
 }
 
 /// Shows the alerter the wall clock, which may have been set meanwhile.
 fn show_clock(channel: &Channel, inner: &mut Inner) {
-    if let Some(offset) = channel.utc_offset
-        && let Ok(since) = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)
-    {
-        inner.alerter.set_wall_clock(spool::now(), since.as_secs(), offset);
+    if let Some((now, since, offset)) = wall_clock(channel) {
+        inner.alerter.set_wall_clock(now, since, offset);
     }
+}
+
+/// The present time, the seconds since 1970, and by how many minutes the owner is ahead of UTC.
+fn wall_clock(channel: &Channel) -> Option<(Instant, u64, i16)> {
+    let offset = channel.utc_offset?;
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some((spool::now(), since.as_secs(), offset))
 }
 
 fn nap(until: Instant) -> Duration {
@@ -135,125 +166,77 @@ fn nap(until: Instant) -> Duration {
     span.min(LONGEST_NAP)
 }
 
-/// Ends the session, unless something is still under way.
-fn end_session(inner: &mut Inner, store: &mut Store) -> bool {
+/// Ends the run, unless something is still under way.
+fn end(inner: &mut Inner, store: &mut Store) -> bool {
     if !inner.alerter.is_settled(spool::now()) {
         return false;
     }
     let stats = inner.alerter.stats();
     // What the disk lacks is in the memory file alone.
-    store.end_session(stats.waiting == 0 && !stats.storage_failing);
+    let nothing_left = stats.waiting == 0 && !stats.storage_failing;
+    store.end(nothing_left);
+    if nothing_left && !store.wants_commits() {
+        // As with the memory file: no trace of a program without a disk.
+        store.context().destination.forget();
+    }
     inner.closing = false;
     inner.running = false;
     inner.sleeping_until = Instant::FAR_FUTURE;
     true
 }
 
-/// Takes the session up, and what the spool brought beside what is in memory: that has to be in the
-/// ring before the file it came from is written anew.
+/// Takes the run up.
 fn begin(channel: &Channel, store: &mut Store) {
-    store.resume_session();
+    store.resume();
     // Nothing will ever be written there and fail, so this is the time to say it.
     if let Some(why) = store.lacks_disk().map(str::to_owned) {
         refresh(channel, channel.lock(), store, Some(why));
     }
-    if let Some(bytes) = store.take_inherited() {
-        take_in(channel, store, bytes);
-    }
 }
 
-/// Takes over what this slot's own file holds. Should a crash come before all is written again, the
-/// next start offers the same under the same token.
-fn take_in(channel: &Channel, store: &mut Store, bytes: Vec<u8>) {
-    let mut estate = Estate::survey(&bytes, Origin::Storage, token_of(&bytes));
-    let adoption = loop {
-        estate.look(&bytes);
-        let adoption = channel.lock().alerter.adopt(spool::now(), &bytes, &mut estate);
-        if adoption != Adoption::More {
-            break adoption;
-        }
-    };
-    match adoption {
-        Adoption::Busy | Adoption::More => store.keep_inherited(bytes),
-        Adoption::Pending | Adoption::Durable => store.took_over(),
-    }
-    channel.lock().alerter.rewrite(spool::now());
+/// What a forked child has to close from now on.
+fn keep_copies(channel: &Channel, store: &Store, orphans: &Orphans) {
+    channel.keep_copies(ForkCopies::join(orphans.fork_copies().chain([store.fork_copies()])));
 }
 
-/// Does what there is time for while nothing is due: looks after disk and memory, and takes over
-/// what dead processes left. Returns the lock and until when to sleep, or nothing if that took the
-/// lock away and something may be due by now.
-fn take_over_estates<'a>(
-    channel: &'a Channel,
-    store: &mut Store,
-    mut inner: MutexGuard<'a, Inner>,
-    until: Instant,
-) -> Option<(MutexGuard<'a, Inner>, Instant)> {
-    let now = spool::now();
-    if store.round_is_due(now) {
-        drop(inner);
-        make_round(channel, store, now);
-        return None;
-    }
-    if store.has_unopened() {
-        drop(inner);
-        store.open_estate();
-        return None;
-    }
-    let Some(Parcel { bytes, estate, tell }) = store.parcel() else {
-        return Some((inner, until));
-    };
-    let adoption = match tell {
-        true => inner.alerter.adopt(now, bytes, estate),
-        false => inner.alerter.write_off(now, estate),
-    };
-    match adoption {
-        Adoption::More => {
-            drop(inner);
-            estate.look(bytes);
-            return None;
-        }
-        Adoption::Durable => {
-            drop(inner);
-            store.settle_parcel(now);
-            return None;
-        }
-        Adoption::Busy | Adoption::Pending => {}
-    }
-    let until = inner.alerter.poll_at();
-    (until > now).then_some((inner, until))
-}
-
-/// Sees to it that disk and memory are as they were left.
-fn make_round(channel: &Channel, store: &mut Store, now: Instant) {
-    let result = store.round(now);
-    look_after_memory(channel, store, store.wants_memory());
-    match store.take_inherited() {
-        Some(bytes) => take_in(channel, store, bytes),
-        None if result.is_err() => channel.lock().alerter.rewrite(now),
-        None => {}
-    }
+/// Hands each answer to the ring whose text it is of.
+fn take_answers(channel: &Channel, orphans: &mut Orphans) {
     let mut inner = channel.lock();
+    if inner.answers.is_empty() {
+        return;
+    }
+    let now = spool::now();
+    for answer in std::mem::take(&mut inner.answers) {
+        let done = Done::Sent(answer.outcome);
+        match answer.ring {
+            OWN => inner.alerter.done(now, answer.token, done),
+            ring => orphans.done(ring, now, answer.token, done),
+        }
+    }
+}
+
+/// Sees to it that disk and memory are as they were left, and looks for what others have left.
+fn make_round(channel: &Arc<Channel>, store: &mut Store, orphans: &mut Orphans, now: Instant) {
+    let result = store.round(now);
+    look_after_memory(&mut Own(channel), store, store.wants_memory());
+    if store.take_attached() || result.is_err() {
+        channel.lock().alerter.rewrite(now);
+    }
+    let lost = store.expire(now);
+    orphans.look(channel, store);
+    let mut inner = channel.lock();
+    if lost > 0 {
+        inner.alerter.count_lost(now, lost);
+    }
     // A look at the disk ends no trouble: only a write that succeeds does.
     let trouble = result.err().or_else(|| inner.store_trouble.take());
     refresh(channel, inner, store, trouble);
 }
 
-/// Reports what became of a piece of writing, and looks after the memory file on the way.
-fn stored(channel: &Channel, store: &mut Store, token: Token, result: Result<(), String>) {
-    let done = if result.is_ok() { Done::Stored } else { Done::StorageFailed };
-    look_after_memory(channel, store, !store.memory_is_linked());
-    match store.take_inherited() {
-        Some(bytes) => take_in(channel, store, bytes),
-        None => channel.lock().alerter.done(spool::now(), token, done),
-    }
-    refresh(channel, channel.lock(), store, result.err());
-}
-
 /// Makes the memory file anew if it has `gone`.
-fn look_after_memory(channel: &Channel, store: &mut Store, gone: bool) {
+fn look_after_memory(ring: &mut impl Served, store: &mut Store, gone: bool) {
     if gone {
-        store.recreate_memory(channel.lock().alerter.memory_mut());
+        ring.with(|alerter| store.recreate_memory(alerter.memory_mut()));
         store.note_memory();
     }
 }
@@ -269,17 +252,7 @@ fn refresh(
     inner.direct = store.direct_writer();
     inner.store_trouble = trouble;
     inner.spool_health = store.health(inner.store_trouble.as_deref());
-    if store.take_attached() {
-        channel.keep_copies(store.fork_copies());
-    }
     report(channel, inner);
-}
-
-/// Identifies a ring's content. Never 0.
-fn token_of(bytes: &[u8]) -> u64 {
-    // FNV-1a.
-    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, hash).max(1)
 }
 
 /// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
@@ -294,6 +267,42 @@ fn report(channel: &Channel, mut inner: MutexGuard<'_, Inner>) {
     channel.reporter.report(code.flatten(), trouble.as_deref());
 }
 
+/// A ring as the worker reaches it.
+trait Served {
+    /// Does something with its alerter, under its lock if it has one.
+    fn with<R>(&mut self, work: impl FnOnce(&mut Ring) -> R) -> R;
+
+    /// The next step. What came by another way is brought in before.
+    fn step(&mut self, now: Instant, buf: &mut Buffer) -> Step {
+        self.with(|alerter| alerter.step(now, buf))
+    }
+
+    /// What became of a use of its store.
+    fn stored(&mut self, store: &mut Store, trouble: Option<String>);
+}
+
+/// The program's own ring.
+struct Own<'a>(&'a Channel);
+
+impl Served for Own<'_> {
+    fn with<R>(&mut self, work: impl FnOnce(&mut Ring) -> R) -> R {
+        work(&mut self.0.lock().alerter)
+    }
+
+    fn step(&mut self, now: Instant, buf: &mut Buffer) -> Step {
+        let mut inner = self.0.lock();
+        self.0.take_aside(&mut inner);
+        if let Some(direct) = &inner.direct {
+            direct.worker_copies();
+        }
+        inner.alerter.step(now, buf)
+    }
+
+    fn stored(&mut self, store: &mut Store, trouble: Option<String>) {
+        refresh(self.0, self.0.lock(), store, trouble);
+    }
+}
+
 /// Takes the sender's turn, or says what becomes of the attempt without it.
 fn turn(channel: &Channel, now: Instant, ticket: &Ticket, buf: &Buffer) -> Result<(), Outcome> {
     let Some(pace) = &channel.pace else { return Ok(()) };
@@ -302,16 +311,16 @@ fn turn(channel: &Channel, now: Instant, ticket: &Ticket, buf: &Buffer) -> Resul
 }
 
 /// Hands the text to a thread of its own; if there is none to be had, sends it from this one.
-fn send(channel: &Arc<Channel>, ticket: Ticket, buf: &Buffer) {
+fn send(channel: &Arc<Channel>, ring: u32, ticket: Ticket, buf: &Buffer) {
     let text = *buf;
-    let courier = holding(channel, move |channel| deliver(&channel, &ticket, &text));
+    let courier = holding(channel, move |channel| deliver(&channel, ring, &ticket, &text));
     let thread = thread::Builder::new().name("annunciator-send".to_owned());
     if thread.spawn(courier).is_err() {
-        deliver(channel, &ticket, &text);
+        deliver(channel, ring, &ticket, &text);
     }
 }
 
-fn deliver(channel: &Arc<Channel>, ticket: &Ticket, text: &Buffer) {
+fn deliver(channel: &Arc<Channel>, ring: u32, ticket: &Ticket, text: &Buffer) {
     mute_this_thread();
     let mut carrier = channel.carrier.lock().unwrap_or_else(PoisonError::into_inner);
     let attempt = || carrier.send(&ticket.message(text));
@@ -322,61 +331,8 @@ fn deliver(channel: &Arc<Channel>, ticket: &Ticket, text: &Buffer) {
     let trouble = carrier::trouble(&outcome, &**carrier as &dyn Carrier);
     drop(carrier);
     let mut inner = channel.lock();
-    inner.alerter.done(spool::now(), ticket.token, Done::Sent(outcome));
+    inner.answers.push(Answer { ring, token: ticket.token, outcome });
     inner.way_trouble = trouble;
     channel.ring(&mut inner);
     report(channel, inner);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Builder;
-    use annunciator_core::event::{Event, Level};
-    use annunciator_core::transport::{Message, Receipt, Transport};
-    use std::sync::atomic::AtomicU32;
-    use std::sync::mpsc;
-
-    struct Said(mpsc::Sender<String>);
-
-    impl Transport for Said {
-        fn send(&mut self, message: &Message<'_>) -> Outcome {
-            let _ = self.0.send(message.text.to_owned());
-            Outcome::Accepted(Receipt::new(message.segments))
-        }
-    }
-
-    /// Nothing of a program's own runs on the worker, so only a fault of ours can make it panic.
-    #[test]
-    fn a_worker_that_panics_begins_anew_with_what_it_had() {
-        let (said, texts) = mpsc::channel();
-        let alerts = Builder::new("shaken")
-            .environment(|_| None)
-            .without_spool()
-            .transport("own", Said(said))
-            .start()
-            .expect("a configuration");
-        let channel = alerts.channel();
-        // The one of this test.
-        channel.lock().running = true;
-        alerts.record(&Event::new(Level::Error, "no pressure"));
-        let worker = thread::spawn(move || {
-            let begun = AtomicU32::new(0);
-            supervise(&channel, |channel| {
-                if begun.fetch_add(1, Ordering::Relaxed) < 2 {
-                    let mut inner = channel.lock();
-                    let _ = inner.alerter.step(spool::now(), &mut [0; BUFFER]);
-                    panic!("a fault of the worker");
-                }
-                work(channel);
-            });
-        });
-        let text = texts.recv_timeout(Duration::from_secs(40)).expect("a text");
-        assert_eq!(text, "[Rust Logger shaken] ERROR: no pressure");
-        let health = alerts.health();
-        assert_eq!(health.destinations[0].counters.restarts, 2, "{health}");
-        drop(alerts);
-        worker.join().expect("it is over with the session");
-        assert_eq!(texts.try_iter().count(), 0, "told once");
-    }
 }

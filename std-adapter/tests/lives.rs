@@ -477,7 +477,7 @@ mod forked {
         let well = in_child(|| {
             record(&alerts, Level::Error, "in between");
             assert!(!alerts.health().is_good());
-            assert_eq!(destination(&alerts).counters.lost.busy, 1);
+            assert_eq!(destination(&alerts).counters.lost.unrecorded, 1);
             assert_eq!(alerts.flush(PATIENCE).sent, 0);
             alerts.after_fork().unwrap();
             record(&alerts, Level::Error, "of the child");

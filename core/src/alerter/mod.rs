@@ -27,7 +27,7 @@ mod schedule;
 mod send;
 mod stats;
 
-pub use crate::destination::DESTINATION_LEN;
+pub use crate::destination::{DESTINATION_LEN, destination_generation};
 pub use crate::policy::{Policy, Quiet};
 pub use crate::ring::PREFIX_MAX;
 pub use recover::{Origin, Setup, StartReason, is_damaged};
@@ -342,6 +342,13 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
 
     fn idle(&self) -> Step {
         Step::Idle { until: self.poll_at() }
+    }
+
+    /// Ends its work and gives back what it was lent. The memory holds all that it knew, but for
+    /// what belongs to a destination with a file of its own.
+    pub fn into_parts(self) -> (M, Buffers<'a>) {
+        let (memory, nodes) = self.ring.into_parts();
+        (memory, Buffers { nodes, groups: self.groups })
     }
 
     /// The ring memory, for whoever keeps it in its place. Its bytes must not change.

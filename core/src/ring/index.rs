@@ -75,6 +75,11 @@ pub(crate) struct Index<'a, const TEXT: usize> {
 }
 
 impl<'a, const TEXT: usize> Index<'a, TEXT> {
+    /// The nodes, given back.
+    pub(crate) fn into_nodes(self) -> &'a mut [Node] {
+        self.nodes
+    }
+
     /// An index of `nodes.len()` free slots.
     pub(crate) fn new(nodes: &'a mut [Node]) -> Index<'a, TEXT> {
         let limit = nodes.len().min(usize::from(NIL));

@@ -123,7 +123,7 @@ pub(crate) struct Ring<'a, M, const TEXT: usize> {
     label_kept: bool,
 }
 
-impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
+impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
     /// Admits an event: merges it, stores it, or turns it away. Touches at most two slots.
     #[inline]
     pub(crate) fn admit(&mut self, entry: &Entry<TEXT>, now: Instant) -> Admission {
@@ -442,6 +442,10 @@ impl<M: Memory, const TEXT: usize> Ring<'_, M, TEXT> {
     #[inline]
     fn view(&self, slot: u16) -> Option<View<'_, TEXT>> {
         view(&self.memory, slot)
+    }
+
+    pub(crate) fn into_parts(self) -> (M, &'a mut [Node]) {
+        (self.memory, self.index.into_nodes())
     }
 
     pub(crate) fn memory(&self) -> &M {

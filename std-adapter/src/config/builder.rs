@@ -9,13 +9,14 @@ use std::time::Duration;
 use annunciator_core::alerter::{Policy, Quiet};
 use annunciator_core::budget::Limits;
 use annunciator_core::digest::Fallback;
-use annunciator_core::event::{Draft, Level};
+use annunciator_core::event::Level;
 use annunciator_core::transport::{Decimal, Transport};
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;
 
 use super::environment::Environment;
 use super::{Scrub, Timing};
+use crate::event::Draft;
 use crate::health::{OnError, Trouble};
 use crate::secret::Secret;
 

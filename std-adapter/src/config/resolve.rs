@@ -79,7 +79,7 @@ impl Builder {
             // A transport of the program's own stands alone; nobody meant to use the service.
             missing.clear();
         }
-        let destinations = destinations(&name, reachable, self.transports)?;
+        let destinations = destinations(reachable, self.transports)?;
         let pace = Arc::new(Mutex::new(Pace::new(sender.spacing())));
         Ok(Setup::Enabled(Box::new(Config {
             name,
@@ -426,7 +426,6 @@ fn checked(credentials: Credentials, settings: [Setting; 2]) -> Result<Credentia
 
 /// One destination a number, then one a transport.
 fn destinations(
-    name: &str,
     numbers: &[Number],
     transports: Vec<(String, Box<dyn Transport + Send>)>,
 ) -> Result<Vec<Destination>, ConfigError> {
@@ -437,7 +436,7 @@ fn destinations(
             label = format!("{label} #{}", destinations.len() + 1);
         }
         let way = Way::Vonage(*number);
-        destinations.push(Destination { label, identity: format!("{name}\n{number}"), way });
+        destinations.push(Destination { label, identity: number.to_string(), way });
     }
     for (label, transport) in transports {
         let taken = destinations.iter().any(|other| other.label == label);
@@ -447,7 +446,7 @@ fn destinations(
                 format!("the label {label:?} is empty or taken: give each transport its own"),
             ));
         }
-        let identity = format!("{name}\n{label}");
+        let identity = format!("transport\n{label}");
         destinations.push(Destination { label, identity, way: Way::Own(transport) });
     }
     Ok(destinations)

@@ -15,7 +15,7 @@ fn the_report_says_what_is_done_lost_and_kept() {
         merged: 3,
         delivered: 9,
         suppressed: 1,
-        lost: Lost { evicted: 3, busy: 1, ..Lost::default() },
+        lost: Lost { evicted: 3, unrecorded: 1, ..Lost::default() },
         texts: 2,
         segments: 4,
         unknown: 1,

@@ -1,85 +1,127 @@
-//! Which boot this is, so that times since boot are never compared across boots.
+//! Which boot this is, and the time since it began.
+//!
+//! The boot tells a program that ended without a word from a loss of power, and lets times since
+//! boot be compared. Which copy of a ring is the newer is never decided by it, so a boot id that
+//! changes under a program or is missing costs a word in a text at most.
 
-use std::fmt;
+use annunciator_core::time::Instant;
+use rustix::fs::OFlags;
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// The kernel's random id of the running boot.
+use super::names::random;
+use super::runtime_dirs::{OwnDir, RuntimeDirs};
+use super::sys;
+
+/// Identifies the running boot. 0 is no boot.
 ///
-/// [`BootId::UNKNOWN`] where `/proc` is not mounted; it equals no boot, not even itself, when asked
-/// by [`same_as`](BootId::same_as).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BootId([u8; 16]);
-
-impl BootId {
-    /// No boot in particular.
-    pub(crate) const UNKNOWN: BootId = BootId([0; 16]);
-
-    /// The id of the running boot (`/proc/sys/kernel/random/boot_id`). Constant until the next
-    /// boot, hibernation included; a container sees its host's.
-    pub(crate) fn current() -> BootId {
-        std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-            .ok()
-            .and_then(|text| BootId::parse(text.trim_end()))
-            .unwrap_or(BootId::UNKNOWN)
-    }
-
-    /// An id from its bytes, as kept somewhere.
-    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> BootId {
-        BootId(bytes)
-    }
-
-    /// The id's bytes.
-    pub(crate) const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// Whether both are known and the same.
-    pub(crate) fn same_as(&self, other: &BootId) -> bool {
-        *self != BootId::UNKNOWN && self == other
-    }
-
-    /// Reads the 32 hexadecimal digits, hyphens ignored.
-    pub(super) fn parse(text: &str) -> Option<BootId> {
-        let mut bytes = [0; 16];
-        let mut digits = text.bytes().filter(|&byte| byte != b'-');
-        for byte in &mut bytes {
-            let high = char::from(digits.next()?).to_digit(16)?;
-            let low = char::from(digits.next()?).to_digit(16)?;
-            *byte = (high * 16 + low) as u8;
-        }
-        digits.next().is_none().then_some(BootId(bytes))
-    }
+/// It is the kernel's random id. Where that cannot be read (no `/proc`), a random number in a file
+/// that goes with the boot takes its place; where there is none either, each call begins a boot of
+/// its own.
+pub(crate) fn boot(dirs: &RuntimeDirs) -> u64 {
+    let kernels = std::fs::read_to_string(dirs.boot_id()).ok();
+    kernels
+        .and_then(|text| parse(text.trim_end()))
+        .or_else(|| dirs.first(|dir| in_file(dir).ok_or_else(String::new)).ok())
+        .unwrap_or_else(random)
 }
 
-impl fmt::Display for BootId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Reads 32 hexadecimal digits, hyphens ignored, and folds them.
+fn parse(text: &str) -> Option<u64> {
+    let digits: String = text.chars().filter(|&digit| digit != '-').collect();
+    if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
     }
+    let id = u128::from_str_radix(&digits, 16).ok()?;
+    Some((id as u64 ^ (id >> 64) as u64).max(1))
 }
 
-impl fmt::Debug for BootId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+const FILE: &str = "boot";
+
+/// The number in our file, which is made if there is none. Whoever names it first wins.
+fn in_file(dir: &OwnDir) -> Option<u64> {
+    if let Some(id) = read(dir) {
+        return Some(id);
     }
+    let fd = sys::open_nameless(dir).ok()?;
+    sys::write_at(&fd, &random().to_le_bytes(), 0).ok()?;
+    let _ = sys::link_nameless(&fd, dir, FILE);
+    read(dir)
 }
+
+fn read(dir: &OwnDir) -> Option<u64> {
+    let fd = sys::open_at(dir, FILE, OFlags::RDONLY).ok()?;
+    let meta = sys::meta(&fd).ok()?;
+    let mut bytes = [0; 8];
+    let read = sys::read_at(&fd, &mut bytes, 0).ok()?;
+    let id = u64::from_le_bytes(bytes);
+    (meta.owner == sys::effective_user() && read == bytes.len() && id != 0).then_some(id)
+}
+
+/// Milliseconds since boot, time asleep included (`CLOCK_BOOTTIME`).
+///
+/// Read through the vDSO: no system call on the architectures and kernels that matter. Steps of the
+/// wall clock do not touch it.
+#[inline]
+pub(crate) fn now() -> Instant {
+    let time: Timespec = clock_gettime(CLOCK);
+    // Whole milliseconds without a 64-bit division; both parts are never negative.
+    Instant::from_millis(time.tv_sec as u64 * 1000 + u64::from(time.tv_nsec as u32 / 1_000_000))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CLOCK: ClockId = ClockId::Boottime;
+// The nearest thing elsewhere; on some systems it stands still while the machine sleeps.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CLOCK: ClockId = ClockId::Monotonic;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn text_and_bytes_agree() {
-        let id = BootId::parse("0f3c1d2e-aabb-4cdd-8eff-001122334455").unwrap();
-        assert_eq!(id.to_string(), "0f3c1d2eaabb4cdd8eff001122334455");
-        assert_eq!(BootId::parse(&id.to_string()), Some(id));
-        assert_eq!(BootId::parse("0f3c"), None);
-        assert_eq!(BootId::parse("0f3c1d2e-aabb-4cdd-8eff-0011223344556"), None);
-        assert_eq!(BootId::parse("zf3c1d2e-aabb-4cdd-8eff-001122334455"), None);
+    fn agrees_with_the_kernels_own_account() {
+        // /proc/uptime has the same clock in seconds.
+        let before = now().as_millis();
+        let text = std::fs::read_to_string("/proc/uptime").unwrap();
+        let after = now().as_millis();
+        let seconds: f64 = text.split(' ').next().unwrap().parse().unwrap();
+        let uptime = (seconds * 1000.0) as u64;
+        assert!(before <= uptime + 10 && uptime <= after, "{before} {uptime} {after}");
     }
 
     #[test]
-    fn the_running_boot_has_an_id_and_keeps_it() {
-        let id = BootId::current();
-        assert!(id.same_as(&BootId::current()));
-        assert!(!BootId::UNKNOWN.same_as(&BootId::UNKNOWN));
+    fn never_goes_back() {
+        let mut last = now();
+        for _ in 0..10_000 {
+            let next = now();
+            assert!(next >= last);
+            last = next;
+        }
+    }
+
+    #[test]
+    fn the_kernels_id_is_read_whole_or_not_at_all() {
+        let id = parse("0f3c1d2e-aabb-4cdd-8eff-001122334455");
+        assert_eq!(id, Some(0x0f3c_1d2e_aabb_4cdd ^ 0x8eff_0011_2233_4455));
+        for text in ["", "0f3c", "zf3c1d2e-aabb-4cdd-8eff-001122334455", &"0".repeat(33)] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        let dirs = RuntimeDirs::only(Vec::new());
+        assert_eq!(boot(&dirs), boot(&dirs), "the running boot keeps its own");
+    }
+
+    #[test]
+    fn without_the_kernels_id_a_file_that_dies_with_the_boot_names_it() {
+        let shm = tempfile::tempdir_in("/dev/shm").unwrap();
+        let missing = shm.path().join("none");
+        let dirs = RuntimeDirs::only(vec![shm.path().into()]).with_boot_id(&missing);
+        let id = boot(&dirs);
+        assert!(id != 0 && id == boot(&dirs));
+        // What a boot does.
+        std::fs::remove_dir_all(dirs.existing().next().unwrap().path()).unwrap();
+        assert_ne!(boot(&dirs), id);
+        // No memory that outlives the program: no boot that does.
+        let none = RuntimeDirs::only(Vec::new()).with_boot_id(&missing);
+        assert_ne!(boot(&none), boot(&none));
     }
 }

@@ -20,9 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use annunciator_core::ring::slots;
+use annunciator_core::ring::slots_of;
 
-use super::sys;
+use super::{TEXT, sys};
 
 /// A write that takes longer disturbs the program.
 const TOO_SLOW: Duration = Duration::from_millis(20);
@@ -117,7 +117,7 @@ impl DirectWriter {
         // Room for all that it will ever hold, so that no log call allocates. Who holds it now has
         // a writer, so it was made then.
         if let Ok(mut gate) = target.gate.try_lock() {
-            let missing = slots(capacity).saturating_sub(gate.len());
+            let missing = slots_of::<TEXT>(capacity).saturating_sub(gate.len());
             gate.reserve_exact(missing);
         }
         DirectWriter { target, capacity }

@@ -47,7 +47,7 @@ pub(crate) enum SpoolError {
         /// The parent.
         path: PathBuf,
     },
-    /// Every slot of the directory is held by a running process.
+    /// Every instance of the directory belongs to a running process.
     Busy {
         /// The directory.
         path: PathBuf,
@@ -160,8 +160,8 @@ impl fmt::Display for SpoolError {
             ),
             SpoolError::Busy { path } => write!(
                 f,
-                "all slots in {} are held by running programs; give each program a spool directory \
-                 of its own",
+                "all instances in {} belong to running programs; give each program a spool \
+                 directory of its own",
                 path.display()
             ),
             SpoolError::Changed { path, how } => {

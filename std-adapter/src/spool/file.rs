@@ -18,6 +18,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use annunciator_core::ring::{OPEN_AT, OVERHEAD, UNCLAIMED_AT};
 use annunciator_core::storage::Storage;
 use rustix::fs::OFlags;
 
@@ -26,13 +27,36 @@ use crate::health::DiskUse;
 use super::dir::SpoolDir;
 use super::direct::{DirectWriter, Target};
 use super::error::{Change, SpoolError};
-use super::identity::SlotName;
+use super::names::InstanceName;
+use super::orphans::UNCLAIMED_LEN;
 use super::sys::{self, Meta};
 
 /// No spool file is read beyond this, whatever its size.
 pub(super) const MAX_LEN: usize = 16 << 20;
 
-/// One slot's bytes in its file.
+/// What the file says of a program that works on it: one byte that no commit writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenMark {
+    /// None does.
+    Closed,
+    /// One does.
+    Open,
+    /// One does, and has a memory file that is newer.
+    OpenInMemory,
+}
+
+impl OpenMark {
+    /// What a ring's bytes from a spool file say.
+    pub(super) fn of(bytes: &[u8]) -> OpenMark {
+        match bytes.get(OPEN_AT) {
+            Some(1) => OpenMark::Open,
+            Some(2) => OpenMark::OpenInMemory,
+            _ => OpenMark::Closed,
+        }
+    }
+}
+
+/// One instance's ring in its file.
 ///
 /// As a [`Storage`]: after an error the next successful [`sync`](Storage::sync) makes durable
 /// exactly the bytes written since; all others read as zero from then on. Until then the file of
@@ -40,12 +64,14 @@ pub(super) const MAX_LEN: usize = 16 << 20;
 #[derive(Debug)]
 pub(super) struct SpoolFile {
     dir: Arc<SpoolDir>,
-    slot: SlotName,
+    name: InstanceName,
     capacity: usize,
     state: State,
     used: DiskUse,
     /// The file could only be opened for reading.
     read_only: bool,
+    /// What the file says of a program that works on it.
+    mark: OpenMark,
     direct: Arc<Target>,
     /// Direct writes that the last sync is known to have covered.
     direct_synced: u32,
@@ -72,22 +98,22 @@ enum State {
 }
 
 impl SpoolFile {
-    /// The slot's file, if there is one. Writes and syncs nothing.
+    /// The instance's file, if there is one. Writes and syncs nothing.
     pub(super) fn open(
         dir: Arc<SpoolDir>,
-        slot: SlotName,
+        name: InstanceName,
         capacity: usize,
         read_only: bool,
     ) -> Result<SpoolFile, SpoolError> {
-        let name = slot.spool();
+        let file_name = name.spool();
         let state = if read_only {
-            State::Doubtful { old: dir.open_file(&name, OFlags::RDONLY)?.map(Arc::new) }
+            State::Doubtful { old: dir.open_file(&file_name, OFlags::RDONLY)?.map(Arc::new) }
         } else {
-            // Left over from a crash within a rewrite; the slot is locked, so nobody is at it.
-            let fresh = slot.fresh();
+            // Left over from a crash within a rewrite; the instance is locked, so nobody is at it.
+            let fresh = name.fresh();
             sys::unlink(&*dir, &fresh)
                 .map_err(|e| SpoolError::io(&dir.path_of(&fresh), "remove", e))?;
-            match dir.open_file(&name, OFlags::RDWR)?.map(Arc::new) {
+            match dir.open_file(&file_name, OFlags::RDWR)?.map(Arc::new) {
                 None => State::Absent,
                 Some(file) => match sys::meta(&file) {
                     Ok(meta) if meta.size == capacity as u64 => {
@@ -99,11 +125,12 @@ impl SpoolFile {
         };
         let mut opened = SpoolFile {
             dir,
-            slot,
+            name,
             capacity,
             state,
             used: DiskUse::default(),
             read_only,
+            mark: OpenMark::Closed,
             direct: Arc::default(),
             direct_synced: 0,
         };
@@ -111,8 +138,8 @@ impl SpoolFile {
         Ok(opened)
     }
 
-    pub(super) fn slot(&self) -> SlotName {
-        self.slot
+    pub(super) fn name(&self) -> InstanceName {
+        self.name
     }
 
     pub(super) fn used(&self) -> DiskUse {
@@ -144,7 +171,7 @@ impl SpoolFile {
         match self.readable() {
             None => Ok(Vec::new()),
             Some(file) => sys::read_all(file, MAX_LEN)
-                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.slot.spool()), "read", e)),
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.name.spool()), "read", e)),
         }
     }
 
@@ -181,11 +208,32 @@ impl SpoolFile {
         self.aim();
     }
 
-    /// Continues under another directory or slot, where everything is written again.
-    pub(super) fn move_to(&mut self, dir: Arc<SpoolDir>, slot: SlotName) {
+    /// Continues under another directory or number, where everything is written again.
+    pub(super) fn move_to(&mut self, dir: Arc<SpoolDir>, name: InstanceName) {
         self.start_over();
         self.dir = dir;
-        self.slot = slot;
+        self.name = name;
+    }
+
+    /// Marks the file as open or closed, now and whenever it is made anew. Not synced: it tells of
+    /// the end of a program, which the page cache survives. That it is claimed is noted with it.
+    pub(super) fn set_mark(&mut self, mark: OpenMark) {
+        self.mark = mark;
+        let State::Current { file, seen, .. } = &mut self.state else {
+            if let State::Doubtful { old: Some(file) } = &self.state
+                && !self.read_only
+            {
+                let _ = write_mark(file, mark);
+            }
+            return;
+        };
+        // Should it fail, the next start knows less; the next commit meets the error too.
+        let _ = write_mark(file, mark);
+        if let Some((meta, _)) = seen
+            && let Ok(now) = sys::meta(&**file)
+        {
+            *meta = now;
+        }
     }
 
     /// A way for other threads to write a few bytes at once, without a sync.
@@ -204,7 +252,7 @@ impl SpoolFile {
 
     /// Keeps one copy of damaged bytes aside, for people; replaces an earlier one.
     pub(super) fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
-        let name = self.slot.damaged();
+        let name = self.name.damaged();
         let failed = |doing, e| SpoolError::io(&self.dir.path_of(&name), doing, e);
         let bytes = bytes.get(..MAX_LEN).unwrap_or(bytes);
         self.check_limit(bytes.len())?;
@@ -221,9 +269,20 @@ impl SpoolFile {
     /// Gives the file the name of a damaged one, if possible, and starts over.
     pub(super) fn set_aside(&mut self) {
         self.start_over();
-        let _ = sys::rename(&*self.dir, &self.slot.spool(), &self.slot.damaged());
+        let _ = sys::rename(&*self.dir, &self.name.spool(), &self.name.damaged());
         self.state = State::Absent;
         self.aim();
+    }
+
+    /// Gives the file the name of another instance's.
+    pub(super) fn give_away(&mut self, to: InstanceName) -> Result<(), SpoolError> {
+        self.start_over();
+        let name = self.name.spool();
+        sys::rename(&*self.dir, &name, &to.spool())
+            .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "rename", e))?;
+        self.state = State::Absent;
+        self.aim();
+        Ok(())
     }
 
     /// Looks whether the file is still as we left it; if not, it is to be written again.
@@ -231,20 +290,20 @@ impl SpoolFile {
         let how = match &self.state {
             State::Current { file, dirty, seen } => {
                 let seen = seen.as_ref().filter(|_| !dirty);
-                let how = self.changed(file, &self.slot.spool(), seen.map(|(meta, _)| meta));
+                let how = self.changed(file, &self.name.spool(), seen.map(|(meta, _)| meta));
                 // Writes of our own change its time as well, and count as begun before they do: so
                 // they are counted after the look at it.
                 let begun = self.direct.begun();
                 let ours = seen.is_some_and(|(_, by_then)| *by_then != begun);
                 how.filter(|how| !(ours && matches!(how, Change::Overwritten)))
             }
-            State::Fresh { file } => self.changed(file, &self.slot.fresh(), None),
+            State::Fresh { file } => self.changed(file, &self.name.fresh(), None),
             State::Absent | State::Doubtful { .. } => None,
         };
         match how {
             None => Ok(()),
             Some(how) => {
-                let path = self.dir.path_of(&self.slot.spool());
+                let path = self.dir.path_of(&self.name.spool());
                 Err(self.fail(SpoolError::Changed { path, how }))
             }
         }
@@ -277,7 +336,7 @@ impl SpoolFile {
 
     /// Starts a new file in full size.
     fn begin(&mut self) -> Result<(), SpoolError> {
-        let name = self.slot.fresh();
+        let name = self.name.fresh();
         let failed = |doing, e| SpoolError::io(&self.dir.path_of(&name), doing, e);
         self.check_limit(self.capacity)?;
         sys::unlink(&*self.dir, &name).map_err(|e| failed("remove", e))?;
@@ -285,7 +344,8 @@ impl SpoolFile {
             .dir
             .open_file(&name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?
             .ok_or_else(|| failed("create", rustix::io::Errno::NOENT))?;
-        if let Err(e) = sys::zero_fill(&file, self.capacity) {
+        let filled = sys::zero_fill(&file, self.capacity);
+        if let Err(e) = filled.and_then(|()| write_mark(&file, self.mark)) {
             let _ = sys::unlink(&*self.dir, &name);
             return Err(failed("write", e));
         }
@@ -297,7 +357,7 @@ impl SpoolFile {
 
     /// The new file takes the name, for good.
     fn complete(&self, file: &OwnedFd) -> Result<Meta, SpoolError> {
-        let (fresh, name) = (self.slot.fresh(), self.slot.spool());
+        let (fresh, name) = (self.name.fresh(), self.name.spool());
         let failed = |doing, e| SpoolError::io(&self.dir.path_of(&fresh), doing, e);
         sys::sync_all(file).map_err(|e| failed("sync", e))?;
         sys::rename(&*self.dir, &fresh, &name).map_err(|e| failed("rename", e))?;
@@ -313,7 +373,7 @@ impl SpoolFile {
 
     fn discard_fresh(&self) {
         if matches!(self.state, State::Fresh { .. }) {
-            let _ = sys::unlink(&*self.dir, &self.slot.fresh());
+            let _ = sys::unlink(&*self.dir, &self.name.fresh());
         }
     }
 
@@ -329,7 +389,7 @@ impl SpoolFile {
         match sys::file_size_limit_below(len) {
             None => Ok(()),
             Some(limit) => {
-                let path = self.dir.path_of(&self.slot.spool());
+                let path = self.dir.path_of(&self.name.spool());
                 Err(SpoolError::FileSizeLimit { path, limit })
             }
         }
@@ -341,6 +401,24 @@ impl SpoolFile {
             _ => Err(SpoolError::OutOfBounds { at, len }),
         }
     }
+}
+
+fn write_mark(file: &OwnedFd, mark: OpenMark) -> Result<(), rustix::io::Errno> {
+    // No ring that is too short for it gets longer by a mark.
+    if sys::meta(file)?.size < OVERHEAD as u64 {
+        return Ok(());
+    }
+    // A write beyond the limit would be a signal.
+    if sys::file_size_limit_below(OVERHEAD).is_some() {
+        return Err(rustix::io::Errno::FBIG);
+    }
+    sys::write_at(file, &[mark as u8], OPEN_AT as u64)?;
+    let mut unclaimed = [0; UNCLAIMED_LEN];
+    sys::read_at(file, &mut unclaimed, UNCLAIMED_AT as u64)?;
+    if unclaimed != [0; UNCLAIMED_LEN] {
+        sys::write_at(file, &[0; UNCLAIMED_LEN], UNCLAIMED_AT as u64)?;
+    }
+    Ok(())
 }
 
 impl Storage for SpoolFile {
@@ -355,7 +433,7 @@ impl Storage for SpoolFile {
         let read = match self.readable() {
             None => 0,
             Some(file) => sys::read_at(file, buf, at as u64)
-                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.slot.spool()), "read", e))?,
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.name.spool()), "read", e))?,
         };
         buf.get_mut(read..).unwrap_or_default().fill(0);
         Ok(())
@@ -382,7 +460,7 @@ impl Storage for SpoolFile {
             State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
         };
         if let Err(e) = written {
-            let path = self.dir.path_of(&self.slot.spool());
+            let path = self.dir.path_of(&self.name.spool());
             return Err(self.fail(SpoolError::io(&path, "write", e)));
         }
         self.used.writes += 1;
@@ -391,7 +469,7 @@ impl Storage for SpoolFile {
     }
 
     fn sync(&mut self) -> Result<(), SpoolError> {
-        let path = || self.dir.path_of(&self.slot.spool());
+        let path = || self.dir.path_of(&self.name.spool());
         if self.direct.take_failure() {
             let path = path();
             return Err(self.fail(SpoolError::Changed { path, how: Change::Doubtful }));

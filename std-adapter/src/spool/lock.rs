@@ -1,4 +1,4 @@
-//! Who holds a slot: an exclusive `flock` on the slot's lock file.
+//! Who has an instance: an exclusive `flock` on its lock file, which is empty.
 //!
 //! `flock` and not a record lock: record locks of one process do not exclude each other and vanish
 //! when any descriptor of the file is closed; open-file-description locks behave as `flock` does
@@ -6,10 +6,11 @@
 //! ended the process, so a lock file left behind is no obstacle. The lock file is opened for
 //! writing, which is what NFS needs to turn `flock` into a lock on the server.
 //!
-//! Whoever gives a slot up unlocks it: closing leaves the lock with a child that was forked a moment
-//! ago and has not executed anything yet. A forked child has a copy of the descriptor. It must
-//! *close* it: unlocking would unlock the parent. Until it does, or executes something (the descriptor is close-on-exec), the slot of a
-//! parent that died counts as held; nothing is lost by that, it is adopted later.
+//! Whoever gives an instance up unlocks it: closing leaves the lock with a child that was forked a
+//! moment ago and has not executed anything yet. A forked child has a copy of the descriptor. It
+//! must *close* it: unlocking would unlock the parent. Until it does, or executes something (the
+//! descriptor is close-on-exec), the instance of a parent that died counts as locked; nothing is
+//! lost by that, its ring is served later.
 //!
 //! Removal is safe against races by the usual rule: a lock counts only if, once locked, the file
 //! still bears its name.
@@ -19,29 +20,31 @@ use rustix::io::Errno;
 
 use super::dir::SpoolDir;
 use super::error::SpoolError;
-use super::held::HeldFd;
-use super::identity::SlotName;
-use super::note::{NOTE_LEN, Note};
+use super::fork::LockedFd;
+use super::names::InstanceName;
 use super::sys;
 
-/// A slot that is ours until this is dropped or the process ends.
+/// An instance that is ours until this is dropped or the process ends.
 #[derive(Debug)]
-pub(super) struct SlotLock {
-    fd: HeldFd,
-    slot: SlotName,
+pub(super) struct InstanceLock {
+    fd: LockedFd,
+    name: InstanceName,
     read_only: bool,
 }
 
-impl SlotLock {
-    /// Takes a slot unless somebody holds it, making its lock file if it is missing. Never waits.
-    pub(super) fn take(dir: &SpoolDir, slot: SlotName) -> Result<Option<SlotLock>, SpoolError> {
-        let name = slot.lock();
+impl InstanceLock {
+    /// Takes an instance unless somebody has it, making its lock file if it is missing. Never waits.
+    pub(super) fn take(
+        dir: &SpoolDir,
+        name: InstanceName,
+    ) -> Result<Option<InstanceLock>, SpoolError> {
+        let file = name.lock();
         // Each round but the last means that somebody removed the file between open and lock.
         for _ in 0..100 {
-            let (fd, read_only) = match dir.open_file(&name, OFlags::RDWR | OFlags::CREATE) {
-                // What waits on a read-only disk can still be told.
+            let (fd, read_only) = match dir.open_file(&file, OFlags::RDWR | OFlags::CREATE) {
+                // What waits on a read-only disk can still be sent.
                 Err(e) if e.errno() == Some(Errno::ROFS) => {
-                    (dir.open_file(&name, OFlags::RDONLY)?.ok_or(e)?, true)
+                    (dir.open_file(&file, OFlags::RDONLY)?.ok_or(e)?, true)
                 }
                 other => match other? {
                     Some(fd) => (fd, false),
@@ -51,9 +54,9 @@ impl SlotLock {
             match sys::lock(&fd) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Ok(None),
-                Err(e) => return Err(SpoolError::io(&dir.path_of(&name), "lock", e)),
+                Err(e) => return Err(SpoolError::io(&dir.path_of(&file), "lock", e)),
             }
-            let lock = SlotLock { fd: HeldFd::new(fd), slot, read_only };
+            let lock = InstanceLock { fd: LockedFd::new(fd), name, read_only };
             if lock.is_linked(dir) {
                 return Ok(Some(lock));
             }
@@ -61,8 +64,8 @@ impl SlotLock {
         Ok(None)
     }
 
-    pub(super) fn slot(&self) -> SlotName {
-        self.slot
+    pub(super) fn name(&self) -> InstanceName {
+        self.name
     }
 
     /// Whether only reading is possible: the file system is mounted read-only.
@@ -70,57 +73,30 @@ impl SlotLock {
         self.read_only
     }
 
-    /// Whether the locked file still bears its name; if not, others may take the slot.
+    /// Whether the locked file still bears its name; if not, others may take the instance.
     pub(super) fn is_linked(&self, dir: &SpoolDir) -> bool {
-        match (self.fd.with(|fd| sys::meta(fd)), sys::meta_at(dir, self.slot.lock().as_str())) {
+        match (self.fd.with(|fd| sys::meta(fd)), sys::meta_at(dir, self.name.lock().as_str())) {
             (Ok(ours), Ok(there)) => ours.same_file(&there),
             _ => false,
         }
     }
 
-    /// What the last session left behind.
-    pub(super) fn note(&self) -> Note {
-        let mut bytes = [0; NOTE_LEN];
-        match self.fd.with(|fd| sys::read_at(fd, &mut bytes, 0)) {
-            Ok(len) => Note::parse(bytes.get(..len).unwrap_or_default()),
-            Err(_) => Note::default(),
-        }
-    }
-
-    pub(super) fn write_note(&self, dir: &SpoolDir, note: &Note) -> Result<(), SpoolError> {
-        let path = || dir.path_of(&self.slot.lock());
-        if let Some(limit) = sys::file_size_limit_below(NOTE_LEN) {
-            return Err(SpoolError::FileSizeLimit { path: path(), limit });
-        }
-        // If the disk has become writable since, the descriptor has not.
-        let writable = match self.read_only {
-            true => dir.open_file(&self.slot.lock(), OFlags::RDWR)?,
-            false => None,
-        };
-        let bytes = note.format();
-        match writable {
-            Some(fd) => sys::write_at(fd, &bytes, 0),
-            None => self.fd.with(|fd| sys::write_at(fd, &bytes, 0)),
-        }
-        .map_err(|e| SpoolError::io(&path(), "write", e))
-    }
-
     /// The descriptor, for a forked child to close its copy.
-    pub(super) fn held(&self) -> HeldFd {
+    pub(super) fn cell(&self) -> LockedFd {
         self.fd.clone()
     }
 
     /// Goes on with another lock in place of this one.
-    pub(super) fn replace(&mut self, other: SlotLock) {
+    pub(super) fn replace(&mut self, other: InstanceLock) {
         // The cell stays the same, since a handle may know it.
         self.fd.take_over(other.fd);
-        self.slot = other.slot;
+        self.name = other.name;
         self.read_only = other.read_only;
     }
 
-    /// Removes the lock file and gives the slot up.
+    /// Removes the lock file and gives the instance up.
     pub(super) fn remove(self, dir: &SpoolDir) -> Result<(), SpoolError> {
-        let name = self.slot.lock();
+        let name = self.name.lock();
         sys::unlink(dir, &name).map_err(|e| SpoolError::io(&dir.path_of(&name), "remove", e))
     }
 }

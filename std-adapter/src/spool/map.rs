@@ -11,8 +11,9 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use annunciator_core::memory::Memory;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
@@ -89,39 +90,29 @@ impl Mapping {
         fits.then(|| unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(at).cast()) })
     }
 
-    /// A double word of the header; `None` if it does not lie in it, aligned.
-    pub(super) fn header_u64(&self, at: usize) -> Option<&AtomicU64> {
-        let fits = at.is_multiple_of(8) && at <= HEADER_LEN - 8;
-        // SAFETY: as in `header_u32`.
-        fits.then(|| unsafe { AtomicU64::from_ptr(self.start.as_ptr().add(at).cast()) })
-    }
-
     /// Hands the region out; only the first time.
     pub(super) fn region(self: &Arc<Mapping>) -> Option<Region> {
         let first = !self.taken.swap(true, Ordering::AcqRel);
-        first.then(|| Region { mapping: Arc::clone(self) })
+        first.then(|| Region {
+            start: self.start.as_ptr().wrapping_add(HEADER_LEN),
+            len: self.region_len(),
+            _mapping: Arc::clone(self),
+        })
     }
 
     /// Puts a file under the mapping, in place of what is there: same addresses, same bytes, other
     /// backing.
     ///
     /// `bytes` is the whole region, borrowed exclusively, which proves that nobody looks while it
-    /// happens. The file must be allocated in full; `header` and `bytes` are written to it first.
+    /// happens. The file must have a header and these bytes already.
     ///
     /// # Errors
     /// `INVAL` if `bytes` is not this mapping's region or the file is too short, else whatever the
     /// system says. The bytes are unharmed then.
-    pub(super) fn exchange(
-        &self,
-        header: &[u8; HEADER_LEN],
-        bytes: &mut [u8],
-        fd: impl AsFd,
-    ) -> Result<(), Errno> {
+    pub(super) fn exchange(&self, bytes: &mut [u8], fd: impl AsFd) -> Result<(), Errno> {
         if !self.is_region(bytes) {
             return Err(Errno::INVAL);
         }
-        sys::write_at(&fd, header, 0)?;
-        sys::write_at(&fd, bytes, HEADER_LEN as u64)?;
         check_length(&fd, self.len)?;
         let (start, fixed) = (self.start.as_ptr().cast(), MapFlags::FIXED);
         let flags = SHARED | fixed;
@@ -158,45 +149,44 @@ impl Drop for Mapping {
 
 /// The ring's memory: bytes that nobody else reaches.
 pub(crate) struct Region {
-    mapping: Arc<Mapping>,
+    start: *mut u8,
+    len: usize,
+    _mapping: Arc<Mapping>,
 }
 
-impl Region {
-    /// The bytes for as long as the process lives; they are never given back.
-    pub(crate) fn leak(self) -> &'static mut [u8] {
-        let (start, len) = self.parts();
-        std::mem::forget(self);
-        // SAFETY: in bounds, initialised (mapped memory always is) and exclusive, since there is
-        // one `Region` for a mapping; the forgotten owner keeps it mapped for ever.
-        unsafe { std::slice::from_raw_parts_mut(start, len) }
-    }
-
-    fn parts(&self) -> (*mut u8, usize) {
-        (self.mapping.start.as_ptr().wrapping_add(HEADER_LEN), self.mapping.region_len())
-    }
-}
+// SAFETY: it owns its bytes, as a `Box<[u8]>` does.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
 
 impl Deref for Region {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        let (start, len) = self.parts();
-        // SAFETY: as in `leak`; `self` keeps it mapped and borrowed.
-        unsafe { std::slice::from_raw_parts(start, len) }
+        // SAFETY: in bounds, initialised (mapped memory always is) and not changed meanwhile, since
+        // there is one `Region` for a mapping and it is borrowed; it keeps the memory mapped.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }
 
 impl DerefMut for Region {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        let (start, len) = self.parts();
         // SAFETY: as in `deref`, and borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(start, len) }
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
     }
 }
 
-impl AsMut<[u8]> for Region {
-    fn as_mut(&mut self) -> &mut [u8] {
+impl Memory for Region {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
         self
+    }
+
+    #[inline(always)]
+    fn put(&mut self, at: usize, bytes: &[u8]) {
+        (**self).put(at, bytes);
     }
 }
 

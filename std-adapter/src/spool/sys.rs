@@ -238,9 +238,10 @@ mod platform {
     /// Gives a nameless file its name; `EXIST` if there is one of that name.
     pub(in super::super) fn link_nameless(
         fd: &OwnedFd,
-        dir: &OwnedFd,
+        dir: impl AsFd,
         name: &str,
     ) -> Result<(), Errno> {
+        let dir = dir.as_fd();
         let by_proc = format!("/proc/self/fd/{}", fd.as_raw_fd());
         match rustix::fs::linkat(CWD, by_proc.as_str(), dir, name, AtFlags::SYMLINK_FOLLOW) {
             // Without /proc; needs a privilege or a recent kernel.
@@ -283,7 +284,7 @@ mod platform {
 
     pub(in super::super) fn link_nameless(
         _fd: &OwnedFd,
-        _dir: &OwnedFd,
+        _dir: impl AsFd,
         _name: &str,
     ) -> Result<(), Errno> {
         Err(Errno::NOTSUP)

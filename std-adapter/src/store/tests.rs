@@ -2,17 +2,29 @@
 
 use std::fs;
 
-use annunciator_core::ring::region_len;
+use annunciator_core::alerter::Policy;
+use annunciator_core::event::{Event, Level};
+use annunciator_core::memory::Memory;
+use annunciator_core::ring::OVERHEAD;
 use tempfile::TempDir;
 
 use super::*;
+use crate::event::Entry;
+use crate::spool::Source;
 
-const IDENTITY: &str = "pump\n447700900000";
+const DESTINATION: &str = "447700900000";
 
 struct Home {
     disk: TempDir,
     memory: TempDir,
     place: Place,
+}
+
+/// A store and the alerter on its ring.
+struct Run {
+    store: Store,
+    ring: Ring,
+    found: (Source, bool),
 }
 
 impl Home {
@@ -22,24 +34,29 @@ impl Home {
         Home { disk, memory: tempfile::tempdir_in("/dev/shm").unwrap(), place }
     }
 
-    fn open_as(&self, identity: &str, places: Places) -> (Store, Found) {
-        let configured = [identity];
-        let wanted = Wanted {
+    fn context(&self, destination: &str, slots: usize, dirs: RuntimeDirs) -> Arc<Context> {
+        Arc::new(Context::new(Wanted {
             place: &self.place,
-            identity,
-            configured: &configured,
-            size: region_len(8),
-            places,
-        };
-        open(&wanted).unwrap()
+            name: "pump",
+            prefix: "[Rust Logger pump] ".to_owned(),
+            destination,
+            configured: &[destination],
+            size: region_len_of::<TEXT>(slots),
+            dirs,
+        }))
     }
 
-    fn open(&self) -> (Store, Found) {
-        self.open_as(IDENTITY, self.places())
+    fn open_as(&self, destination: &str, slots: usize, dirs: RuntimeDirs) -> Run {
+        let opened = open(&self.context(destination, slots, dirs)).unwrap();
+        run(opened)
     }
 
-    fn places(&self) -> Places {
-        Places::only(vec![self.memory.path().to_path_buf()])
+    fn open(&self) -> Run {
+        self.open_as(DESTINATION, 8, self.dirs())
+    }
+
+    fn dirs(&self) -> RuntimeDirs {
+        RuntimeDirs::only(vec![self.memory.path().to_path_buf()])
     }
 
     fn files(&self, end: &str) -> Vec<PathBuf> {
@@ -49,165 +66,179 @@ impl Home {
     }
 }
 
-fn commit(store: &mut Store) {
-    store.write(0, b"something").unwrap();
-    store.sync().unwrap();
+fn maker() -> RingMaker {
+    RingMaker { policy: Policy::default(), report_crashes: true, seed: 1 }
+}
+
+fn run((store, region, found): (Store, Region, Found)) -> Run {
+    let ring = maker().own(&store, region, &found);
+    Run { store, ring, found: (found.source, found.crashed) }
+}
+
+impl Run {
+    fn record(&mut self, message: &str) {
+        let event = Event::new(Level::Error, message);
+        self.ring.admit(spool::now(), &Entry::sized(&event));
+    }
+
+    /// Writes all but what is the adapter's own.
+    fn commit(&mut self) {
+        let bytes = self.ring.memory().bytes();
+        self.store.write(0, &bytes[..annunciator_core::ring::OPEN_AT]).unwrap();
+        self.store.write(OVERHEAD, &bytes[OVERHEAD..]).unwrap();
+        self.store.sync().unwrap();
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        String::from_utf8_lossy(self.ring.memory().bytes()).contains(text)
+    }
 }
 
 #[test]
 fn a_round_finds_a_file_that_was_removed_and_then_all_is_well_again() {
     let home = Home::new();
-    let (mut store, _) = home.open();
-    commit(&mut store);
+    let mut run = home.open();
+    run.commit();
     let now = spool::now();
-    assert!(store.round_is_due(now), "for slots that may expire");
-    store.round(now).unwrap();
-    assert!(!store.round_is_due(now));
+    assert!(!run.store.round_is_due(now));
     let later = now + ROUND + ROUND;
-    assert!(store.round_is_due(later));
-    store.round(later).unwrap();
+    assert!(run.store.round_is_due(later));
+    run.store.round(later).unwrap();
 
     fs::remove_file(&home.files(".spool")[0]).unwrap();
-    let trouble = store.round(later + ROUND).unwrap_err();
+    let trouble = run.store.round(later + ROUND).unwrap_err();
     assert!(trouble.contains("was removed by somebody else"), "{trouble}");
-    commit(&mut store);
-    store.round(later + ROUND + ROUND).unwrap();
+    run.commit();
+    run.store.round(later + ROUND + ROUND).unwrap();
 }
 
 #[test]
 fn an_idle_store_writes_nothing() {
     let home = Home::new();
-    let (mut store, _) = home.open();
-    commit(&mut store);
-    let used = || (home.files(".spool"), fs::read(&home.files(".lock")[0]).unwrap());
-    let before = (used(), store.health(None).disk);
+    let mut run = home.open();
+    run.commit();
+    let used = || (home.files(".spool"), fs::read(&home.files(".spool")[0]).unwrap());
+    let before = (used(), run.store.health(None).disk);
     let mut now = spool::now();
     for _ in 0..48 {
         now = now + ROUND;
-        store.round(now).unwrap();
-        assert!(!store.wants_memory() && !store.has_unopened());
+        run.store.round(now).unwrap();
+        assert_eq!(run.store.expire(now), 0);
+        assert!(!run.store.wants_memory() && run.store.orphans().is_empty());
     }
-    assert_eq!((used(), store.health(None).disk), before);
+    assert_eq!((used(), run.store.health(None).disk), before);
 }
 
 #[test]
-fn a_slot_of_a_recipient_that_is_no_longer_configured_is_written_off_by_age() {
+fn a_ring_of_a_destination_that_is_no_longer_configured_goes_by_age_and_is_counted() {
     let home = Home::new();
-    let (mut other, _) = home.open_as("pump\n447700900111", home.places());
-    commit(&mut other);
+    let mut other = home.open_as("447700900111", 8, home.dirs());
+    other.record("for nobody");
+    other.commit();
     drop(other);
-    let (mut store, found) = home.open();
-    assert!(!found.inherits, "it is not ours");
+    let mut run = home.open();
+    assert_eq!(run.found, (Source::Nothing, false), "it is not ours");
     let start = spool::now();
-    let day = EXPIRY_ROUND;
     let mut now = start;
-    while !store.has_unopened() {
-        assert!(now.since(start) <= EXPIRY + day, "never written off");
-        now = now + day;
-        store.round(now).unwrap();
-    }
-    assert!(now.since(start) >= EXPIRY, "too early");
-    store.open_estate();
-    let parcel = store.parcel().unwrap();
-    assert!(!parcel.tell && !parcel.bytes.is_empty());
-    store.settle_parcel(now);
+    let days = |now: Instant| now.since(start).as_millis() / 86_400_000;
+    let lost = loop {
+        let lost = run.store.expire(now);
+        if lost > 0 || days(now) > 40 {
+            break lost;
+        }
+        now = now + EXPIRY_ROUND;
+    };
+    assert_eq!((lost, days(now)), (1, 35));
     assert_eq!(home.files(".lock").len(), 1);
-    assert!(home.files(".spool").is_empty());
+    assert_eq!(home.files(".spool").len(), 0);
+    assert_eq!(home.files(".state").len(), 1, "its state went with it");
 }
 
 #[test]
-fn of_a_dead_neighbour_memory_comes_first_and_the_file_only_beside_it() {
-    for beside in [false, true] {
-        let home = Home::new();
-        let (mut first, _) = home.open();
-        let (mut second, found) = home.open();
-        found.memory[..4].copy_from_slice(b"both");
-        second.write(0, b"bo").unwrap();
-        second.sync().unwrap();
-        drop(second);
-        if beside {
-            // As if that memory had been born while the disk was away.
-            let path = fs::read_dir(home.memory.path()).unwrap().next().unwrap().unwrap().path();
-            let path = path.join(memory_file(&path, "-1.ring"));
-            let mut bytes = fs::read(&path).unwrap();
-            bytes[72..80].fill(0);
-            fs::write(&path, bytes).unwrap();
-        }
-        first.round(spool::now() + ROUND).unwrap();
-        first.open_estate();
-        let parcel = first.parcel().unwrap();
-        assert_eq!((&parcel.bytes[..4], parcel.estate.origin()), (&b"both"[..], Origin::Memory));
-        let token = parcel.estate.token();
-        first.settle_parcel(spool::now());
-        if beside {
-            let parcel = first.parcel().unwrap();
-            assert_eq!(
-                (&parcel.bytes[..4], parcel.estate.origin()),
-                (&b"bo\0\0"[..], Origin::Storage)
-            );
-            assert_ne!(parcel.estate.token(), token);
-            first.settle_parcel(spool::now());
-        }
-        assert!(first.parcel().is_none() && !first.has_unopened());
-        assert_eq!(home.files(".lock").len(), 1, "removed");
-    }
-}
-
-fn memory_file(directory: &Path, end: &str) -> std::ffi::OsString {
-    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    names.into_iter().find(|name| name.to_str().unwrap().ends_with(end)).unwrap()
+fn of_a_dead_neighbour_all_is_served_once_and_its_ring_stays_for_the_next() {
+    let home = Home::new();
+    let mut first = home.open();
+    first.record("first's");
+    let mut second = home.open();
+    second.record("second's");
+    second.commit();
+    second.record("and not committed");
+    let own = annunciator_core::ring::identity(first.ring.memory().bytes());
+    drop(second);
+    assert_eq!(first.store.orphans(), [1]);
+    let (store, region, found) = first.store.open_orphan(1, own).unwrap().unwrap();
+    assert!(found.crashed && found.source == Source::Memory);
+    let ring = maker().orphan(&store, region, &found, &mut Vec::new());
+    let mut orphan = Run { store, ring, found: (found.source, found.crashed) };
+    assert!(orphan.holds("second's") && orphan.holds("and not committed"));
+    assert!(first.store.open_orphan(1, own).unwrap().is_none(), "it is locked");
+    orphan.store.announce_end();
+    orphan.store.end(true);
+    drop(orphan);
+    let next = home.open();
+    assert!(!next.found.1, "no crash of its own");
+    assert!(next.holds("second's"), "as this one did not send it");
 }
 
 #[test]
 fn callers_write_themselves_only_where_memory_does_not_outlive_the_program() {
     let home = Home::new();
-    let (store, _) = home.open();
-    let health = store.health(None);
-    assert!(store.direct_writer().is_none());
+    let run = home.open();
+    let health = run.store.health(None);
+    assert!(run.store.direct_writer().is_none());
     assert!(health.survives_crash && !health.direct_writes);
-    for places in [Places::only(Vec::new()), home.places().in_container("a test")] {
+    for dirs in [RuntimeDirs::only(Vec::new()), home.dirs().in_container("a test")] {
         let home = Home::new();
-        let (store, _) = home.open_as(IDENTITY, places);
-        assert!(store.direct_writer().is_some());
-        let health = store.health(None);
+        let run = home.open_as(DESTINATION, 8, dirs);
+        assert!(run.store.direct_writer().is_some());
+        let health = run.store.health(None);
         assert!(!health.survives_crash && health.direct_writes && health.survives_power_cut);
         assert_eq!(home.files(".spool").len(), 1, "there is a file to write to");
-        assert!(!store.health(Some("an error")).direct_writes);
+        assert!(!run.store.health(Some("an error")).direct_writes);
     }
 }
 
 #[test]
-fn a_session_that_is_taken_up_again_is_a_running_one() {
+fn what_is_taken_up_again_after_an_end_is_open_again() {
     let home = Home::new();
-    let (mut store, _) = home.open();
-    store.end_session(true);
-    store.resume_session();
-    drop(store);
-    let (store, _) = home.open();
-    assert!(store.health(None).after_crash);
+    let mut run = home.open();
+    run.store.end(true);
+    run.store.resume();
+    run.commit();
+    drop(run);
+    let run = home.open();
+    assert!(run.store.health(None).after_crash);
 }
 
 #[test]
-fn a_file_larger_than_the_ring_is_to_be_written_again_and_taken_over_whole() {
+fn a_file_larger_than_the_ring_keeps_its_size_as_long_as_something_waits() {
     let home = Home::new();
-    let configured = [IDENTITY];
-    let wanted = |size| Wanted {
-        place: &home.place,
-        identity: IDENTITY,
-        configured: &configured,
-        size,
-        places: home.places(),
+    let mut run = home.open_as(DESTINATION, 32, home.dirs());
+    for number in 0..20 {
+        run.record(&format!("number {number}"));
+    }
+    run.commit();
+    run.store.end(true);
+    drop(run);
+    let mut run = home.open();
+    assert_eq!(run.found, (Source::File, false));
+    assert!(run.store.needs_rewrite());
+    assert_eq!(run.ring.stats().waiting, 20);
+    run.commit();
+    assert!(!run.store.needs_rewrite());
+}
+
+#[test]
+fn a_program_without_a_disk_keeps_its_destinations_state_until_it_ends_with_nothing_left() {
+    let home = Home { place: Place::Off, ..Home::new() };
+    let spent = |run: &Run| {
+        run.store.context().destination.exchange(false, |bytes| {
+            (bytes.iter().any(|byte| *byte != 0), None::<(usize, [u8; 512])>)
+        })
     };
-    let (mut store, _) = open(&wanted(region_len(32))).unwrap();
-    commit(&mut store);
-    store.end_session(true);
-    drop(store);
-    let (mut store, found) = open(&wanted(region_len(8))).unwrap();
-    assert!(found.rewrite && found.inherits && found.origin == Origin::Memory);
-    assert_eq!(store.take_inherited().unwrap().len(), region_len(32));
-    store.took_over();
-    drop(store);
-    let (mut store, found) = open(&wanted(region_len(8))).unwrap();
-    assert!(found.inherits && found.rewrite);
-    assert!(store.take_inherited().is_none(), "the region has it now");
+    let run = home.open();
+    assert!(spent(&run), "a start is noted");
+    assert!(run.store.lacks_disk().is_none() && !run.store.wants_commits());
+    run.store.context().destination.forget();
+    assert!(!spent(&run));
 }

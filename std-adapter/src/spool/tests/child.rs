@@ -17,12 +17,12 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Holds a slot with something in it, for ever.
+    /// Has an instance with something in it, for ever.
     pub(super) fn hold(directory: &Path) -> Child {
         Child::start("hold", directory, Path::new("/nonexistent"))
     }
 
-    /// Counts in the region's first bytes, as fast as it can, for ever.
+    /// Counts in the region's last slot, as fast as it can, for ever.
     pub(super) fn count(directory: &Path, place: &Path) -> Child {
         Child::start("count", directory, place)
     }
@@ -124,21 +124,23 @@ fn play() {
     // The test shows why its other process gave up, not just that it did.
     std::panic::set_hook(Box::new(|info| say(&info.to_string().replace('\n', " "))));
     let directory = PathBuf::from(std::env::var_os(DIRECTORY).unwrap());
-    let places = Places::only(vec![std::env::var_os(PLACE).unwrap().into()]);
+    let dirs = RuntimeDirs::only(vec![std::env::var_os(PLACE).unwrap().into()]);
     match part.as_str() {
         "hold" => {
-            let mut spool = Spool::open(&directory, key(), SIZE).unwrap();
-            spool.write(0, b"held").unwrap();
-            spool.sync().unwrap();
-            say(&format!("held {}", spool.slot()));
+            let mut opened = start(&directory, &RuntimeDirs::only(Vec::new()));
+            opened.serve(&["held"]);
+            opened.commit();
+            say(&format!("held {}", opened.spool().name()));
             idle();
         }
         "count" => {
-            let mut opened = start(&directory, SIZE, &places);
+            let mut opened = start(&directory, &dirs);
+            opened.serve(&[]);
             say("counting");
+            let (first, last) = (SIZE - 512, SIZE - 8);
             for count in 1u64.. {
-                opened.region[..8].copy_from_slice(&count.to_le_bytes());
-                opened.region[SIZE - 8..].copy_from_slice(&count.to_le_bytes());
+                opened.region[first..first + 8].copy_from_slice(&count.to_le_bytes());
+                opened.region[last..].copy_from_slice(&count.to_le_bytes());
                 if count == 100_000 {
                     say("counted");
                 }
@@ -149,9 +151,9 @@ fn play() {
         }
         "full disk" => disks::play_full_disk(&directory),
         "read-only disk" => disks::play_read_only_disk(&directory),
-        "full place" => disks::play_full_place(&directory),
-        "limited" => disks::play_limited(&directory, &places),
-        "fork" => forked::play(&directory, &places),
+        "full runtime directory" => disks::play_full_runtime(&directory),
+        "limited" => disks::play_limited(&directory, &dirs),
+        "fork" => forked::play(&directory, &dirs),
         other => panic!("unknown part {other}"),
     }
     say("done");
@@ -163,9 +165,9 @@ mod forked {
 
     use super::*;
 
-    pub(super) fn play(directory: &Path, places: &Places) {
+    pub(super) fn play(directory: &Path, dirs: &RuntimeDirs) {
         let guard = ForkGuard::new();
-        let opened = start(directory, SIZE, places);
+        let opened = start(directory, dirs);
         let copies = fork_copies(&opened.keeper, opened.spool.as_ref().ok());
         assert!(!guard.in_child());
         // SAFETY: the child touches nothing that other threads may hold: it reads a word, writes
@@ -175,10 +177,7 @@ mod forked {
             let seen: &[u8] = if guard.in_child() { b"@@ child\n" } else { b"@@ fooled\n" };
             let mut opened = opened;
             // What a child must not be able to do to its parent, should it try.
-            opened.keeper.end(true);
-            if let Ok(spool) = &mut opened.spool {
-                let _ = spool.end_session();
-            }
+            opened.close(true);
             // The worker's own copies are beyond its reach.
             copies.give_up();
             std::mem::forget(opened);

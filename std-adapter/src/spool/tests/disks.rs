@@ -44,12 +44,8 @@ pub(super) fn play_full_disk(mount: &Path) {
     };
     // Full from the start.
     fill(1 << 20);
-    let mut spool = match Spool::open(&directory, key(), SIZE) {
-        // The directory could still be made, but no lock file written.
-        Ok(spool) => spool,
-        Err(error) => panic!("{error}"),
-    };
-    assert!(spool.begin_session(BootId::current(), 1, None, None).is_err());
+    // The directory and the lock file can still be made.
+    let mut spool = open_sized(&directory, SIZE);
     let error = spool.write(0, b"new").unwrap_err();
     assert!(error.to_string().contains("free some space"), "{error}");
     // Room again.
@@ -81,79 +77,75 @@ pub(super) fn play_read_only_disk(mount: &Path) {
     mount_tmpfs(mount, "size=256k");
     let remount = |mode: &str| mount_tmpfs(mount, &format!("remount,{mode}"));
     let directory = mount.join("spool");
-    let open = || Spool::open(&directory, key(), SIZE);
+    let none = RuntimeDirs::only(Vec::new());
+    let open = || start(&directory, &none);
 
     // Nothing there yet, and nothing can be made.
     remount("ro");
-    let error = open().unwrap_err();
+    let error = open().spool.unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");
     remount("rw");
-    let mut spool = open().unwrap();
-    spool.begin_session(BootId::current(), 1, None, None).unwrap();
-    spool.write(0, b"old").unwrap();
-    spool.sync().unwrap();
-    crash(spool);
+    let mut opened = open();
+    opened.serve(&["old"]);
+    opened.commit();
+    crash(opened);
 
     // What waits there is read, and exclusively so.
     remount("ro");
-    let mut spool = open().unwrap();
-    assert_eq!(spool.slot(), slot(0));
-    assert_eq!(read(&mut spool, 0, 3), b"old");
-    assert_eq!(spool.last_end(BootId::current()), LastEnd::Crash);
-    assert!(open().is_err(), "slot 0 is held and no other can be made");
-    let error = spool.write(0, b"new").unwrap_err();
+    let mut opened = open();
+    assert_eq!(opened.number(), 0);
+    assert!(opened.found.crashed && texts(&opened.region).contains("old"));
+    assert!(open().spool.is_err(), "instance 0 is locked and no other can be made");
+    let error = opened.spool().write(0, b"new").unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");
-    assert!(spool.end_session().is_err());
-    assert_eq!(read(&mut spool, 0, 3), b"old");
-
-    // Each start there finds the same file and cannot note that it did; what is in the region of
-    // the start before is not handed over again.
-    crash(spool);
-    let shm = Shm::new();
-    let opened = start(&directory, SIZE, &shm.places());
-    assert!(matches!(opened.inherited, Inherited::Filled), "{:?}", opened.inherited);
+    opened.close(false);
+    assert!(texts(&opened.spool().read_all().unwrap()).contains("old"));
     crash(opened);
-    let opened = start(&directory, SIZE, &shm.places());
-    assert_eq!(opened.found, MemoryFound::Survived { clean: false });
-    assert!(matches!(opened.inherited, Inherited::Older), "{:?}", opened.inherited);
-    crash((opened, shm));
-    let mut spool = open().unwrap();
+
+    // Each start there finds the same file and cannot note that it did; what the start before
+    // had of it in memory is newer.
+    let shm = Shm::new();
+    let mut opened = start(&directory, &shm.dirs());
+    assert_eq!(opened.found.source, Source::File);
+    opened.serve(&["meanwhile"]);
+    crash(opened);
+    let mut opened = start(&directory, &shm.dirs());
+    assert_eq!((opened.found.source, opened.found.crashed), (Source::Memory, true));
+    assert_eq!(texts(&opened.region).matches("old").count(), 1);
 
     // It comes back.
     remount("rw");
-    spool.write(0, b"new").unwrap();
-    spool.sync().unwrap();
-    spool.end_session().unwrap();
-    assert_eq!(open().unwrap().slot(), slot(1));
-    crash(spool);
-    let mut spool = open().unwrap();
-    assert_eq!(spool.last_end(BootId::current()), LastEnd::Clean);
-    assert_eq!(read(&mut spool, 0, 3), b"new");
+    opened.commit();
+    opened.close(true);
+    crash((opened, shm));
+    let opened = open();
+    assert_eq!((opened.number(), opened.found.source), (0, Source::File));
+    assert!(!opened.found.crashed && texts(&opened.region).contains("meanwhile"));
 }
 
 #[test]
-fn a_full_place_is_passed_over_for_the_next() {
-    play_in_a_namespace("full place");
+fn a_full_runtime_directory_is_passed_over_for_the_next() {
+    play_in_a_namespace("full runtime directory");
 }
 
-pub(super) fn play_full_place(mount: &Path) {
+pub(super) fn play_full_runtime(mount: &Path) {
     let (small, large) = (mount.join("small"), mount.join("large"));
-    for (place, options) in [(&small, "size=8k"), (&large, "size=1m")] {
-        std::fs::create_dir(place).unwrap();
-        mount_tmpfs(place, options);
+    for (dir, options) in [(&small, "size=8k"), (&large, "size=1m")] {
+        std::fs::create_dir(dir).unwrap();
+        mount_tmpfs(dir, options);
     }
-    let places = Places::only(vec![small.clone(), large.clone()]);
-    let opened = start(&mount.join("spool"), SIZE, &places);
+    let dirs = RuntimeDirs::only(vec![small.clone(), large.clone()]);
+    let opened = start(&mount.join("spool"), &dirs);
     assert!(opened.keeper.path().unwrap().starts_with(&large));
-    let places = Places::only(vec![small.clone()]);
-    let opened = start(&mount.join("spool"), SIZE, &places);
+    let dirs = RuntimeDirs::only(vec![small.clone()]);
+    let opened = start(&mount.join("spool"), &dirs);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("allocate"), "{why}");
     let left = std::fs::read_dir(small.join(format!("annunciator-{}", sys::effective_user())));
     assert_eq!(left.unwrap().count(), 0, "no half file stays");
-    // An unmounted place takes the file out of reach though it still has its name.
-    let places = Places::only(vec![large.clone()]);
-    let opened = start(&mount.join("spool"), SIZE, &places);
+    // An unmounted directory takes the file out of reach though it still has its name.
+    let dirs = RuntimeDirs::only(vec![large.clone()]);
+    let opened = start(&mount.join("spool"), &dirs);
     assert!(opened.keeper.still_linked());
     let status = Command::new("umount").arg("-l").arg(&large).status().unwrap();
     assert!(status.success());
@@ -166,23 +158,22 @@ fn a_lowered_file_size_limit_is_an_error_and_no_signal() {
     assert_eq!(Child::limited(&home.spool(), shm.temp.path()).line(), "done");
 }
 
-pub(super) fn play_limited(directory: &Path, places: &Places) {
+pub(super) fn play_limited(directory: &Path, dirs: &RuntimeDirs) {
     let limit = |bytes| {
         let unlimited = rustix::process::getrlimit(Resource::Fsize).maximum;
         setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum: unlimited }).unwrap();
     };
-    let mut before = Spool::open(directory, key(), SIZE).unwrap();
+    let mut before = open_sized(directory, SIZE);
     before.prepare().unwrap();
     limit(Some(512));
     let error = before.write(SIZE - 1, b"x").unwrap_err();
     assert!(error.to_string().contains("ulimit -f"), "{error}");
     assert_eq!(before.direct_writer().write(SIZE - 1, b"x"), Some(Direct::Failed));
 
-    let opened = start(directory, SIZE, places);
+    let opened = start(directory, dirs);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("ulimit -f"), "{why}");
     let mut spool = opened.spool.unwrap();
-    assert!(spool.begin_session(BootId::current(), 1, None, None).is_err());
     assert!(matches!(spool.write(0, b"x"), Err(SpoolError::FileSizeLimit { limit: 512, .. })));
     assert!(spool.quarantine(&[0; 4096]).is_err());
 

@@ -49,7 +49,8 @@ fn opening_writes_no_spool_file_and_the_first_sync_makes_a_whole_one() {
     let bytes = on_disk(&home);
     assert_eq!(bytes.len(), SIZE);
     assert_eq!(&bytes[100..105], b"hello");
-    assert_eq!(bytes.iter().filter(|&&byte| byte != 0).count(), 5);
+    assert_eq!(bytes[ring::OPEN_AT], 1, "somebody works on it");
+    assert_eq!(bytes.iter().filter(|&&byte| byte != 0).count(), 6);
     assert_eq!(mode(&home.file("k217feda2-0.spool")), 0o600);
     assert_eq!(mode(&home.file("k217feda2-0.lock")), 0o600);
     assert_eq!(mode(&home.spool()), 0o700);
@@ -163,7 +164,7 @@ fn repeated_failures_change_nothing_about_that() {
 }
 
 #[test]
-fn interference_is_noticed_by_the_next_commit_and_mended() {
+fn interference_is_noticed_by_the_next_commit_and_repaired() {
     let file = "k217feda2-0.spool";
     type Meddle = fn(&std::path::Path);
     let meddlers: [(Change, Meddle); 4] = [
@@ -219,7 +220,7 @@ fn a_deleted_directory_is_made_anew() {
     rewrite(&mut spool);
     assert_rewritten(&home);
     assert_eq!(mode(&home.spool()), 0o700);
-    assert!(home.open().slot() == slot(1), "and its slot is held again");
+    assert!(home.open().name() == instance(1), "and its slot is held again");
 }
 
 #[test]
@@ -242,7 +243,7 @@ fn a_rewrite_in_a_directory_made_anew_spares_what_others_left_there() {
     crash(committed(&home));
     assert!(spool.write(0, b"new").is_err());
     rewrite(&mut spool);
-    assert_eq!(spool.slot(), slot(1));
+    assert_eq!(spool.name(), instance(1));
     assert_eq!(&on_disk(&home)[..3], b"old");
     assert_eq!(&std::fs::read(home.file("k217feda2-1.spool")).unwrap()[..3], b"new");
 }

@@ -35,7 +35,8 @@ fn costs() {
 
     let (home, shm) = (Home::new(), Shm::new());
     let start = Instant::now();
-    let mut opened = super::start(&home.spool(), LEN, &shm.places());
+    let (directory, dirs) = (home.spool(), shm.dirs());
+    let mut opened = open(&Wanted { size: LEN, ..wanted(&directory, &dirs) }).unwrap();
     println!("first open: {:?}", start.elapsed());
     let mut bytes = [0u8; 128];
     per_call("128 bytes into the region", 1_000_000, || {

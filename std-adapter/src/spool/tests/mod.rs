@@ -1,27 +1,32 @@
 //! The spool on real files, across real processes.
 
 mod child;
+mod destination;
+mod directory;
 mod disks;
 mod file;
-mod inherit;
+mod instances;
 mod measure;
 mod memory;
 mod model;
-mod slots;
+mod starts;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use annunciator_core::ring;
 use annunciator_core::storage::Storage;
 use tempfile::TempDir;
 
 use super::direct::Direct;
 use super::error::Change;
-use super::identity::{MAX_SLOTS, SlotName};
+use super::testing::{PREFIX, Ring, serve, spoil, starts_and_waiting};
 use super::*;
 use crate::health::DiskUse;
 
-const SIZE: usize = 16 << 10;
+const SIZE: usize = ring::region_len_of::<TEXT>(31);
+/// The boot of these tests.
+const BOOT: u64 = 1;
 
 /// Held while a process is started: until it is up it has copies of all descriptors of all tests,
 /// locks included.
@@ -33,16 +38,75 @@ fn crash<T>(victim: T) {
     drop(STARTING.lock().unwrap());
 }
 
-fn start(directory: &Path, size: usize, places: &Places) -> Opened {
-    open(directory, key(), size, places).unwrap()
+fn wanted<'a>(directory: &'a Path, dirs: &'a RuntimeDirs) -> Wanted<'a> {
+    Wanted { directory, key: key(), prefix: PREFIX, size: SIZE, dirs, boot: BOOT }
 }
 
-fn key() -> RecipientKey {
-    RecipientKey::of("447700900000")
+fn start(directory: &Path, dirs: &RuntimeDirs) -> Opened {
+    open(&wanted(directory, dirs)).unwrap()
 }
 
-fn slot(number: u8) -> SlotName {
-    SlotName { key: key(), number }
+/// The file of an instance alone, as if no memory outlived the program.
+fn open_sized(directory: &Path, size: usize) -> Spool {
+    let dirs = RuntimeDirs::only(Vec::new());
+    open(&Wanted { size, ..wanted(directory, &dirs) }).unwrap().spool.unwrap()
+}
+
+fn refused(directory: &Path) -> SpoolError {
+    let dirs = RuntimeDirs::only(Vec::new());
+    open(&wanted(directory, &dirs)).unwrap().spool.unwrap_err()
+}
+
+fn key() -> DestinationKey {
+    DestinationKey::of("447700900000")
+}
+
+fn instance(number: u8) -> InstanceName {
+    InstanceName { key: key(), number }
+}
+
+impl Opened {
+    fn spool(&mut self) -> &mut Spool {
+        self.spool.as_mut().unwrap()
+    }
+
+    fn waits(&self) -> bool {
+        !is_empty(&self.region)
+    }
+
+    fn number(&self) -> u8 {
+        self.spool.as_ref().unwrap().name().number
+    }
+
+    /// Serves the region, as an alerter would: one start and these events.
+    fn serve(&mut self, records: &[&str]) {
+        let records: Vec<String> = records.iter().map(|record| record.to_string()).collect();
+        serve(&mut self.region, self.found.ring_id, BOOT, PREFIX, &records);
+    }
+
+    /// Writes all of the region to the file.
+    fn commit(&mut self) {
+        let Opened { region, spool, .. } = self;
+        commit(spool.as_mut().unwrap(), region);
+    }
+
+    /// Ends in an orderly way.
+    fn close(&mut self, nothing_left: bool) {
+        close(self.spool.as_mut().ok(), &self.keeper, nothing_left);
+    }
+}
+
+/// As an alerter writes: all but what is the adapter's own.
+fn commit(spool: &mut Spool, region: &[u8]) {
+    let len = ring::OPEN_AT;
+    spool.write(0, &region[..len]).unwrap();
+    spool.write(ring::OVERHEAD, &region[ring::OVERHEAD..]).unwrap();
+    spool.sync().unwrap();
+}
+
+/// What waits in these bytes, in words.
+fn texts(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.get(ring::OVERHEAD..).unwrap_or_default()).into_owned()
 }
 
 /// A spool directory to be made, in a private one on the disk.
@@ -69,7 +133,38 @@ impl Home {
     }
 
     fn open(&self) -> Spool {
-        Spool::open(&self.spool(), key(), SIZE).unwrap()
+        open_sized(&self.spool(), SIZE)
+    }
+
+    fn start(&self, shm: &Shm) -> Opened {
+        start(&self.spool(), &shm.dirs())
+    }
+
+    /// The disk goes away, with all that is on it.
+    fn unplug(&self) {
+        if self.spool().exists() {
+            std::fs::rename(self.spool(), self.temp.path().join("away")).unwrap();
+        }
+        std::fs::write(self.spool(), b"in the way").unwrap();
+    }
+
+    fn plug(&self) {
+        std::fs::remove_file(self.spool()).unwrap();
+        let _ = std::fs::rename(self.temp.path().join("away"), self.spool());
+    }
+
+    /// Puts a ring into an instance's file.
+    fn put(&self, number: u8, bytes: &[u8]) {
+        if !self.spool().exists() {
+            std::fs::create_dir(self.spool()).unwrap();
+            chmod(&self.spool(), 0o700);
+        }
+        std::fs::write(self.file(&instance(number).spool()), bytes).unwrap();
+        chmod(&self.file(&instance(number).spool()), 0o600);
+    }
+
+    fn get(&self, number: u8) -> Vec<u8> {
+        std::fs::read(self.file(&instance(number).spool())).unwrap()
     }
 
     fn names(&self) -> Vec<String> {
@@ -82,7 +177,7 @@ impl Home {
     }
 }
 
-/// Places on a memory-backed file system.
+/// A runtime directory on a memory-backed file system.
 struct Shm {
     temp: TempDir,
 }
@@ -92,8 +187,8 @@ impl Shm {
         Shm { temp: tempfile::tempdir_in("/dev/shm").unwrap() }
     }
 
-    fn places(&self) -> Places {
-        Places::only(vec![self.temp.path().to_path_buf()])
+    fn dirs(&self) -> RuntimeDirs {
+        RuntimeDirs::only(vec![self.temp.path().to_path_buf()])
     }
 
     fn directory(&self) -> PathBuf {

@@ -17,18 +17,26 @@ impl Random {
     }
 }
 
+const LEN: usize = 8192;
+
+/// A new file: all zero but for the mark that somebody works on it.
+fn fresh() -> Vec<u8> {
+    let mut bytes = vec![0; LEN];
+    bytes[ring::OPEN_AT] = 1;
+    bytes
+}
+
 /// After an error the next successful sync makes durable exactly the bytes written since the error;
 /// and whatever happens, a file that a start would find is whole.
 #[test]
 fn a_sync_that_succeeds_never_lies() {
-    const LEN: usize = 8192;
     let (mut syncs, mut errors) = (0, 0);
     for seed in 1..=400u64 {
         let random = &mut Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let home = Home::in_memory();
-        let mut spool = Spool::open(&home.spool(), key(), LEN).unwrap();
+        let mut spool = open_sized(&home.spool(), LEN);
         // What a successful sync must show.
-        let mut model = vec![0; LEN];
+        let mut model = fresh();
         for step in 0..60 {
             let what = format!("seed {seed}, step {step}");
             if random.below(8) == 0 {
@@ -37,7 +45,7 @@ fn a_sync_that_succeeds_never_lies() {
                 let errno = [Errno::IO, Errno::NOSPC, Errno::ROFS][random.below(3) as usize];
                 faults::fail(op, random.below(3) as u32, errno);
             }
-            let file = home.spool().join(spool.slot().spool());
+            let file = home.spool().join(spool.name().spool());
             match random.below(40) {
                 0 => {
                     let _ = std::fs::remove_file(&file);
@@ -50,14 +58,14 @@ fn a_sync_that_succeeds_never_lies() {
                     let _ = open.map(|file| file.set_len(100));
                 }
                 3 => {
-                    let _ = std::fs::remove_file(home.spool().join(spool.slot().lock()));
+                    let _ = std::fs::remove_file(home.spool().join(spool.name().lock()));
                 }
                 _ => {}
             }
             let result = if random.below(3) == 0 {
                 let result = spool.sync();
                 if result.is_ok() && spool.holds_data() {
-                    let file = home.spool().join(spool.slot().spool());
+                    let file = home.spool().join(spool.name().spool());
                     assert_eq!(std::fs::read(&file).unwrap(), model, "{what}");
                     assert!(!spool.needs_rewrite(), "{what}");
                     syncs += 1;
@@ -73,14 +81,14 @@ fn a_sync_that_succeeds_never_lies() {
                 result
             };
             if result.is_err() {
-                model.fill(0);
+                model = fresh();
                 errors += 1;
                 assert!(spool.needs_rewrite() || !spool.holds_data(), "{what}");
             }
         }
         faults::clear();
         // The disk is well again.
-        model.fill(0);
+        model = fresh();
         spool.start_over();
         model[..4].copy_from_slice(b"well");
         for attempt in 0.. {
@@ -89,7 +97,7 @@ fn a_sync_that_succeeds_never_lies() {
             }
             assert!(attempt < 3, "seed {seed}: not taken up again");
         }
-        let file = home.spool().join(spool.slot().spool());
+        let file = home.spool().join(spool.name().spool());
         assert_eq!(std::fs::read(&file).unwrap(), model, "seed {seed}");
         let litter: Vec<_> =
             home.names().into_iter().filter(|name| name.ends_with(".new")).collect();

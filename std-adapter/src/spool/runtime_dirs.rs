@@ -1,0 +1,264 @@
+//! Directories whose files live in memory: where the ring's memory outlives the program.
+//!
+//! A runtime directory is on a memory-backed file system, belongs to the system or to us, and others
+//! may write to it only if it is sticky. In it lies a directory of our own, 0700, opened without
+//! following links.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Dir, OFlags};
+use rustix::io::Errno;
+
+use super::dir::{check_directory, open_directory};
+use super::error::SpoolError;
+use super::sys::{self, Meta};
+
+const STICKY: u32 = 0o1000;
+const OTHERS_WRITE: u32 = 0o022;
+const OTHERS_ANY: u32 = 0o077;
+
+/// The runtime directories of a process, and what else depends on the system. Given, not asked for,
+/// so that tests give it.
+#[derive(Debug, Clone)]
+pub(crate) struct RuntimeDirs {
+    candidates: Vec<PathBuf>,
+    container: Option<&'static str>,
+    /// Where the kernel names the running boot.
+    boot_id: PathBuf,
+}
+
+impl RuntimeDirs {
+    /// Those of this process: `RUNTIME_DIRECTORY`, `XDG_RUNTIME_DIR`, `/run`, `/dev/shm`.
+    pub(crate) fn from_env() -> RuntimeDirs {
+        let env = |name: &str| std::env::var_os(name);
+        RuntimeDirs {
+            candidates: RuntimeDirs::candidates_of(env),
+            container: container_sign(Path::new("/"), env),
+            boot_id: BOOT_ID.into(),
+        }
+    }
+
+    /// Exactly these, outside of any container.
+    #[cfg(test)]
+    pub(crate) fn only(candidates: Vec<PathBuf>) -> RuntimeDirs {
+        RuntimeDirs { candidates, container: None, boot_id: BOOT_ID.into() }
+    }
+
+    /// The same, said to be in a container for `sign`.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn in_container(mut self, sign: &'static str) -> RuntimeDirs {
+        self.container = Some(sign);
+        self
+    }
+
+    /// The same, with another file that names the boot.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn with_boot_id(mut self, file: &Path) -> RuntimeDirs {
+        self.boot_id = file.to_path_buf();
+        self
+    }
+
+    fn candidates_of(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+        let mut candidates: Vec<PathBuf> = Vec::new();
+        // systemd lists all of a unit's runtime directories; the first is as good as any.
+        let runtime = env("RUNTIME_DIRECTORY")
+            .and_then(|list| list.as_bytes().split(|&byte| byte == b':').next().map(to_path));
+        let user = env("XDG_RUNTIME_DIR").map(PathBuf::from);
+        for dir in [runtime, user, Some("/run".into()), Some("/dev/shm".into())] {
+            let dir = dir.filter(|dir| dir.is_absolute());
+            candidates.extend(dir.filter(|dir| !candidates.contains(dir)));
+        }
+        candidates
+    }
+
+    /// By what a container was recognised, if the process runs in one.
+    pub(super) fn container(&self) -> Option<&'static str> {
+        self.container
+    }
+
+    pub(super) fn boot_id(&self) -> &Path {
+        &self.boot_id
+    }
+
+    /// Our own directories, as far as there are any, in the order of trial.
+    pub(super) fn existing(&self) -> impl Iterator<Item = Arc<OwnDir>> {
+        self.candidates.iter().filter_map(|base| OwnDir::open(base).ok().map(Arc::new))
+    }
+
+    /// Does something in the first of our own directories where it succeeds, making the directory
+    /// if it is missing. Otherwise says what is wrong with each.
+    pub(super) fn first<T>(
+        &self,
+        mut work: impl FnMut(&Arc<OwnDir>) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let mut reasons = Vec::new();
+        for base in &self.candidates {
+            match OwnDir::make(base).map(Arc::new).and_then(|dir| work(&dir)) {
+                Ok(done) => return Ok(done),
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        if reasons.is_empty() {
+            reasons.push("no memory-backed directory is configured".to_owned());
+        }
+        Err(reasons.join("; "))
+    }
+}
+
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Our own directory in a runtime directory: ours alone, and really in memory.
+#[derive(Debug)]
+pub(super) struct OwnDir {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl OwnDir {
+    fn open(base: &Path) -> Result<OwnDir, String> {
+        let path = base.join(own_name());
+        let failed = |doing, e: Errno| SpoolError::io(&path, doing, e).to_string();
+        let fd = open_directory(CWD, path.as_os_str()).map_err(|e| failed("open", e))?;
+        let meta = sys::meta(&fd).map_err(|e| failed("look at", e))?;
+        check_directory(&meta, &path, OTHERS_ANY).map_err(|e| e.to_string())?;
+        check_memory_backed(&fd, &path)?;
+        Ok(OwnDir { fd, path })
+    }
+
+    fn make(base: &Path) -> Result<OwnDir, String> {
+        let failed = |doing, e: Errno| SpoolError::io(base, doing, e).to_string();
+        let flags = sys::LOOK_ONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd =
+            rustix::fs::openat(CWD, base, flags, sys::FILE_MODE).map_err(|e| failed("open", e))?;
+        let meta = sys::meta(&fd).map_err(|e| failed("look at", e))?;
+        check_base(&meta, base).map_err(|e| e.to_string())?;
+        check_memory_backed(&fd, base)?;
+        match rustix::fs::mkdirat(&fd, own_name(), sys::DIR_MODE) {
+            Ok(()) | Err(Errno::EXIST) => OwnDir::open(base),
+            Err(e) => Err(failed("create a directory in", e)),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        let entries = Dir::read_from(&self.fd).into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned())).collect()
+    }
+}
+
+impl AsFd for OwnDir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Our directory's name in a directory that many users may share.
+fn own_name() -> String {
+    format!("annunciator-{}", sys::effective_user())
+}
+
+fn check_base(meta: &Meta, path: &Path) -> Result<(), SpoolError> {
+    let us = sys::effective_user();
+    let path = path.to_path_buf();
+    if meta.owner != 0 && meta.owner != us {
+        return Err(SpoolError::ForeignOwner { path, owner: meta.owner, us });
+    }
+    if meta.mode & OTHERS_WRITE != 0 && meta.mode & STICKY == 0 {
+        return Err(SpoolError::LooseMode { path, mode: meta.mode });
+    }
+    Ok(())
+}
+
+fn check_memory_backed(dir: impl AsFd, path: &Path) -> Result<(), String> {
+    match sys::is_memory_backed(dir) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!("{} is not memory-backed", path.display())),
+        Err(e) => Err(SpoolError::io(path, "look at", e).to_string()),
+    }
+}
+
+/// Signs of a container, which takes its memory file with it when it ends. There is no sure way to
+/// tell; these are what the common ones leave.
+fn container_sign(root: &Path, env: impl Fn(&str) -> Option<OsString>) -> Option<&'static str> {
+    if env("KUBERNETES_SERVICE_HOST").is_some() {
+        return Some("KUBERNETES_SERVICE_HOST is set");
+    }
+    // podman, lxc, nspawn
+    if env("container").is_some_and(|kind| !kind.is_empty()) {
+        return Some("the variable `container` is set");
+    }
+    for (path, sign) in [
+        (".dockerenv", "/.dockerenv exists"),
+        ("run/.containerenv", "/run/.containerenv exists"),
+        ("run/systemd/container", "/run/systemd/container exists"),
+    ] {
+        if root.join(path).exists() {
+            return Some(sign);
+        }
+    }
+    let cgroup = std::fs::read(root.join("proc/1/cgroup")).unwrap_or_default();
+    let cgroup = String::from_utf8_lossy(&cgroup);
+    ["docker", "kubepods", "containerd", "libpod", "/lxc/"]
+        .iter()
+        .any(|word| cgroup.contains(word))
+        .then_some("/proc/1/cgroup names a container")
+}
+
+fn to_path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+    }
+
+    #[test]
+    fn a_units_own_directory_comes_first() {
+        let candidates = RuntimeDirs::candidates_of(env(&[
+            ("RUNTIME_DIRECTORY", "/run/app:/run/other"),
+            ("XDG_RUNTIME_DIR", "/run/user/1000"),
+        ]));
+        let expected = ["/run/app", "/run/user/1000", "/run", "/dev/shm"];
+        assert_eq!(candidates, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn relative_and_repeated_places_are_left_out() {
+        let candidates = RuntimeDirs::candidates_of(env(&[
+            ("RUNTIME_DIRECTORY", "run/app"),
+            ("XDG_RUNTIME_DIR", "/dev/shm"),
+        ]));
+        assert_eq!(candidates, ["/dev/shm", "/run"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_common_containers_are_recognised() {
+        let host = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(host.path().join("proc/1")).unwrap();
+        std::fs::write(host.path().join("proc/1/cgroup"), "0::/init.scope\n").unwrap();
+        assert_eq!(container_sign(host.path(), env(&[])), None);
+        assert!(container_sign(host.path(), env(&[("container", "podman")])).is_some());
+        assert!(
+            container_sign(host.path(), env(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1")])).is_some()
+        );
+        let old = "12:cpu:/docker/0123\n";
+        std::fs::write(host.path().join("proc/1/cgroup"), old).unwrap();
+        assert!(container_sign(host.path(), env(&[])).is_some());
+        std::fs::write(host.path().join("proc/1/cgroup"), "0::/\n").unwrap();
+        std::fs::write(host.path().join(".dockerenv"), "").unwrap();
+        assert!(container_sign(host.path(), env(&[])).is_some());
+    }
+}

@@ -1,0 +1,156 @@
+//! Rings that programs have left which are dead: served beside the program's own until all of it
+//! is sent.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use annunciator_core::alerter::{Buffers, Done, Token};
+use annunciator_core::memory::Memory as _;
+use annunciator_core::ring::{identity, is_empty};
+use annunciator_core::time::Instant;
+
+use super::ring::{Progress, step};
+use super::{BUFFER, Buffer, OWN, Served, wall_clock};
+use crate::channel::Channel;
+use crate::event::TEXT;
+use crate::spool::{self, ForkCopies};
+use crate::store::{Ring, Store};
+
+/// All orphans that are being served.
+#[derive(Default)]
+pub(super) struct Orphans {
+    served: Vec<Orphan>,
+    /// Instances that are still to be looked at.
+    listed: VecDeque<u8>,
+    /// Buffers of those that are done.
+    spare: Vec<Buffers<'static>>,
+    last_number: u32,
+    changed: bool,
+}
+
+struct Orphan {
+    /// Tells its answers from those of others.
+    number: u32,
+    ring: OrphanRing,
+    store: Store,
+    buf: Box<Buffer>,
+}
+
+/// Nobody shares it.
+struct OrphanRing(Ring);
+
+impl Served for OrphanRing {
+    fn with<R>(&mut self, work: impl FnOnce(&mut Ring) -> R) -> R {
+        work(&mut self.0)
+    }
+
+    fn stored(&mut self, _: &mut Store, _: Option<String>) {
+        // The disk is the same as the program's own, which reports it.
+    }
+}
+
+impl Orphans {
+    /// Looks for orphans, and begins to serve them.
+    pub(super) fn look(&mut self, channel: &Channel, store: &mut Store) {
+        self.listed = store.orphans().into();
+        while let Some(number) = self.listed.pop_front() {
+            self.open(channel, store, number);
+        }
+    }
+
+    fn open(&mut self, channel: &Channel, store: &mut Store, instance: u8) {
+        let own = identity(channel.lock().alerter.memory().bytes());
+        let opened = store.open_orphan(instance, own);
+        let (mut theirs, region, found) = match opened {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return,
+            // Left for a later look.
+            Err(words) => return store.note_trouble(words),
+        };
+        let mut alerter = channel.maker.orphan(&theirs, region, &found, &mut self.spare);
+        if let Some((now, since, offset)) = wall_clock(channel) {
+            alerter.set_wall_clock(now, since, offset);
+        }
+        // That its program ended without a word is counted by now. Nobody else works on it in its
+        // name, so it is closed.
+        theirs.announce_end();
+        self.last_number = self.last_number.wrapping_add(1).max(OWN + 1);
+        let (ring, buf) = (OrphanRing(alerter), Box::new([0; BUFFER]));
+        self.changed = true;
+        self.served.push(Orphan { number: self.last_number, ring, store: theirs, buf });
+    }
+
+    /// One step of each. Those of which nothing is left are done with.
+    pub(super) fn step(&mut self, channel: &Arc<Channel>) -> Progress {
+        let mut progress = Progress::Idle(Instant::FAR_FUTURE);
+        let mut index = 0;
+        while let Some(orphan) = self.served.get_mut(index) {
+            let Orphan { number, ring, store, buf } = orphan;
+            match step(channel, ring, store, buf, *number) {
+                Progress::Again => progress = Progress::Again,
+                Progress::Idle(_) if orphan.is_done() => {
+                    self.retire(index);
+                    continue;
+                }
+                Progress::Idle(until) => {
+                    if let Progress::Idle(least) = progress {
+                        progress = Progress::Idle(until.min(least));
+                    }
+                }
+            }
+            index += 1;
+        }
+        progress
+    }
+
+    /// Gives the instance free. Its ring stays for the next program.
+    fn retire(&mut self, index: usize) {
+        let Orphan { ring, mut store, .. } = self.served.swap_remove(index);
+        store.end(true);
+        let (region, buffers) = ring.0.into_parts();
+        drop((region, store));
+        self.spare.push(buffers);
+        self.changed = true;
+    }
+
+    /// What became of a text of one of them.
+    pub(super) fn done(&mut self, number: u32, now: Instant, token: Token, done: Done) {
+        if let Some(orphan) = self.served.iter_mut().find(|orphan| orphan.number == number) {
+            orphan.ring.0.done(now, token, done);
+        }
+    }
+
+    /// Whether there are others than when this was asked last.
+    pub(super) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// What a forked child has to close.
+    pub(super) fn fork_copies(&self) -> impl Iterator<Item = ForkCopies> {
+        self.served.iter().map(|orphan| orphan.store.fork_copies())
+    }
+
+    /// Ends the hold of what waits.
+    pub(super) fn flush(&mut self) {
+        self.served.iter_mut().for_each(|orphan| orphan.ring.0.flush(spool::now()));
+    }
+
+    /// Whether nothing of theirs is under way or due.
+    pub(super) fn are_settled(&self, now: Instant) -> bool {
+        self.served.iter().all(|orphan| orphan.ring.0.is_settled(now))
+    }
+
+    /// Leaves what there is to the next program.
+    pub(super) fn end(&mut self) {
+        self.served.clear();
+    }
+}
+
+impl Orphan {
+    fn is_done(&self) -> bool {
+        let alerter = &self.ring.0;
+        let stats = alerter.stats();
+        let rests = alerter.is_settled(spool::now()) && alerter.poll_at() == Instant::FAR_FUTURE;
+        rests && !stats.storage_failing && is_empty::<TEXT>(alerter.memory().bytes())
+    }
+}

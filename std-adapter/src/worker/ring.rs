@@ -1,0 +1,89 @@
+//! One step of one ring, whoever shares it.
+
+use std::sync::Arc;
+
+use annunciator_core::alerter::{Done, Step, Token};
+use annunciator_core::time::Instant;
+
+use super::{Buffer, Served, look_after_memory, send, turn};
+use crate::channel::Channel;
+use crate::spool;
+use crate::store::Store;
+
+/// How a ring stands after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There may be more to do at once.
+    Again,
+    /// Nothing before this.
+    Idle(Instant),
+}
+
+/// Takes a step and does what it asks for.
+pub(super) fn step(
+    channel: &Arc<Channel>,
+    ring: &mut impl Served,
+    store: &mut Store,
+    buf: &mut Buffer,
+    number: u32,
+) -> Progress {
+    let now = spool::now();
+    if ring.with(|alerter| alerter.wants_destination(now)) {
+        step_with_destination(ring, store, buf);
+    }
+    match ring.step(now, buf) {
+        Step::Again => Progress::Again,
+        Step::Idle { until } => Progress::Idle(until),
+        Step::Write { token, at, len } => {
+            let result = store.write(at, buf.get(..len).unwrap_or(&[]));
+            stored(ring, store, token, result);
+            Progress::Again
+        }
+        Step::Sync { token } => {
+            let result = store.sync();
+            stored(ring, store, token, result);
+            Progress::Again
+        }
+        Step::Send(ticket) => {
+            match turn(channel, now, &ticket, buf) {
+                Ok(()) => send(channel, number, ticket, buf),
+                Err(later) => {
+                    ring.with(|alerter| alerter.done(now, ticket.token, Done::Sent(later)));
+                }
+            }
+            Progress::Again
+        }
+    }
+}
+
+/// Takes the steps that need the destination's state, while nobody else has it.
+fn step_with_destination(ring: &mut impl Served, store: &Store, buf: &mut Buffer) {
+    store.context().destination.exchange(true, |bytes| {
+        ring.with(|alerter| alerter.load_destination(spool::now(), bytes));
+        loop {
+            let more = ring.with(|alerter| {
+                let now = spool::now();
+                alerter.wants_destination(now) && alerter.step(now, buf) == Step::Again
+            });
+            if !more {
+                break;
+            }
+        }
+        ((), ring.with(|alerter| alerter.store_destination()))
+    });
+}
+
+/// Reports what became of a piece of writing, and looks after the memory file on the way.
+fn stored(ring: &mut impl Served, store: &mut Store, token: Token, result: Result<(), String>) {
+    let done = if result.is_ok() { Done::Stored } else { Done::StorageFailed };
+    look_after_memory(ring, store, !store.memory_is_linked());
+    let attached = store.take_attached();
+    ring.with(|alerter| {
+        alerter.done(spool::now(), token, done);
+        if attached {
+            // The disk is back, with nothing of this or with an older copy.
+            alerter.rewrite(spool::now());
+        }
+    });
+    ring.stored(store, result.err());
+}

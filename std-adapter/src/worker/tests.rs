@@ -1,0 +1,51 @@
+//! What a fault of the worker itself costs.
+
+use super::*;
+use crate::Builder;
+use annunciator_core::event::{Event, Level};
+use annunciator_core::transport::{Message, Receipt, Transport};
+use std::sync::atomic::AtomicU32;
+use std::sync::mpsc;
+
+struct Said(mpsc::Sender<String>);
+
+impl Transport for Said {
+    fn send(&mut self, message: &Message<'_>) -> Outcome {
+        let _ = self.0.send(message.text.to_owned());
+        Outcome::Accepted(Receipt::new(message.segments))
+    }
+}
+
+/// Nothing of a program's own runs on the worker, so only a fault of ours can make it panic.
+#[test]
+fn a_worker_that_panics_begins_anew_with_what_it_had() {
+    let (said, texts) = mpsc::channel();
+    let alerts = Builder::new("shaken")
+        .environment(|_| None)
+        .without_spool()
+        .transport("own", Said(said))
+        .start()
+        .expect("a configuration");
+    let channel = alerts.channel();
+    // The one of this test.
+    channel.lock().running = true;
+    alerts.record(&Event::new(Level::Error, "no pressure"));
+    let worker = thread::spawn(move || {
+        let begun = AtomicU32::new(0);
+        supervise(&channel, |channel| {
+            if begun.fetch_add(1, Ordering::Relaxed) < 2 {
+                let mut inner = channel.lock();
+                let _ = inner.alerter.step(spool::now(), &mut [0; BUFFER]);
+                panic!("a fault of the worker");
+            }
+            work(channel);
+        });
+    });
+    let text = texts.recv_timeout(Duration::from_secs(40)).expect("a text");
+    assert_eq!(text, "[Rust Logger shaken] ERROR: no pressure");
+    let health = alerts.health();
+    assert_eq!(health.destinations[0].counters.restarts, 2, "{health}");
+    drop(alerts);
+    worker.join().expect("it is over with the session");
+    assert_eq!(texts.try_iter().count(), 0, "told once");
+}
