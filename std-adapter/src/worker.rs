@@ -1,7 +1,8 @@
 //! The thread that serves one destination: steps its alerters, writes to disk, and has texts sent.
 //!
 //! It serves the program's own ring, which it shares with log calls, and the rings of orphans, one
-//! step each in turn, so that none of them waits for another. It is started by the first event, or
+//! step each in turn. They have one rhythm and one budget, so an attempt of one begins when that of
+//! another has its answer; beyond that none waits for another. It is started by the first event, or
 //! at once if an earlier run left something. A text is sent by a short-lived thread of its own, so
 //! that a slow network never keeps an event from the disk. A panic in either is contained, counted,
 //! and work goes on.
@@ -24,7 +25,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use annunciator_core::alerter::{Done, Step, Ticket};
+use annunciator_core::alerter::{Activity, Done, Step, Ticket};
 use annunciator_core::digest::text_bytes;
 use annunciator_core::ring::slot_size;
 use annunciator_core::time::Instant;
@@ -95,11 +96,16 @@ fn work(channel: &Arc<Channel>) {
     begin(channel, &mut store);
     orphans.look(channel, &mut store);
     loop {
-        if store.take_relocked() | orphans.take_changed() {
+        if store.take_relocked() {
+            // The disk is back, and perhaps something of others with it.
+            orphans.look(channel, &mut store);
+            keep_copies(channel, &store, &orphans);
+        } else if orphans.take_changed() {
             keep_copies(channel, &store, &orphans);
         }
         take_answers(channel, &mut orphans);
-        let own = step(channel, &mut Own(channel), &mut store, &mut buf, OWN);
+        let busy = orphans.are_sending();
+        let own = step(channel, &mut Own(channel), &mut store, &mut buf, OWN, busy);
         let others = orphans.step(channel);
         let (Progress::Idle(own), Progress::Idle(others)) = (own, others) else { continue };
 
@@ -265,6 +271,11 @@ fn report(channel: &Channel, mut inner: MutexGuard<'_, Inner>) {
     }
     drop(inner);
     channel.reporter.report(code.flatten(), trouble.as_deref());
+}
+
+/// Whether a text of this ring is being prepared or is under way.
+fn is_sending(alerter: &Ring) -> bool {
+    alerter.stats().activity == Activity::Sending
 }
 
 /// A ring as the worker reaches it.

@@ -10,7 +10,7 @@ use annunciator_core::ring::{identity, is_empty};
 use annunciator_core::time::Instant;
 
 use super::ring::{Progress, step};
-use super::{BUFFER, Buffer, OWN, Served, wall_clock};
+use super::{BUFFER, Buffer, OWN, Served, is_sending, wall_clock};
 use crate::channel::Channel;
 use crate::event::TEXT;
 use crate::spool::{self, ForkCopies};
@@ -83,10 +83,15 @@ impl Orphans {
     /// One step of each. Those of which nothing is left are done with.
     pub(super) fn step(&mut self, channel: &Arc<Channel>) -> Progress {
         let mut progress = Progress::Idle(Instant::FAR_FUTURE);
+        let own_sends = is_sending(&channel.lock().alerter);
         let mut index = 0;
-        while let Some(orphan) = self.served.get_mut(index) {
+        while index < self.served.len() {
+            let others = self.served.iter().enumerate().filter(|(other, _)| *other != index);
+            let busy =
+                own_sends || others.into_iter().any(|(_, orphan)| is_sending(&orphan.ring.0));
+            let Some(orphan) = self.served.get_mut(index) else { break };
             let Orphan { number, ring, store, buf } = orphan;
-            match step(channel, ring, store, buf, *number) {
+            match step(channel, ring, store, buf, *number, busy) {
                 Progress::Again => progress = Progress::Again,
                 Progress::Idle(_) if orphan.is_done() => {
                     self.retire(index);
@@ -101,6 +106,11 @@ impl Orphans {
             index += 1;
         }
         progress
+    }
+
+    /// Whether one of them has a text under way.
+    pub(super) fn are_sending(&self) -> bool {
+        self.served.iter().any(|orphan| is_sending(&orphan.ring.0))
     }
 
     /// Gives the instance free. Its ring stays for the next program.

@@ -19,16 +19,22 @@ pub(super) enum Progress {
     Idle(Instant),
 }
 
-/// Takes a step and does what it asks for.
+/// Takes a step and does what it asks for. `busy`: another ring of the destination has a text under
+/// way, and this one begins none.
 pub(super) fn step(
     channel: &Arc<Channel>,
     ring: &mut impl Served,
     store: &mut Store,
     buf: &mut Buffer,
     number: u32,
+    busy: bool,
 ) -> Progress {
     let now = spool::now();
     if ring.with(|alerter| alerter.wants_destination(now)) {
+        if busy {
+            // The answer wakes the worker.
+            return Progress::Idle(Instant::FAR_FUTURE);
+        }
         step_with_destination(ring, store, buf);
     }
     match ring.step(now, buf) {
