@@ -85,7 +85,7 @@ fn two_programs_on_one_directory_lose_and_double_nothing() {
     let pair = [start(&["a valve", "a pump"]), start(&["the clock", "one lamp"])];
     for child in pair {
         let said = ends(child);
-        assert!(said.stdout.ends_with(" sent, 0 kept, 0 lost\n"), "{said:?}");
+        assert!(said.stdout.ends_with(" sent, 0 kept, 0 in memory alone\n"), "{said:?}");
     }
     let told = stage.texts().join(" ");
     for word in ["a valve", "a pump", "the clock", "one lamp"] {

@@ -12,7 +12,7 @@ use crate::PROGRAM;
 fn the_console_gets_everything_and_the_phone_the_messages() {
     let stage = Stage::new();
     let said = run(&mut stage.program(PROGRAM, "console"));
-    assert!(said.stdout.ends_with(" sent, 0 kept, 0 lost\n"), "{said:?}");
+    assert!(said.stdout.ends_with(" sent, 0 kept, 0 in memory alone\n"), "{said:?}");
     // The console hears the client too; here it is about the program's own records.
     let own = |line: &&str| line.split(' ').nth(1).is_some_and(|t| t.starts_with("annunciator"));
     let shown: Vec<&str> = said.stderr.lines().filter(own).collect();
@@ -52,7 +52,7 @@ fn the_console_gets_everything_and_the_phone_the_messages() {
 fn what_the_client_logs_is_shown_and_never_told_but_the_programs_own_use_of_it_is() {
     let stage = Stage::new();
     let said = run(&mut stage.program(PROGRAM, "everything"));
-    assert_eq!(said.stdout.matches(" sent, 0 kept, 0 lost\n").count(), 2, "{said:?}");
+    assert_eq!(said.stdout.matches(" sent, 0 kept, 0 in memory alone\n").count(), 2, "{said:?}");
     assert_eq!(
         stage.texts(),
         [
@@ -90,7 +90,7 @@ fn an_install_that_fails_changes_nothing() {
     let stage = Stage::new();
     let said = run(&mut stage.program(PROGRAM, "install twice"));
     assert_eq!(
-        said.stdout, "refused: true; maximum level: ERROR\n0 sent, 0 kept, 0 lost\n",
+        said.stdout, "refused: true; maximum level: ERROR\n0 sent, 0 kept, 0 in memory alone\n",
         "{said:?}"
     );
     assert_eq!(said.stderr, "ERROR annunciator_tests_child: to the first logger\n");

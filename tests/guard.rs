@@ -60,7 +60,7 @@ fn a_program_ends_though_the_service_never_answers_and_its_next_run_tells() {
     assert_eq!(said.stdout, "ended\n");
     assert_eq!(stage.sim.requests().len(), 1, "no second attempt: it ended during the first");
     let said = run(&mut stage.program(PROGRAM, "log nothing"));
-    assert!(said.stdout.ends_with(" sent, 0 kept, 0 lost\n"), "{said:?}");
+    assert!(said.stdout.ends_with(" sent, 0 kept, 0 in memory alone\n"), "{said:?}");
     let texts = stage.texts();
     assert!(texts.len() == 1 && texts[0].contains("(repeat "), "{texts:?}");
 }
@@ -73,7 +73,7 @@ fn a_flush_says_what_was_sent_and_what_is_kept() {
     let alerts = start();
     let report = alerts.flush(PATIENCE);
     assert!(report.is_complete());
-    assert_eq!(report.to_string(), "0 sent, 0 kept, 0 lost");
+    assert_eq!(report.to_string(), "0 sent, 0 kept, 0 in memory alone");
 
     stage.sim.otherwise(Answer::status(8));
     error(&alerts, "no pressure");
@@ -95,10 +95,10 @@ fn a_flush_ends_the_hold_but_not_the_interval() {
     let stage = Stage::new();
     let alerts = stage.builder().hold(AGES, AGES).interval(AGES, AGES).start().expect("a start");
     error(&alerts, "no pressure");
-    assert_eq!(alerts.flush(PATIENCE).to_string(), "1 sent, 0 kept, 0 lost");
+    assert_eq!(alerts.flush(PATIENCE).to_string(), "1 sent, 0 kept, 0 in memory alone");
     // The same again: its time has not come.
     error(&alerts, "no pressure");
-    assert_eq!(alerts.flush(PATIENCE).to_string(), "0 sent, 1 kept, 0 lost");
+    assert_eq!(alerts.flush(PATIENCE).to_string(), "0 sent, 1 kept, 0 in memory alone");
     assert!(matches!(health(&alerts).state, State::Waiting { .. }), "{}", alerts.health());
     assert_eq!(stage.texts().len(), 1);
 }
@@ -136,7 +136,7 @@ fn a_program_without_credentials_gets_a_handle_that_does_nothing() {
     let alerts: Annunciator = builder().start().expect("no error");
     assert!(!alerts.is_enabled());
     error(&alerts, "nobody hears this");
-    assert_eq!(alerts.flush(PATIENCE).to_string(), "0 sent, 0 kept, 0 lost");
+    assert_eq!(alerts.flush(PATIENCE).to_string(), "0 sent, 0 kept, 0 in memory alone");
     assert!(!alerts.health().is_good());
     let why = alerts.health().to_string();
     for variable in ["VONAGE_API_KEY", "VONAGE_API_SECRET", "ALERT_PHONE_NUMBER"] {

@@ -15,7 +15,7 @@ fn a_panic_of_a_thread_is_told_and_the_hook_before_ran_first() {
     assert!(lines[0].starts_with("previous hook: panicked at "), "{said:?}");
     assert!(said.stdout.contains("valve 7 burst; recorded so far: 0"), "{said:?}");
     assert!(said.stdout.contains("\nwent on: true\n"), "{said:?}");
-    assert!(said.stdout.ends_with(" sent, 0 kept, 0 lost\n"), "{said:?}");
+    assert!(said.stdout.ends_with(" sent, 0 kept, 0 in memory alone\n"), "{said:?}");
     let texts = stage.texts();
     let [text] = texts.as_slice() else { panic!("{texts:?}") };
     assert!(text.starts_with("[Rust Logger pump] PANIC: valve 7 burst, "), "{text}");

@@ -16,7 +16,7 @@ use crate::PROGRAM;
 #[track_caller]
 fn next_run_tells(stage: &Stage) {
     let said = run(&mut stage.program(PROGRAM, "log nothing"));
-    assert!(said.stdout.contains(" sent, 0 kept, 0 lost"), "{said:?}");
+    assert!(said.stdout.contains(" sent, 0 kept, 0 in memory alone"), "{said:?}");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_text_under_way_at_the_end_is_repeated_once_and_marked() {
 fn a_text_that_was_accepted_is_not_told_again_after_a_kill() {
     let stage = Stage::new();
     let mut child = stage.program(PROGRAM, "tell and wait").arg("no pressure").spawn().unwrap();
-    says(&mut child, "1 sent, 0 kept, 0 lost");
+    says(&mut child, "1 sent, 0 kept, 0 in memory alone");
     child.kill().unwrap();
     ends(child);
     next_run_tells(&stage);

@@ -160,7 +160,7 @@ fn a_logger_that_knows_nothing_of_us_sees_no_secret_in_what_the_client_traces() 
             .env("HTTPS_PROXY", proxy.url().replace("http://", &format!("http://me:{SECRET}@")))
             .envs(variables.iter().copied());
         let said = run(&mut program);
-        assert!(said.stdout.contains("1 sent, 0 kept, 0 lost"), "{way}: {said:?}");
+        assert!(said.stdout.contains("1 sent, 0 kept, 0 in memory alone"), "{way}: {said:?}");
         assert_eq!(stage.texts(), [text("ERROR: no pressure")], "{way}");
         stage.sim.assert_clean();
         let dumped = dumped(&said.stderr);

@@ -22,7 +22,7 @@ fn without_credentials_the_program_runs_and_says_so_in_one_line() {
         "annunciator: no texts will be sent, not set: VONAGE_API_KEY, VONAGE_API_SECRET, \
          ALERT_PHONE_NUMBER\n"
     );
-    assert!(said.stdout.starts_with("0 sent, 0 kept, 0 lost; false; texts are off: "), "{said:?}");
+    assert!(said.stdout.starts_with("0 sent, 0 kept, 0 in memory alone; false; texts are off: "), "{said:?}");
     // Empty values are what a unit file leaves of variables that are not set.
     let empty = COMPLETE.map(|(name, _)| (name, ""));
     let again = run(bare_program(PROGRAM, "be nobody").envs(empty));

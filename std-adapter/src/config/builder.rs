@@ -21,7 +21,7 @@ use crate::health::{OnError, Trouble};
 use crate::secret::Secret;
 
 /// Default size of a spool file, in bytes.
-const SPOOL_SIZE: usize = 64 * 1024;
+const SPOOL_SIZE: usize = 128 * 1024;
 
 /// Collects settings; what is not set here comes from the environment.
 ///
@@ -184,7 +184,7 @@ impl Builder {
         self
     }
 
-    /// Bytes of each destination's spool file, 4 KiB to 4 MiB. Default: 64 KiB.
+    /// Bytes of each destination's spool file, 4 KiB to 4 MiB. Default: 128 KiB.
     pub fn spool_size(mut self, bytes: usize) -> Builder {
         self.spool_size = bytes;
         self
