@@ -80,7 +80,7 @@ fn three_variables_are_enough() {
     assert_eq!(credentials.proof, Proof::Header);
     assert_eq!(config.policy, Policy::default());
     assert_eq!((config.utc_offset, config.report_crashes), (None, true));
-    assert_eq!(config.spool.size, 65536);
+    assert_eq!(config.spool.size, 128 * 1024);
     assert!(config.missing().is_empty());
 }
 
