@@ -99,6 +99,9 @@ pub(crate) struct State {
     pub(crate) attempt: Option<Attempt>,
     pub(crate) unconfirmed: [Unconfirmed; UNCONFIRMED],
     pub(crate) clock: Clock,
+    /// How the program of this ring ended, if that was unclean and is still to be reported; the
+    /// series that it belongs to is the destination's.
+    pub(crate) unclean: u8,
 }
 
 impl State {
@@ -134,7 +137,9 @@ impl State {
         words.long(&mut self.clock.boot);
         words.long(&mut self.clock.offset);
         words.instant(&mut self.clock.last);
-        words.spare(1);
+        let mut unclean = u32::from(self.unclean);
+        words.word(&mut unclean);
+        self.unclean = unclean as u8;
     }
 
     /// No attempt has a last word of zero: one that is there has its highest bit set.
@@ -396,6 +401,7 @@ mod tests {
                 channel: 1,
             }),
             unconfirmed: [Unconfirmed { reference: 5, events: 6, level: 5 }; UNCONFIRMED],
+            unclean: 2,
             clock: Clock {
                 boot: 0xDEAD_BEEF_0000_0001,
                 offset: u64::MAX - 5,

@@ -206,6 +206,27 @@ fn the_ring_of_a_dead_neighbour_speaks_under_its_own_name() {
 }
 
 #[test]
+fn nobody_says_of_itself_what_became_of_a_neighbour() {
+    let mut to = Destination::new();
+    let mut dead = [to.start_as(Some("[Rust Logger other] "), fresh(), StartReason::Ordinary)];
+    to.answer = not_sent;
+    dead[0].error(to.now, "valve stuck", 3);
+    to.run(&mut dead, Duration::from_secs(1));
+    let memory = dead[0].alerter.memory().clone();
+    to.answer = accepted;
+    let mut rings = [
+        to.start(fresh(), StartReason::Ordinary),
+        to.start_as(None, memory, StartReason::Vanished),
+    ];
+    rings[0].error(to.now, "pump dry", 4);
+    rings[0].alerter.flush(to.now);
+    to.run(&mut rings, Duration::from_mins(10));
+    let texts: Vec<_> = to.texts.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert!(!texts.concat().contains("restarted"), "{texts:?}");
+    assert_eq!(texts.concat().matches("ended without a word").count(), 1, "{texts:?}");
+}
+
+#[test]
 fn any_bytes_are_a_destinations_file() {
     for fill in [0_u8, 0xFF, 0x5A] {
         let mut to = Destination::new();

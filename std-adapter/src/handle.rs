@@ -342,11 +342,8 @@ fn open(
         let setting = Setting::Method("spool_size");
         ConfigError::invalid(setting, format!("no memory for the ring: {error}"))
     })?;
-    let maker = RingMaker {
-        policy: config.policy,
-        report_crashes: config.report_crashes,
-        seed: seed(),
-    };
+    let maker =
+        RingMaker { policy: config.policy, report_crashes: config.report_crashes, seed: seed() };
     let mut alerter = maker.own(&store, region, &found);
     let direct = store.direct_writer().is_some();
     if direct {

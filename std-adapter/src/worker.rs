@@ -28,7 +28,7 @@ use std::time::{Duration, SystemTime};
 use annunciator_core::alerter::{Activity, Done, Step, Ticket};
 use annunciator_core::digest::text_bytes;
 use annunciator_core::ring::slot_size;
-use annunciator_core::time::Instant;
+use annunciator_core::time::{self, Instant};
 use annunciator_core::transport::{Code, Outcome};
 
 use crate::carrier::{self, Carrier};
@@ -45,6 +45,9 @@ use ring::{Progress, step};
 const LONGEST_NAP: Duration = Duration::from_secs(60);
 /// The longest it sleeps otherwise.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
+
+/// How long a ring that has something to send leaves its commits alone, if they are due meanwhile.
+const BLOCKED_NAP: time::Duration = time::Duration::from_millis(50);
 
 /// Holds the text and the pieces to be written.
 type Buffer = [u8; BUFFER];
@@ -107,7 +110,9 @@ fn work(channel: &Arc<Channel>) {
         let busy = orphans.are_sending();
         let own = step(channel, &mut Own(channel), &mut store, &mut buf, OWN, busy);
         let others = orphans.step(channel);
-        let (Progress::Idle(own), Progress::Idle(others)) = (own, others) else { continue };
+        if own == Progress::Again || others == Progress::Again {
+            continue;
+        }
 
         let inner = channel.lock();
         if inner.closing && store.is_open() {
@@ -125,7 +130,7 @@ fn work(channel: &Arc<Channel>) {
                 keep_copies(channel, &store, &orphans);
                 return;
             }
-            sleep(channel, inner, own.min(others));
+            sleep(channel, inner, [own, others], Instant::FAR_FUTURE);
             continue;
         }
         if store.round_is_due(now) {
@@ -133,15 +138,29 @@ fn work(channel: &Arc<Channel>) {
             make_round(channel, &mut store, &mut orphans, now);
             continue;
         }
-        sleep(channel, inner, own.min(others).min(store.next_round()));
+        sleep(channel, inner, [own, others], store.next_round());
     }
 }
 
-/// Sleeps until then, or until an event or an answer wakes it.
-fn sleep(channel: &Channel, mut inner: MutexGuard<'_, Inner>, until: Instant) {
-    // What came since the step.
-    let until = until.min(inner.alerter.poll_at());
-    if until <= spool::now() || !inner.answers.is_empty() {
+/// Sleeps until one of the rings has something to do, but no longer than `until`, or until an event
+/// or an answer wakes it. The first ring is the program's own.
+fn sleep(
+    channel: &Channel,
+    mut inner: MutexGuard<'_, Inner>,
+    rings: [Progress; 2],
+    until: Instant,
+) {
+    let now = spool::now();
+    let [own, others] = rings.map(|ring| match ring {
+        Progress::Again => now,
+        Progress::Idle(until) => until,
+        // An answer wakes it; until then it has to look after its commits.
+        Progress::Blocked => now + BLOCKED_NAP,
+    });
+    // Something may have come since the step.
+    let own = if rings[0] == Progress::Blocked { own } else { inner.alerter.poll_at() };
+    let until = until.min(own).min(others);
+    if until <= now || !inner.answers.is_empty() {
         return;
     }
     inner.sleeping_until = until;

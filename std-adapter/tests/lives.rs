@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use annunciator::annunciator_core::ring::OPEN_AT;
 use annunciator::annunciator_core::transport::{
-    Code, Message, Outcome, Receipt, Refusal, RefusalClass, Transport,
+    Code, Message, Outcome, Receipt, Refusal, RefusalClass, Retry, Transport,
 };
 use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level};
 use tempfile::TempDir;
 
 const PART: &str = "ANNUNCIATOR_LIVES_PART";
 const HOME: &str = "ANNUNCIATOR_LIVES_HOME";
+/// The name of the program that plays, if it is not the usual one.
+const NAME: &str = "ANNUNCIATOR_LIVES_NAME";
 /// Set for a part that is to call `process::exit`.
 const EXIT: &str = "ANNUNCIATOR_LIVES_EXIT";
 /// The longest wait for what should happen soon.
@@ -145,9 +147,11 @@ impl Home {
                     continue;
                 }
                 let found = std::fs::read_dir(own).into_iter().flatten().flatten();
-                files.extend(found.map(|file| file.path()).filter(|file| {
-                    file.file_name().unwrap().to_string_lossy().starts_with(&stem)
-                }));
+                files.extend(
+                    found.map(|file| file.path()).filter(|file| {
+                        file.file_name().unwrap().to_string_lossy().starts_with(&stem)
+                    }),
+                );
             }
         }
         files
@@ -156,15 +160,17 @@ impl Home {
     /// How their names begin: with a hash of the spool directory and the destination.
     fn memory_stem(&self) -> String {
         let fnv = |hash: u64, bytes: &[u8]| {
-            let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            let step =
+                |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
             bytes.iter().fold(hash, step)
         };
         let start = 0xcbf2_9ce4_8422_2325;
         let key = fnv(start, b"transport\nphone");
         let key = (key ^ (key >> 32)) as u32;
-        let hash = self.spool().components().fold(start, |hash, part| {
-            fnv(fnv(hash, part.as_os_str().as_encoded_bytes()), b"\0")
-        });
+        let hash = self
+            .spool()
+            .components()
+            .fold(start, |hash, part| fnv(fnv(hash, part.as_os_str().as_encoded_bytes()), b"\0"));
         format!("m{:016x}-", fnv(hash, &key.to_le_bytes()))
     }
 }
@@ -182,7 +188,7 @@ fn builder(home: &Path) -> Builder {
 }
 
 fn with(home: &Path, phone: impl Transport + Send + 'static) -> Builder {
-    Annunciator::builder("lives")
+    Annunciator::builder(std::env::var(NAME).unwrap_or_else(|_| "lives".to_owned()))
         .environment(|_| None)
         .transport("phone", phone)
         .hold(Duration::ZERO, Duration::ZERO)
@@ -309,6 +315,75 @@ fn the_rings_of_dead_neighbours_are_served_once_and_free_then() {
     let ends = ["restarted after 3 crashes", "3 ends without a word"];
     let told = ends.map(|words| texts.concat().matches(words).count());
     assert_eq!(told.iter().sum::<usize>(), 1, "{texts:?}");
+}
+
+#[test]
+fn a_dead_neighbours_events_come_in_a_text_of_their_own_under_its_name() {
+    let home = Home::new();
+    let mut neighbour = home.command("ERROR:valve-stuck");
+    neighbour.env(NAME, "neighbour");
+    home.kill(neighbour);
+    let alerts = builder(home.0.path()).start().unwrap();
+    record(&alerts, Level::Error, "of my own");
+    home.wait_for_words(&["valve-stuck", "of my own"]);
+    wait_for("its memory file to be gone", || home.memory_files().len() == 1);
+    drop(alerts);
+    let mut texts = home.next_start_tells_nothing();
+    texts.sort();
+    assert_eq!(
+        texts,
+        [
+            "[Rust Logger lives] ERROR: of my own",
+            "[Rust Logger neighbour] ended without a word: ERROR: valve-stuck",
+        ]
+    );
+}
+
+#[test]
+fn an_orphan_whose_server_dies_is_served_by_the_next() {
+    let home = Home::new();
+    let mut neighbour = home.command("ERROR:valve-stuck");
+    neighbour.env(NAME, "neighbour");
+    home.kill(neighbour);
+    // This one begins to serve it, and is killed before anything is sent.
+    home.kill(home.command("ERROR:pump-dry"));
+    assert!(home.texts().is_empty(), "{:?}", home.texts());
+    let alerts = builder(home.0.path()).start().unwrap();
+    home.wait_for_words(&["valve-stuck", "pump-dry"]);
+    drop(alerts);
+    let texts = home.next_start_tells_nothing().concat();
+    for word in ["[Rust Logger neighbour] ", "valve-stuck", "pump-dry"] {
+        assert_eq!(texts.matches(word).count(), 1, "{texts}");
+    }
+}
+
+#[test]
+fn an_orphan_that_waits_for_the_service_holds_up_nobody() {
+    /// Has no way to the service for the neighbour's texts.
+    struct Picky(Phone);
+    impl Transport for Picky {
+        fn send(&mut self, message: &Message<'_>) -> Outcome {
+            match message.text.contains("neighbour") {
+                true => Outcome::Retry(Retry::failure(Code::NONE)),
+                false => self.0.send(message),
+            }
+        }
+    }
+    let home = Home::new();
+    let mut neighbour = home.command("ERROR:valve-stuck");
+    neighbour.env(NAME, "neighbour");
+    home.kill(neighbour);
+    let phone = Picky(Phone(home.0.path().join("phone")));
+    let alerts = with(home.0.path(), phone).start().unwrap();
+    for word in ["first", "second", "third"] {
+        record(&alerts, Level::Error, word);
+        home.wait_for_words(&[word]);
+    }
+    drop(alerts);
+    assert!(!home.texts().concat().contains("valve-stuck"));
+    // It is left to the next one.
+    drop(builder(home.0.path()).start().unwrap());
+    assert!(home.texts().concat().contains("valve-stuck"), "{:?}", home.texts());
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 use super::{Alerter, Phase};
 use crate::destination::{DESTINATION_LEN, DestinationState};
+use crate::event::Level;
 use crate::memory::Memory;
 use crate::state::{BANK, BankId, Clock};
 use crate::time::Instant;
@@ -70,6 +71,11 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.exchange.place = Some(place);
         self.exchange.dirty = false;
         self.join_clocks(now);
+        if self.forget_reported_end() {
+            let now = self.to_persistent(now);
+            self.save();
+            self.schedule_commit(now, Level::Warn);
+        }
         if self.phase == Phase::Idle {
             self.rescan();
         }

@@ -151,7 +151,9 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         if let Some(quiet) = self.policy.recovered {
             at = at.min(self.destination.log.recovers(quiet));
         }
-        at = at.min(self.destination.crashes.due(&self.policy));
+        if self.has_unclean_end() {
+            at = at.min(self.destination.crashes.due(&self.policy));
+        }
         if at == Instant::FAR_FUTURE {
             at
         } else {
@@ -173,6 +175,22 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         self.schedule.by(Due { earliest, held: earliest.max(now + pause) });
     }
 
+    /// Whether an unclean end of this ring's program is to be reported: of a neighbour's, its own
+    /// ring speaks. All ends of one series are reported by one text, whoever's it is.
+    pub(super) fn has_unclean_end(&self) -> bool {
+        self.state.unclean != 0 && self.destination.crashes.is_unreported()
+    }
+
+    /// An unclean end that another alerter has reported with its own is no news any more. Returns
+    /// whether there was one.
+    pub(super) fn forget_reported_end(&mut self) -> bool {
+        let reported = self.state.unclean != 0 && !self.destination.crashes.is_unreported();
+        if reported {
+            self.state.unclean = 0;
+        }
+        reported
+    }
+
     /// Decides what the text to come says beside the events.
     pub(super) fn carry(&mut self, now: Instant) {
         let news = &self.destination.notices;
@@ -187,8 +205,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             Some(quiet) => self.destination.log.recovered(quiet, now, false),
             None => 0,
         };
-        let crashes = &self.destination.crashes;
-        self.notices.crashes = if crashes.is_unreported() { crashes.starts } else { 0 };
+        let starts = self.destination.crashes.starts;
+        self.notices.crashes = if self.has_unclean_end() { starts } else { 0 };
         self.notices.at = now;
     }
 
@@ -208,6 +226,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             news.heartbeat = notices.at;
             news.errors = 0;
         }
+        self.forget_reported_end();
     }
 
     /// The text was accepted, and the groups it names are noted: those that it called quiet are

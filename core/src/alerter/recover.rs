@@ -49,6 +49,27 @@ pub enum StartReason {
     Vanished,
 }
 
+impl StartReason {
+    /// As it is kept with the ring.
+    fn word(self) -> u8 {
+        match self {
+            StartReason::Ordinary => 0,
+            StartReason::Crash => 1,
+            StartReason::Reset => 2,
+            StartReason::Vanished => 3,
+        }
+    }
+
+    fn kept(word: u8) -> StartReason {
+        match word {
+            1 => StartReason::Crash,
+            2 => StartReason::Reset,
+            3 => StartReason::Vanished,
+            _ => StartReason::Ordinary,
+        }
+    }
+}
+
 /// What an alerter is made with.
 ///
 /// ```
@@ -218,9 +239,15 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// After an unclean end: counts the start, and looks for what was going on.
     fn count_crash(&mut self, now: Instant) {
         if self.reason == StartReason::Ordinary {
+            // One of before may still be to be reported.
+            self.reason = StartReason::kept(self.state.unclean);
+        } else {
+            self.destination.crashes.count(&self.policy, now);
+            self.state.unclean = self.reason.word();
+        }
+        if self.reason == StartReason::Ordinary {
             return;
         }
-        self.destination.crashes.count(&self.policy, now);
         self.cause = self.ring.last_severe().filter(|(slot, seq)| {
             let record = self.ring.remains(*slot, *seq);
             record.is_some_and(|record| now.since(instant(record.tick)) < CAUSE)

@@ -84,7 +84,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
 
     /// Whether the text to come may use the reserve.
     fn may_use_reserve(&self) -> bool {
-        self.severity() >= Level::Error || self.destination.crashes.is_unreported()
+        self.severity() >= Level::Error || self.has_unclean_end()
     }
 
     /// The most severe level that the text to come reports, or that waits behind it.

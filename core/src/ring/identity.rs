@@ -33,8 +33,8 @@ pub fn waiting<const TEXT: usize>(region: &[u8]) -> u32 {
         .fold(0, |sum: u32, record| sum.saturating_add(record.count()))
 }
 
-/// Whether nothing in these bytes is yet to be sent: no event waits, no attempt is open, no loss is
-/// unreported.
+/// Whether nothing in these bytes is yet to be sent: no event waits, no attempt is open, no loss and
+/// no unclean end is unreported.
 pub fn is_empty<const TEXT: usize>(region: &[u8]) -> bool {
     let (state, _) = State::read(region, state::find(RING, region));
     let mut last = ledger(region).0.max(state.next_seq.saturating_sub(1));
@@ -46,7 +46,7 @@ pub fn is_empty<const TEXT: usize>(region: &[u8]) -> bool {
     }
     let lost = last.saturating_sub(state.settled);
     let open = state.attempt.is_some() || state.unconfirmed.iter().any(|line| line.events > 0);
-    !open && lost <= u64::from(state.tally.reported)
+    !open && state.unclean == 0 && lost <= u64::from(state.tally.reported)
 }
 
 fn records<const TEXT: usize>(region: &[u8]) -> impl Iterator<Item = View<'_, TEXT>> {

@@ -93,6 +93,8 @@ impl Orphans {
             let Orphan { number, ring, store, buf } = orphan;
             match step(channel, ring, store, buf, *number, busy) {
                 Progress::Again => progress = Progress::Again,
+                Progress::Blocked if progress != Progress::Again => progress = Progress::Blocked,
+                Progress::Blocked => {}
                 Progress::Idle(_) if orphan.is_done() => {
                     self.retire(index);
                     continue;

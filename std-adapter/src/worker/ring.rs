@@ -17,6 +17,8 @@ pub(super) enum Progress {
     Again,
     /// Nothing before this.
     Idle(Instant),
+    /// It has something to send, but another ring of the destination has a text under way.
+    Blocked,
 }
 
 /// Takes a step and does what it asks for. `busy`: another ring of the destination has a text under
@@ -32,8 +34,7 @@ pub(super) fn step(
     let now = spool::now();
     if ring.with(|alerter| alerter.wants_destination(now)) {
         if busy {
-            // The answer wakes the worker.
-            return Progress::Idle(Instant::FAR_FUTURE);
+            return Progress::Blocked;
         }
         step_with_destination(ring, store, buf);
     }
