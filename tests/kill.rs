@@ -1,9 +1,10 @@
-//! SIGKILL at any moment: whatever a log call had taken when it returned is told, once, and a
-//! second time only if the first may have got lost.
+//! SIGKILL at any moment, of one program or of several that share a spool: whatever a log call had
+//! taken when it returned is reported, once, and a second time only if the first may have got lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{env, thread};
 
@@ -12,35 +13,48 @@ use annunciator_tests::{Stage, ends, run};
 
 use crate::PROGRAM;
 
-/// Runs that are killed; `E2E_KILLS` asks for more.
-const KILLS: usize = 50;
+/// Programs that are killed; `E2E_KILLS` asks for more.
+const KILLS: usize = 48;
 /// What each of them logs.
 const EVENTS: usize = 5;
 
 #[test]
 fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
+    kill_and_judge(1);
+}
+
+#[test]
+fn two_instances_that_are_killed_lose_nothing_and_double_nothing_unmarked() {
+    kill_and_judge(2);
+}
+
+#[test]
+fn four_instances_that_are_killed_lose_nothing_and_double_nothing_unmarked() {
+    kill_and_judge(4);
+}
+
+/// Kills so many at a time, again and again.
+fn kill_and_judge(instances: usize) {
     let kills = env::var("E2E_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
     let stage = Stage::new();
     let mut dice = Dice::new();
     let mut logged: Vec<String> = Vec::new();
-    for round in 0..kills {
+    for round in 0..kills.div_ceil(instances) {
         if dice.below(4) == 0 {
             // Answers that take their time meet more kills.
             let slow = Answer::accepted().after(Duration::from_millis(dice.below(30)));
             stage.sim.script([slow]);
         }
-        let words: Vec<String> = (0..EVENTS).map(|n| word(round * EVENTS + n)).collect();
-        let mut child = program(&stage, "log in bursts").args(&words).spawn().unwrap();
-        let stdout = child.stdout.take().expect("its output");
-        let listener = thread::spawn(move || {
-            let lines = BufReader::new(stdout).lines();
-            lines.map_while(Result::ok).collect::<Vec<String>>()
-        });
-        thread::sleep(Duration::from_millis(dice.below(60)));
-        child.kill().unwrap();
-        let said = ends(child);
-        assert_eq!(said.stderr, "", "round {round}");
-        logged.extend(listener.join().expect("no panic"));
+        let lives: Vec<Life> = (0..instances)
+            .map(|instance| {
+                let first = (round * instances + instance) * EVENTS;
+                Life::begin(&stage, (first..first + EVENTS).map(word).collect())
+            })
+            .collect();
+        for life in lives {
+            thread::sleep(Duration::from_millis(dice.below(60)));
+            logged.extend(life.end(round));
+        }
         if round % 5 == 4 {
             // So few that each is named: a text tells some thirty kinds apart.
             settle(&stage);
@@ -51,7 +65,8 @@ fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
     let messages = stage.sim.messages();
     let story = judge(&messages, &logged);
     println!(
-        "{kills} kills, {} events logged, {} texts, {} repeats, {} unconfirmed",
+        "{kills} kills of {instances} at a time, {} events logged, {} texts, {} repeats, {} \
+         unconfirmed",
         logged.len(),
         messages.len(),
         story.repeats,
@@ -60,6 +75,32 @@ fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
     // A kill may cut a request short; all that were taken were whole and correct.
     for message in &messages {
         assert!(message.violations.is_empty(), "{message:?}");
+    }
+}
+
+/// A program that logs, and is to be killed.
+struct Life {
+    child: Child,
+    listener: JoinHandle<Vec<String>>,
+}
+
+impl Life {
+    fn begin(stage: &Stage, words: Vec<String>) -> Life {
+        let mut child = program(stage, "log in bursts").args(&words).spawn().unwrap();
+        let stdout = child.stdout.take().expect("its output");
+        let listener = thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines();
+            lines.map_while(Result::ok).collect::<Vec<String>>()
+        });
+        Life { child, listener }
+    }
+
+    /// Kills it; the words whose call had returned.
+    fn end(mut self, round: usize) -> Vec<String> {
+        self.child.kill().unwrap();
+        let said = ends(self.child);
+        assert_eq!(said.stderr, "", "round {round}");
+        self.listener.join().expect("no panic")
     }
 }
 

@@ -57,7 +57,7 @@ impl DestinationState {
     fn file_words(&mut self, words: &mut dyn Words) {
         words.long(&mut self.clock.boot);
         words.long(&mut self.clock.offset);
-        words.instant(&mut self.clock.last);
+        words.instant_up(&mut self.clock.last);
         words.spare(3);
         self.words(words);
     }
@@ -65,8 +65,8 @@ impl DestinationState {
     /// Visits every other word, in the order of the format.
     pub(crate) fn words(&mut self, words: &mut dyn Words) {
         let Budget { hour, day } = &mut self.budget;
-        words.instant(&mut hour.start);
-        words.instant(&mut day.start);
+        words.instant_up(&mut hour.start);
+        words.instant_up(&mut day.start);
         let mut spent = u32::from(hour.spent) | u32::from(day.spent) << 16;
         words.word(&mut spent);
         (hour.spent, day.spent) = (spent as u16, (spent >> 16) as u16);
@@ -75,7 +75,7 @@ impl DestinationState {
 
         let notices = &mut self.notices;
         words.instant(&mut notices.outage);
-        words.instant(&mut notices.budget);
+        words.instant_up(&mut notices.budget);
         words.instant(&mut notices.heartbeat);
         words.word(&mut notices.errors);
         let mut low = u32::from(notices.low_balance);

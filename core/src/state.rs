@@ -136,7 +136,7 @@ impl State {
         }
         words.long(&mut self.clock.boot);
         words.long(&mut self.clock.offset);
-        words.instant(&mut self.clock.last);
+        words.instant_up(&mut self.clock.last);
         let mut unclean = u32::from(self.unclean);
         words.word(&mut unclean);
         self.unclean = unclean as u8;
@@ -297,17 +297,27 @@ pub(crate) trait Words {
         *long = u64::from(low) | u64::from(high) << 32;
     }
 
-    /// An instant, as ticks of 1,024 ms, rounded up: nothing that was kept is over too early. All
-    /// ones: never.
+    /// An instant, as ticks of 1,024 ms, rounded down: nobody waits for one that is kept longer than
+    /// for the one that was. All ones: never.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn instant(&mut self, at: &mut Instant) {
-        let ticks = at.as_millis().saturating_add(1023) >> 10;
-        let mut word = u32::try_from(ticks).unwrap_or(u32::MAX);
+        let mut word = u32::try_from(at.as_millis() >> 10).unwrap_or(u32::MAX);
         let same = word;
         self.word(&mut word);
         if word != same {
             let millis = u64::from(word) << 10;
             *at = if word == u32::MAX { Instant::FAR_FUTURE } else { Instant::from_millis(millis) };
+        }
+    }
+
+    /// The same, rounded up: what is bounded by it is not over too early.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    fn instant_up(&mut self, at: &mut Instant) {
+        let raised = Instant::from_millis(at.as_millis().saturating_add(1023));
+        let mut up = raised;
+        self.instant(&mut up);
+        if up != raised {
+            *at = up;
         }
     }
 
