@@ -80,11 +80,9 @@ fn supervise(channel: &Arc<Channel>, work: impl Fn(&Arc<Channel>)) {
     mute_this_thread();
     while catch_unwind(AssertUnwindSafe(|| work(channel))).is_err() {
         channel.restarts.fetch_add(1, Ordering::Relaxed);
-        let mut inner = channel.lock();
-        inner.alerter.abandon(spool::now());
-        // Those of orphans, which the next look finds again.
-        inner.answers.clear();
-        drop(inner);
+        // Orphans are found again by the next look, and take what they sent as unknown.
+        take_answers(channel, &mut Orphans::default());
+        channel.lock().alerter.abandon(spool::now());
         thread::sleep(Duration::from_secs(1));
     }
     channel.gone();
@@ -97,6 +95,8 @@ fn work(channel: &Arc<Channel>) {
     let mut orphans = Orphans::default();
     show_clock(channel, &mut channel.lock());
     begin(channel, &mut store);
+    // Also after a panic, which gave the orphans of before up.
+    keep_copies(channel, &store, &orphans);
     orphans.look(channel, &mut store);
     loop {
         if store.take_relocked() {

@@ -219,20 +219,19 @@ impl SpoolFile {
     /// the end of a program, which the page cache survives. That it is claimed is noted with it.
     pub(super) fn set_mark(&mut self, mark: OpenMark) {
         self.mark = mark;
-        let State::Current { file, seen, .. } = &mut self.state else {
-            if let State::Doubtful { old: Some(file) } = &self.state
-                && !self.read_only
-            {
-                let _ = write_mark(file, mark);
-            }
-            return;
-        };
         // Should it fail, the next start knows less; the next commit meets the error too.
-        let _ = write_mark(file, mark);
-        if let Some((meta, _)) = seen
-            && let Ok(now) = sys::meta(&**file)
-        {
-            *meta = now;
+        match &mut self.state {
+            State::Current { file, seen, .. } => {
+                let _ = write_mark(file, mark);
+                if let Some((meta, _)) = seen
+                    && let Ok(now) = sys::meta(&**file)
+                {
+                    *meta = now;
+                }
+            }
+            State::Fresh { file } => _ = write_mark(file, mark),
+            State::Doubtful { old: Some(file) } if !self.read_only => _ = write_mark(file, mark),
+            State::Doubtful { .. } | State::Absent => {}
         }
     }
 

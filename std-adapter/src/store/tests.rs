@@ -181,6 +181,26 @@ fn of_a_dead_neighbour_all_is_served_once_and_its_ring_stays_for_the_next() {
 }
 
 #[test]
+fn file_and_memory_move_together_if_somebody_was_quicker_in_a_directory_made_anew() {
+    let home = Home::new();
+    let mut run = home.open();
+    run.record("moves");
+    run.commit();
+    fs::remove_dir_all(home.disk.path().join("spool")).unwrap();
+    // It cannot see the memory file, and takes the number.
+    let quicker = home.open_as(DESTINATION, 8, RuntimeDirs::only(Vec::new()));
+    assert!(run.store.write(0, b"").is_err());
+    run.commit();
+    assert!(run.store.memory_is_linked());
+    let path = run.store.keeper.path().unwrap();
+    assert!(path.to_str().unwrap().ends_with("-1.ring"), "{}", path.display());
+    drop((run, quicker));
+    let next = home.open();
+    assert!(!next.holds("moves"));
+    assert_eq!(next.store.orphans(), [1], "one ring, found once");
+}
+
+#[test]
 fn callers_write_themselves_only_where_memory_does_not_outlive_the_program() {
     let home = Home::new();
     let run = home.open();

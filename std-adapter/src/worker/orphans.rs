@@ -1,7 +1,6 @@
 //! Rings that programs have left which are dead: served beside the program's own until all of it
 //! is sent.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use annunciator_core::alerter::{Buffers, Done, Token};
@@ -20,8 +19,6 @@ use crate::store::{Ring, Store};
 #[derive(Default)]
 pub(super) struct Orphans {
     served: Vec<Orphan>,
-    /// Instances that are still to be looked at.
-    listed: VecDeque<u8>,
     /// Buffers of those that are done.
     spare: Vec<Buffers<'static>>,
     last_number: u32,
@@ -52,9 +49,8 @@ impl Served for OrphanRing {
 impl Orphans {
     /// Looks for orphans, and begins to serve them.
     pub(super) fn look(&mut self, channel: &Channel, store: &mut Store) {
-        self.listed = store.orphans().into();
-        while let Some(number) = self.listed.pop_front() {
-            self.open(channel, store, number);
+        for instance in store.orphans() {
+            self.open(channel, store, instance);
         }
     }
 

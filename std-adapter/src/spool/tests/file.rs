@@ -304,6 +304,31 @@ fn a_damaged_file_is_kept_aside_once() {
 }
 
 #[test]
+fn the_mark_is_in_each_file_that_a_start_may_find_and_is_no_interference() {
+    let home = Home::new();
+    let mut spool = home.open();
+    let mark = |home: &Home| on_disk(home)[ring::OPEN_AT];
+    spool.set_mark(OpenMark::Closed);
+    spool.write(0, b"old").unwrap();
+    spool.set_mark(OpenMark::OpenInMemory);
+    spool.sync().unwrap();
+    assert_eq!(mark(&home), 2, "set while it was being made");
+    for (wanted, byte) in [(OpenMark::Closed, 0), (OpenMark::Open, 1)] {
+        let before = spool.used();
+        spool.set_mark(wanted);
+        spool.verify().unwrap();
+        assert_eq!(mark(&home), byte);
+        assert_eq!(spool.used(), before, "no sync");
+    }
+    // A file that is in doubt may still be what a start finds; so is the one after it.
+    spool.start_over();
+    spool.set_mark(OpenMark::Closed);
+    assert_eq!(mark(&home), 0);
+    rewrite(&mut spool);
+    assert_eq!(mark(&home), 0);
+}
+
+#[test]
 fn direct_writes_reach_the_file_that_takes_writes() {
     let home = Home::new();
     let mut spool = home.open();
