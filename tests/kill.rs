@@ -60,7 +60,12 @@ fn kill_and_judge(instances: usize) {
             settle(&stage);
         }
     }
-    settle(&stage);
+    // What others have left is sent by turns, and a turn may have to wait for the one before.
+    let mut before = usize::MAX;
+    while before != stage.sim.messages().len() {
+        before = stage.sim.messages().len();
+        settle(&stage);
+    }
 
     let messages = stage.sim.messages();
     let story = judge(&messages, &logged);

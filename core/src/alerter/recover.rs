@@ -164,6 +164,8 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             let made =
                 hash::mix(hash::mix(state::RING.0.into(), setup.seed.into()), setup.boot) | 1;
             state.ring_id = if setup.ring_id == 0 { made } else { setup.ring_id };
+            // So that the references of two rings of one destination differ.
+            state.batches = setup.ring_id as u32;
         }
         let mut exchange = Exchange::new(setup.destination.is_some(), None);
         if let Some(file) = setup.destination {
