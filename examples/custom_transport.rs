@@ -98,6 +98,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             let line = pretended.clone();
             let open = move || Ok(line.clone());
             let modem = Modem { open, number: "+447700900000".into() };
+            // Somebody who tries this again and again wants to see a text each time.
+            let builder = builder.interval(Duration::ZERO, Duration::ZERO).budget(1000, 1000);
             builder.transport("modem", modem).without_spool()
         }
     };

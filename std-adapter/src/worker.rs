@@ -200,10 +200,6 @@ fn end(inner: &mut Inner, store: &mut Store) -> bool {
     // What the disk lacks is in the memory file alone.
     let nothing_left = stats.waiting == 0 && !stats.storage_failing;
     store.end(nothing_left);
-    if nothing_left && !store.wants_commits() {
-        // As with the memory file: no trace of a program without a disk.
-        store.context().destination.forget();
-    }
     inner.closing = false;
     inner.running = false;
     inner.sleeping_until = Instant::FAR_FUTURE;
@@ -297,6 +293,11 @@ fn is_sending(alerter: &Ring) -> bool {
     alerter.stats().activity == Activity::Sending
 }
 
+/// The next step, unless that needs the destination's state, which is not at hand.
+fn step_unless_wanting(alerter: &mut Ring, now: Instant, buf: &mut Buffer) -> Step {
+    if alerter.wants_destination(now) { Step::Again } else { alerter.step(now, buf) }
+}
+
 /// A ring as the worker reaches it.
 trait Served {
     /// Does something with its alerter, under its lock if it has one.
@@ -304,7 +305,7 @@ trait Served {
 
     /// The next step. What came by another way is brought in before.
     fn step(&mut self, now: Instant, buf: &mut Buffer) -> Step {
-        self.with(|alerter| alerter.step(now, buf))
+        self.with(|alerter| step_unless_wanting(alerter, now, buf))
     }
 
     /// What became of a use of its store.
@@ -325,7 +326,7 @@ impl Served for Own<'_> {
         if let Some(direct) = &inner.direct {
             direct.worker_copies();
         }
-        inner.alerter.step(now, buf)
+        step_unless_wanting(&mut inner.alerter, now, buf)
     }
 
     fn stored(&mut self, store: &mut Store, trouble: Option<String>) {

@@ -41,8 +41,13 @@ impl Transport for Phone {
     }
 }
 
+/// A name of its own: what another run of these tests has reported is no news.
+fn name() -> String {
+    format!("pump-{}", std::process::id())
+}
+
 fn builder() -> Builder {
-    Annunciator::builder("pump")
+    Annunciator::builder(name())
         .environment(|_| None)
         .without_spool()
         .hold(Duration::ZERO, Duration::ZERO)
@@ -83,7 +88,7 @@ fn a_thread_serves_each_destination_from_the_first_event_to_the_end() {
         assert!(alerts.flush(PATIENCE).is_complete(), "{}", alerts.health());
         for texts in [&first, &second] {
             let text = texts.recv_timeout(PATIENCE).expect("a text");
-            assert_eq!(text, format!("[Rust Logger pump] ERROR: {message}"));
+            assert_eq!(text, format!("[Rust Logger {}] ERROR: {message}", name()));
         }
         // What sends a text is gone with it.
         wait_for("the workers alone", || threads() == 2);
@@ -102,12 +107,12 @@ fn a_transport_that_panics_is_an_attempt_of_which_nobody_knows_and_is_counted() 
     error(&alerts, "no pressure");
     assert!(alerts.flush(PATIENCE).is_complete(), "{}", alerts.health());
     let text = texts.recv_timeout(PATIENCE).expect("a text");
-    assert!(text.starts_with("[Rust Logger pump] (repeat "), "{text}");
+    assert!(text.starts_with(&format!("[Rust Logger {}] (repeat ", name())), "{text}");
     assert!(text.ends_with(") ERROR: no pressure"), "{text}");
     error(&alerts, "no flow");
     assert!(alerts.flush(PATIENCE).is_complete(), "{}", alerts.health());
     let text = texts.recv_timeout(PATIENCE).expect("a text");
-    assert_eq!(text, "[Rust Logger pump] ERROR: no flow");
+    assert_eq!(text, format!("[Rust Logger {}] ERROR: no flow", name()));
     let counters = alerts.health().destinations.remove(0).counters;
     assert_eq!((counters.restarts, counters.unknown, counters.delivered), (1, 1, 2));
 }

@@ -120,14 +120,6 @@ impl DestinationFile {
         result
     }
 
-    /// Removes the copies beside the disk: a program that wants no disk ends and has nothing left.
-    pub(crate) fn forget(&self) {
-        if let Some(mut cells) = lock_until(&CELLS, Instant::now() + PATIENCE) {
-            cells.retain(|(identity, _)| *identity != self.identity);
-        }
-        self.dirs.existing().for_each(|dir| _ = sys::unlink(&*dir, &self.identity.state_file()));
-    }
-
     fn on_disk(&self) -> Option<Copy> {
         let dir = SpoolDir::open(self.directory.as_deref()?).ok()?;
         let name = self.key.state();

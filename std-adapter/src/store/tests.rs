@@ -249,7 +249,7 @@ fn a_file_larger_than_the_ring_keeps_its_size_as_long_as_something_waits() {
 }
 
 #[test]
-fn a_program_without_a_disk_keeps_its_destinations_state_until_it_ends_with_nothing_left() {
+fn a_program_without_a_disk_leaves_its_destinations_state_to_the_next_start() {
     let home = Home { place: Place::Off, ..Home::new() };
     let spent = |run: &Run| {
         run.store.context().destination.exchange(false, |bytes| {
@@ -259,6 +259,8 @@ fn a_program_without_a_disk_keeps_its_destinations_state_until_it_ends_with_noth
     let run = home.open();
     assert!(spent(&run), "a start is noted");
     assert!(run.store.lacks_disk().is_none() && !run.store.wants_commits());
-    run.store.context().destination.forget();
-    assert!(!spent(&run));
+    let mut run = run;
+    run.store.end(true);
+    drop(run);
+    assert!(spent(&home.open()), "money and rhythm outlive a clean end");
 }

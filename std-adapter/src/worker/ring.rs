@@ -37,6 +37,7 @@ pub(super) fn step(
             return Progress::Blocked;
         }
         step_with_destination(ring, store, buf);
+        return Progress::Again;
     }
     match ring.step(now, buf) {
         Step::Again => Progress::Again,

@@ -20,7 +20,9 @@ impl Transport for Said {
 #[test]
 fn a_worker_that_panics_begins_anew_with_what_it_had() {
     let (said, texts) = mpsc::channel();
-    let alerts = Builder::new("shaken")
+    // A name of its own: what another run of this test has reported is no news.
+    let name = format!("shaken-{}", std::process::id());
+    let alerts = Builder::new(&name)
         .environment(|_| None)
         .without_spool()
         .transport("own", Said(said))
@@ -42,7 +44,7 @@ fn a_worker_that_panics_begins_anew_with_what_it_had() {
         });
     });
     let text = texts.recv_timeout(Duration::from_secs(40)).expect("a text");
-    assert_eq!(text, "[Rust Logger shaken] ERROR: no pressure");
+    assert_eq!(text, format!("[Rust Logger {name}] ERROR: no pressure"));
     let health = alerts.health();
     assert_eq!(health.destinations[0].counters.restarts, 2, "{health}");
     drop(alerts);
