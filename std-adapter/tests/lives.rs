@@ -343,7 +343,7 @@ fn a_dead_neighbours_events_come_in_a_text_of_their_own_under_its_name() {
 fn programs_that_die_over_and_over_lose_and_double_nothing() {
     let home = Home::new();
     let mut words = Vec::new();
-    for round in 0..4 {
+    for round in 0..8 {
         let mut children = Vec::new();
         for number in 0..3 {
             // Some die with what they have in memory alone, some have taken others' rings up.
