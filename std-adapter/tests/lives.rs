@@ -340,6 +340,41 @@ fn a_dead_neighbours_events_come_in_a_text_of_their_own_under_its_name() {
 }
 
 #[test]
+fn programs_that_die_over_and_over_lose_and_double_nothing() {
+    let home = Home::new();
+    let mut words = Vec::new();
+    for round in 0..8 {
+        let mut children = Vec::new();
+        for number in 0..3 {
+            // Some die with what they have in memory alone, some have taken others' rings up.
+            let name = ["pump", "valve", "lives"][(round + number) % 3];
+            // Numbers would make one kind of them, and that is repeated less and less often.
+            let letter = |number: usize| char::from(b'a' + number as u8);
+            let word = format!("trouble-{}-{}", letter(round), letter(number));
+            children.push(home.command(&format!("ERROR:{word}")).env(NAME, name).spawn().unwrap());
+            home.wait_for_sign();
+            words.push((name, word));
+        }
+        for index in [round % 3, (round + 1) % 3, (round + 2) % 3] {
+            children[index].kill().unwrap();
+            children[index].wait().unwrap();
+        }
+    }
+    let alerts = builder(home.0.path()).start().unwrap();
+    let all: Vec<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
+    home.wait_for_words(&all);
+    wait_for("all to be settled", || home.memory_files().len() == 1);
+    drop(alerts);
+    let texts = home.next_start_tells_nothing();
+    for (name, word) in words {
+        let told: Vec<&String> = texts.iter().filter(|text| text.contains(&word)).collect();
+        assert_eq!(told.len(), 1, "{word}: {texts:?}");
+        let prefix = format!("[Rust Logger {name}] ");
+        assert!(told[0].starts_with(&prefix), "{word} of {name}: {}", told[0]);
+    }
+}
+
+#[test]
 fn an_orphan_whose_server_dies_is_served_by_the_next() {
     let home = Home::new();
     let mut neighbour = home.command("ERROR:valve-stuck");
