@@ -138,7 +138,7 @@ pub struct Destination {
     /// Whose events these are, across runs: the name and whom it tells. Shows the number, so it
     /// is hashed before it becomes a file's name.
     pub(crate) identity: String,
-    pub(crate) way: Way,
+    pub(crate) route: Route,
 }
 
 impl Destination {
@@ -155,11 +155,11 @@ impl fmt::Debug for Destination {
 }
 
 /// How a destination is reached.
-pub(crate) enum Way {
+pub(crate) enum Route {
     /// By the SMS service.
     Vonage(Number),
     /// By a transport of the program's own.
-    Own(Box<dyn Transport + Send>),
+    Custom(Box<dyn Transport + Send>),
 }
 
 /// The SMS service, as every destination with a number uses it.

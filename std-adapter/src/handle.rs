@@ -11,15 +11,15 @@ use annunciator_core::vonage::Number;
 
 use log::Log;
 
-use crate::carrier::{Carrier, Own};
-use crate::channel::Channel;
-use crate::config::{Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Way};
+use crate::config::{Builder, Config, ConfigError, Destination, Route, Scrub, Setting, Setup};
 use crate::event::{Draft, Entry};
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
+use crate::shared_alerter::SharedAlerter;
 use crate::spool::{RuntimeDirs, Source};
 use crate::store::{Context, RingMaker};
-use crate::{carrier, panic_hook, spool, store, worker};
+use crate::transports::{Custom, DescribedTransport};
+use crate::{panic_hook, spool, store, transports, worker};
 
 impl Builder {
     /// Checks everything and starts. Without credentials or without a number the handle is
@@ -48,12 +48,15 @@ impl Setup {
         match self {
             Setup::Enabled(config) => {
                 if !config.missing().is_empty() {
-                    remark(format_args!("annunciator: not set: {}", config.missing().join(", ")));
+                    warn_stderr(format_args!(
+                        "annunciator: not set: {}",
+                        config.missing().join(", ")
+                    ));
                 }
                 Handle::start(*config).map(Annunciator::new)
             }
             Setup::Disabled(disabled) => {
-                remark(&disabled);
+                warn_stderr(&disabled);
                 Ok(Annunciator::new(Handle::disabled(disabled.to_string())))
             }
         }
@@ -61,7 +64,7 @@ impl Setup {
 }
 
 /// One line on stderr. Nobody may be reading there, which is no reason for a program to end.
-fn remark(words: impl std::fmt::Display) {
+fn warn_stderr(words: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
@@ -74,18 +77,19 @@ pub struct Handle {
 struct Shared {
     name: String,
     level: Level,
-    seats: Vec<Seat>,
-    /// In the order of the seats. In a forked child the first of a line; see [`Channel::here`].
-    channels: Vec<Arc<Channel>>,
+    specs: Vec<DestinationSpec>,
+    /// In the order of the specs. In a forked child the first of a chain; see
+    /// [`SharedAlerter::current`].
+    alerters: Vec<Arc<SharedAlerter>>,
     disabled: Option<String>,
     drop_timeout: Duration,
     scrub: Option<Scrub>,
-    /// For a forked child that opens channels of its own.
+    /// For a forked child that opens alerters of its own.
     config: Option<Mutex<Config>>,
 }
 
-/// What a destination's channel is opened with, again in a forked child.
-struct Seat {
+/// What a destination's alerter is opened with, again in a forked child.
+struct DestinationSpec {
     label: String,
     identity: String,
     /// None with a transport of the program's own.
@@ -93,9 +97,9 @@ struct Seat {
 }
 
 impl Shared {
-    /// The channels of this process; none in a forked child that has not opened any.
-    fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.channels.iter().filter_map(Channel::here)
+    /// The alerters of this process; none in a forked child that has not opened any.
+    fn alerters(&self) -> impl Iterator<Item = &Arc<SharedAlerter>> {
+        self.alerters.iter().filter_map(SharedAlerter::current)
     }
 }
 
@@ -105,8 +109,8 @@ impl Handle {
             shared: Arc::new(Shared {
                 name: String::new(),
                 level: Level::Panic,
-                seats: Vec::new(),
-                channels: Vec::new(),
+                specs: Vec::new(),
+                alerters: Vec::new(),
                 disabled: Some(why),
                 drop_timeout: Duration::ZERO,
                 scrub: None,
@@ -116,18 +120,18 @@ impl Handle {
     }
 
     fn start(mut config: Config) -> Result<Handle, ConfigError> {
-        let (seats, ways): (Vec<Seat>, Vec<Way>) =
-            std::mem::take(&mut config.destinations).into_iter().map(Seat::of).unzip();
-        let mut channels = Vec::with_capacity(seats.len());
-        for (seat, way) in seats.iter().zip(ways) {
-            channels.push(open(&config, &seats, seat, carrier(&config, way)?)?);
+        let (specs, routes): (Vec<DestinationSpec>, Vec<Route>) =
+            std::mem::take(&mut config.destinations).into_iter().map(DestinationSpec::of).unzip();
+        let mut alerters = Vec::with_capacity(specs.len());
+        for (spec, route) in specs.iter().zip(routes) {
+            alerters.push(open(&config, &specs, spec, transport(&config, route)?)?);
         }
         Ok(Handle {
             shared: Arc::new(Shared {
                 name: config.name.clone(),
                 level: config.policy.level,
-                seats,
-                channels,
+                specs,
+                alerters,
                 disabled: None,
                 drop_timeout: config.timing.drop,
                 scrub: config.scrub.clone(),
@@ -149,20 +153,20 @@ impl Handle {
     pub fn after_fork(&self) -> Result<(), ConfigError> {
         let Some(config) = &self.shared.config else { return Ok(()) };
         let config = &*config.lock().unwrap_or_else(PoisonError::into_inner);
-        let seats = &self.shared.seats;
-        for (seat, channel) in seats.iter().zip(&self.shared.channels) {
-            let parents = channel.last();
+        let specs = &self.shared.specs;
+        for (spec, shared) in specs.iter().zip(&self.shared.alerters) {
+            let parents = shared.last();
             if !parents.is_orphaned() {
                 continue;
             }
-            let carrier: Box<dyn Carrier> = match seat.number {
-                Some(number) => Box::new(carrier::client(config, &number)?),
-                None => parents.take_carrier().ok_or_else(|| {
-                    let problem = format!("the transport {} was in use at the fork", seat.label);
+            let transport: Box<dyn DescribedTransport> = match spec.number {
+                Some(number) => Box::new(transports::client(config, &number)?),
+                None => parents.take_transport().ok_or_else(|| {
+                    let problem = format!("the transport {} was in use at the fork", spec.label);
                     ConfigError::invalid(Setting::Method("after_fork"), problem)
                 })?,
             };
-            parents.succeed(open(config, seats, seat, carrier)?);
+            parents.set_successor(open(config, specs, spec, transport)?);
         }
         Ok(())
     }
@@ -229,13 +233,13 @@ impl Handle {
     pub fn flush(&self, timeout: Duration) -> FlushReport {
         let deadline = deadline(timeout);
         let now = spool::now();
-        let begun: Vec<u32> = self.shared.channels().map(|channel| channel.delivered()).collect();
-        for channel in self.shared.channels() {
-            channel.hurry(now, true);
+        let begun: Vec<u32> = self.shared.alerters().map(|shared| shared.delivered()).collect();
+        for shared in self.shared.alerters() {
+            shared.request_flush(now, true);
         }
         let mut total = FlushReport::default();
-        for (channel, begun) in self.shared.channels().zip(begun) {
-            let report = channel.wait_settled(deadline, begun);
+        for (shared, begun) in self.shared.alerters().zip(begun) {
+            let report = shared.wait_settled(deadline, begun);
             total.sent = total.sent.saturating_add(report.sent);
             total.kept = total.kept.saturating_add(report.kept);
             total.volatile = total.volatile.saturating_add(report.volatile);
@@ -249,7 +253,7 @@ impl Handle {
         health.name.clone_from(&self.shared.name);
         health.disabled.clone_from(&self.shared.disabled);
         health.destinations =
-            self.shared.channels.iter().map(|channel| channel.last().health()).collect();
+            self.shared.alerters.iter().map(|shared| shared.last().health()).collect();
         health
     }
 }
@@ -266,7 +270,7 @@ impl std::fmt::Debug for Handle {
         f.debug_struct("Handle")
             .field("name", &self.shared.name)
             .field("level", &self.shared.level)
-            .field("destinations", &self.shared.channels.len())
+            .field("destinations", &self.shared.alerters.len())
             .finish_non_exhaustive()
     }
 }
@@ -275,8 +279,8 @@ impl Sink for Shared {
     #[inline]
     fn record(&self, entry: &Entry) {
         let now = spool::now();
-        for channel in &self.channels {
-            channel.admit(now, entry);
+        for shared in &self.alerters {
+            shared.admit(now, entry);
         }
     }
 
@@ -287,14 +291,14 @@ impl Sink for Shared {
 
     fn try_record(&self, entry: &Entry) {
         let now = spool::now();
-        for channel in &self.channels {
-            channel.try_admit(now, entry);
+        for shared in &self.alerters {
+            shared.try_admit(now, entry);
         }
     }
 
     fn suppressed(&self) {
-        for channel in &self.channels {
-            channel.suppressed();
+        for shared in &self.alerters {
+            shared.suppressed();
         }
     }
 
@@ -304,36 +308,36 @@ impl Sink for Shared {
 
     fn flush(&self) {
         let now = spool::now();
-        for channel in self.channels() {
-            channel.hurry(now, false);
+        for shared in self.alerters() {
+            shared.request_flush(now, false);
         }
     }
 }
 
-impl Seat {
-    fn of(destination: Destination) -> (Seat, Way) {
-        let Destination { label, identity, way } = destination;
-        let number = match &way {
-            Way::Vonage(number) => Some(*number),
-            Way::Own(_) => None,
+impl DestinationSpec {
+    fn of(destination: Destination) -> (DestinationSpec, Route) {
+        let Destination { label, identity, route } = destination;
+        let number = match &route {
+            Route::Vonage(number) => Some(*number),
+            Route::Custom(_) => None,
         };
-        (Seat { label, identity, number }, way)
+        (DestinationSpec { label, identity, number }, route)
     }
 }
 
-/// Makes one destination's channel and starts its worker if an earlier run left something.
+/// Makes one destination's alerter and starts its worker if an earlier run left something.
 fn open(
     config: &Config,
-    seats: &[Seat],
-    seat: &Seat,
-    carrier: Box<dyn Carrier>,
-) -> Result<Arc<Channel>, ConfigError> {
-    let configured: Vec<&str> = seats.iter().map(|seat| seat.identity.as_str()).collect();
+    specs: &[DestinationSpec],
+    spec: &DestinationSpec,
+    transport: Box<dyn DescribedTransport>,
+) -> Result<Arc<SharedAlerter>, ConfigError> {
+    let configured: Vec<&str> = specs.iter().map(|spec| spec.identity.as_str()).collect();
     let context = Arc::new(Context::new(store::Wanted {
         place: &config.spool.place,
         name: &config.name,
         prefix: format!("[Rust Logger {}] ", config.name),
-        destination: &seat.identity,
+        destination: &spec.identity,
         configured: &configured,
         size: config.spool.size,
         dirs: RuntimeDirs::from_env(),
@@ -351,24 +355,24 @@ fn open(
         alerter.commit(spool::now());
     }
     let inherits = found.source != Source::Nothing || found.crashed || !store.orphans().is_empty();
-    let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
-    let label = seat.label.clone();
+    let reporter = Reporter::new(spec.label.clone(), config.on_error.clone());
+    let label = spec.label.clone();
     let start = worker::start;
-    let mut channel = Channel::new(label, alerter, store, maker, start, carrier, reporter);
-    channel.utc_offset = config.utc_offset;
-    channel.pace = seat.number.is_some().then(|| Arc::clone(&config.service.pace));
-    let channel = Arc::new(channel);
+    let mut shared = SharedAlerter::new(label, alerter, store, maker, start, transport, reporter);
+    shared.utc_offset = config.utc_offset;
+    shared.pace = spec.number.is_some().then(|| Arc::clone(&config.service.pace));
+    let shared = Arc::new(shared);
     if inherits || direct || config.policy.heartbeat.is_some() {
-        channel.ring(&mut channel.lock());
+        shared.wake(&mut shared.lock());
     }
-    Ok(channel)
+    Ok(shared)
 }
 
 /// What takes the texts of one destination away.
-fn carrier(config: &Config, way: Way) -> Result<Box<dyn Carrier>, ConfigError> {
-    match way {
-        Way::Own(transport) => Ok(Box::new(Own(transport))),
-        Way::Vonage(number) => Ok(Box::new(carrier::client(config, &number)?)),
+fn transport(config: &Config, route: Route) -> Result<Box<dyn DescribedTransport>, ConfigError> {
+    match route {
+        Route::Custom(transport) => Ok(Box::new(Custom(transport))),
+        Route::Vonage(number) => Ok(Box::new(transports::client(config, &number)?)),
     }
 }
 
@@ -429,11 +433,11 @@ impl Drop for Annunciator {
         let timeout = self.handle.shared.drop_timeout;
         let deadline = deadline(timeout);
         self.handle.flush(timeout);
-        for channel in self.handle.shared.channels() {
-            channel.close();
+        for shared in self.handle.shared.alerters() {
+            shared.close();
         }
-        for channel in self.handle.shared.channels() {
-            channel.wait_closed(deadline);
+        for shared in self.handle.shared.alerters() {
+            shared.wait_closed(deadline);
         }
     }
 }
@@ -441,8 +445,8 @@ impl Drop for Annunciator {
 #[cfg(test)]
 impl Annunciator {
     /// Of the first destination.
-    pub(crate) fn channel(&self) -> Arc<Channel> {
-        Arc::clone(self.handle.shared.channels().next().expect("a destination"))
+    pub(crate) fn shared_alerter(&self) -> Arc<SharedAlerter> {
+        Arc::clone(self.handle.shared.alerters().next().expect("a destination"))
     }
 }
 

@@ -54,9 +54,7 @@
 //! the memory file by then, and the next start sends it.
 #![deny(unsafe_op_in_unsafe_fn)]
 
-mod carrier;
 mod chain;
-mod channel;
 mod client;
 mod config;
 mod event;
@@ -66,9 +64,11 @@ mod logger;
 mod panic_hook;
 mod report;
 mod secret;
+mod shared_alerter;
 mod spool;
 mod store;
 mod text;
+mod transports;
 mod worker;
 
 pub use annunciator_core;

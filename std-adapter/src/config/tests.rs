@@ -55,9 +55,9 @@ fn numbers(config: &Config) -> Vec<&str> {
     config
         .destinations
         .iter()
-        .map(|destination| match &destination.way {
-            Way::Vonage(number) => number.as_str(),
-            Way::Own(_) => "own",
+        .map(|destination| match &destination.route {
+            Route::Vonage(number) => number.as_str(),
+            Route::Custom(_) => "own",
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use annunciator_core::alerter::{Done, Step, Token};
 use annunciator_core::time::Instant;
 
 use super::{Buffer, Served, look_after_memory, send, turn};
-use crate::channel::Channel;
+use crate::shared_alerter::SharedAlerter;
 use crate::spool;
 use crate::store::Store;
 
@@ -24,7 +24,7 @@ pub(super) enum Progress {
 /// Takes a step and does what it asks for. `busy`: another ring of the destination has a text under
 /// way, and this one begins none.
 pub(super) fn step(
-    channel: &Arc<Channel>,
+    shared: &Arc<SharedAlerter>,
     ring: &mut impl Served,
     store: &mut Store,
     buf: &mut Buffer,
@@ -52,8 +52,8 @@ pub(super) fn step(
             Progress::Again
         }
         Step::Send(ticket) => {
-            match turn(channel, now, &ticket, buf) {
-                Ok(()) => send(channel, number, ticket, buf),
+            match turn(shared, now, &ticket, buf) {
+                Ok(()) => send(shared, number, ticket, buf),
                 Err(later) => {
                     ring.with(|alerter| alerter.done(now, ticket.token, Done::Sent(later)));
                 }

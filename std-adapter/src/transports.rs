@@ -4,26 +4,26 @@ use annunciator_core::transport::{Code, Message, Outcome, Retry, Transport};
 use annunciator_core::vonage::Number;
 
 use crate::client::{ClientSettings, VonageClient};
-use crate::config::{Config, ConfigError, Destination, Setting, Way};
+use crate::config::{Config, ConfigError, Destination, Route, Setting};
 
 /// A [`Transport`] that can say what its codes mean.
-pub(crate) trait Carrier: Send {
+pub(crate) trait DescribedTransport: Send {
     /// Makes one attempt.
     fn send(&mut self, message: &Message<'_>) -> Outcome;
 
     /// What the last outcome meant, and what to do about it, in words; no secrets.
-    fn words(&self, code: Code) -> String;
+    fn describe(&self, code: Code) -> String;
 }
 
 /// A transport of the program's own; its codes are its own.
-pub(crate) struct Own(pub(crate) Box<dyn Transport + Send>);
+pub(crate) struct Custom(pub(crate) Box<dyn Transport + Send>);
 
-impl Carrier for Own {
+impl DescribedTransport for Custom {
     fn send(&mut self, message: &Message<'_>) -> Outcome {
         self.0.send(message)
     }
 
-    fn words(&self, code: Code) -> String {
+    fn describe(&self, code: Code) -> String {
         match code {
             Code::NONE => "the transport gave no reason".to_owned(),
             Code(code) => format!("the transport's code {code}"),
@@ -32,25 +32,25 @@ impl Carrier for Own {
 }
 
 /// Stands in the place of one that a forked child has taken away.
-pub(crate) struct Gone;
+pub(crate) struct NoTransport;
 
-impl Carrier for Gone {
+impl DescribedTransport for NoTransport {
     fn send(&mut self, _: &Message<'_>) -> Outcome {
         Outcome::Retry(Retry::failure(Code::NONE))
     }
 
-    fn words(&self, _: Code) -> String {
+    fn describe(&self, _: Code) -> String {
         "another process has the transport".to_owned()
     }
 }
 
-impl Carrier for VonageClient {
+impl DescribedTransport for VonageClient {
     fn send(&mut self, message: &Message<'_>) -> Outcome {
         Transport::send(self, message)
     }
 
     /// The latest attempt's account, which knows more than the code.
-    fn words(&self, _: Code) -> String {
+    fn describe(&self, _: Code) -> String {
         self.last_attempt().to_string()
     }
 }
@@ -73,9 +73,9 @@ impl Config {
     /// A number that the configured sender cannot text.
     pub fn into_transports(mut self) -> Result<Vec<Box<dyn Transport + Send>>, ConfigError> {
         let destinations = std::mem::take(&mut self.destinations);
-        let transport = |destination: Destination| match destination.way {
-            Way::Own(transport) => Ok(transport),
-            Way::Vonage(number) => {
+        let transport = |destination: Destination| match destination.route {
+            Route::Custom(transport) => Ok(transport),
+            Route::Vonage(number) => {
                 let client: Box<dyn Transport + Send> = Box::new(client(&self, &number)?);
                 Ok(client)
             }
@@ -86,28 +86,31 @@ impl Config {
 
 /// What is wrong with the way to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WayTrouble {
+pub(crate) struct DeliveryTrouble {
     /// The same for every attempt that fails alike, whatever else the words say: the service gives
     /// each request an id of its own.
     pub(crate) code: Code,
     pub(crate) words: String,
 }
 
-/// What an outcome says about the channel; `None` if it is well.
-pub(crate) fn trouble(outcome: &Outcome, carrier: &dyn Carrier) -> Option<WayTrouble> {
+/// What an outcome says about the route; `None` if it is well.
+pub(crate) fn trouble(
+    outcome: &Outcome,
+    transport: &dyn DescribedTransport,
+) -> Option<DeliveryTrouble> {
     let (code, words) = match outcome {
         Outcome::Accepted(receipt) if receipt.refused_parts > 0 => {
-            let (parts, words) = (receipt.refused_parts, carrier.words(receipt.code));
+            let (parts, words) = (receipt.refused_parts, transport.describe(receipt.code));
             (receipt.code, format!("{parts} of a text's parts were refused: {words}"))
         }
         Outcome::Accepted(_) => return None,
-        Outcome::Retry(retry) => (retry.code, carrier.words(retry.code)),
+        Outcome::Retry(retry) => (retry.code, transport.describe(retry.code)),
         Outcome::Unknown(code) => {
-            let words = carrier.words(*code);
+            let words = transport.describe(*code);
             (*code, format!("it is unknown whether a text was sent: {words}"))
         }
-        Outcome::Refused(refusal) => (refusal.code, carrier.words(refusal.code)),
+        Outcome::Refused(refusal) => (refusal.code, transport.describe(refusal.code)),
         _ => (Code::NONE, "an outcome of a newer core".to_owned()),
     };
-    Some(WayTrouble { code, words })
+    Some(DeliveryTrouble { code, words })
 }
