@@ -4,7 +4,7 @@ use annunciator_core::transport::{Code, Message, Outcome, Retry, Transport};
 use annunciator_core::vonage::Number;
 
 use crate::client::{ClientSettings, VonageClient};
-use crate::config::{Config, ConfigError, Destination, Route, Setting};
+use crate::config::{Config, ConfigError, Setting};
 
 /// A [`Transport`] that can say what its codes mean.
 pub(crate) trait DescribedTransport: Send {
@@ -61,27 +61,6 @@ pub(crate) fn client(config: &Config, number: &Number) -> Result<VonageClient, C
     let settings = ClientSettings::of(&config.service, number, &config.timing)
         .ok_or_else(|| wrong("a number needs credentials".to_owned()))?;
     VonageClient::new(settings).map_err(|error| wrong(error.to_string()))
-}
-
-impl Config {
-    /// The ways to its destinations and nothing around them, in their order: for a program that
-    /// passes on texts of which others decide, such as a gateway of devices with an alerter each.
-    /// No spool, no budget, no second attempt.
-    ///
-    /// # Errors
-    ///
-    /// A number that the configured sender cannot text.
-    pub fn into_transports(mut self) -> Result<Vec<Box<dyn Transport + Send>>, ConfigError> {
-        let destinations = std::mem::take(&mut self.destinations);
-        let transport = |destination: Destination| match destination.route {
-            Route::Custom(transport) => Ok(transport),
-            Route::Vonage(number) => {
-                let client: Box<dyn Transport + Send> = Box::new(client(&self, &number)?);
-                Ok(client)
-            }
-        };
-        destinations.into_iter().map(transport).collect()
-    }
 }
 
 /// What is wrong with the way to the service.
