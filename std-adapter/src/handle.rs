@@ -3,11 +3,10 @@
 
 use std::io::Write as _;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::event::{Event, Level};
-use annunciator_core::vonage::Number;
 
 use log::Log;
 
@@ -77,30 +76,10 @@ pub struct Handle {
 struct Shared {
     name: String,
     level: Level,
-    specs: Vec<DestinationSpec>,
-    /// In the order of the specs. In a forked child the first of a chain; see
-    /// [`SharedAlerter::current`].
     alerters: Vec<Arc<SharedAlerter>>,
     disabled: Option<String>,
     drop_timeout: Duration,
     scrub: Option<Scrub>,
-    /// For a forked child that opens alerters of its own.
-    config: Option<Mutex<Config>>,
-}
-
-/// What a destination's alerter is opened with, again in a forked child.
-struct DestinationSpec {
-    label: String,
-    identity: String,
-    /// None with a transport of the program's own.
-    number: Option<Number>,
-}
-
-impl Shared {
-    /// The alerters of this process; none in a forked child that has not opened any.
-    fn alerters(&self) -> impl Iterator<Item = &Arc<SharedAlerter>> {
-        self.alerters.iter().filter_map(SharedAlerter::current)
-    }
 }
 
 impl Handle {
@@ -109,66 +88,30 @@ impl Handle {
             shared: Arc::new(Shared {
                 name: String::new(),
                 level: Level::Panic,
-                specs: Vec::new(),
                 alerters: Vec::new(),
                 disabled: Some(why),
                 drop_timeout: Duration::ZERO,
                 scrub: None,
-                config: None,
             }),
         }
     }
 
     fn start(mut config: Config) -> Result<Handle, ConfigError> {
-        let (specs, routes): (Vec<DestinationSpec>, Vec<Route>) =
-            std::mem::take(&mut config.destinations).into_iter().map(DestinationSpec::of).unzip();
-        let mut alerters = Vec::with_capacity(specs.len());
-        for (spec, route) in specs.iter().zip(routes) {
-            alerters.push(open(&config, &specs, spec, transport(&config, route)?)?);
-        }
+        let destinations = std::mem::take(&mut config.destinations);
+        let configured: Vec<String> =
+            destinations.iter().map(|destination| destination.identity.clone()).collect();
+        let open = |destination| open(&config, &configured, destination);
+        let alerters = destinations.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Handle {
             shared: Arc::new(Shared {
-                name: config.name.clone(),
-                level: config.policy.level,
-                specs,
                 alerters,
+                name: config.name,
+                level: config.policy.level,
                 disabled: None,
                 drop_timeout: config.timing.drop,
-                scrub: config.scrub.clone(),
-                config: Some(Mutex::new(config)),
+                scrub: config.scrub,
             }),
         })
-    }
-
-    /// Opens a slot and a worker of its own for a forked child; to be called in the child.
-    ///
-    /// A child has none of its parent's threads and must not touch its parent's files, so until
-    /// this is called its events are counted and not told; other loggers get them. Afterwards all
-    /// clones of the handle, the logger and the panic hook serve the child. Does nothing in a
-    /// process that has its own already. A program that becomes a daemon rather builds after that.
-    ///
-    /// # Errors
-    /// If there is no memory, or a transport of the program's own was in use when the process
-    /// forked.
-    pub fn after_fork(&self) -> Result<(), ConfigError> {
-        let Some(config) = &self.shared.config else { return Ok(()) };
-        let config = &*config.lock().unwrap_or_else(PoisonError::into_inner);
-        let specs = &self.shared.specs;
-        for (spec, shared) in specs.iter().zip(&self.shared.alerters) {
-            let parents = shared.last();
-            if !parents.is_orphaned() {
-                continue;
-            }
-            let transport: Box<dyn DescribedTransport> = match spec.number {
-                Some(number) => Box::new(transports::client(config, &number)?),
-                None => parents.take_transport().ok_or_else(|| {
-                    let problem = format!("the transport {} was in use at the fork", spec.label);
-                    ConfigError::invalid(Setting::Method("after_fork"), problem)
-                })?,
-            };
-            parents.set_successor(open(config, specs, spec, transport)?);
-        }
-        Ok(())
     }
 
     /// Whether texts are sent at all.
@@ -233,12 +176,13 @@ impl Handle {
     pub fn flush(&self, timeout: Duration) -> FlushReport {
         let deadline = deadline(timeout);
         let now = spool::now();
-        let begun: Vec<u32> = self.shared.alerters().map(|shared| shared.delivered()).collect();
-        for shared in self.shared.alerters() {
+        let begun: Vec<u32> =
+            self.shared.alerters.iter().map(|shared| shared.delivered()).collect();
+        for shared in &self.shared.alerters {
             shared.request_flush(now, true);
         }
         let mut total = FlushReport::default();
-        for (shared, begun) in self.shared.alerters().zip(begun) {
+        for (shared, begun) in self.shared.alerters.iter().zip(begun) {
             let report = shared.wait_settled(deadline, begun);
             total.sent = total.sent.saturating_add(report.sent);
             total.kept = total.kept.saturating_add(report.kept);
@@ -252,8 +196,7 @@ impl Handle {
         let mut health = Health::default();
         health.name.clone_from(&self.shared.name);
         health.disabled.clone_from(&self.shared.disabled);
-        health.destinations =
-            self.shared.alerters.iter().map(|shared| shared.last().health()).collect();
+        health.destinations = self.shared.alerters.iter().map(|shared| shared.health()).collect();
         health
     }
 }
@@ -308,36 +251,30 @@ impl Sink for Shared {
 
     fn flush(&self) {
         let now = spool::now();
-        for shared in self.alerters() {
+        for shared in &self.alerters {
             shared.request_flush(now, false);
         }
-    }
-}
-
-impl DestinationSpec {
-    fn of(destination: Destination) -> (DestinationSpec, Route) {
-        let Destination { label, identity, route } = destination;
-        let number = match &route {
-            Route::Vonage(number) => Some(*number),
-            Route::Custom(_) => None,
-        };
-        (DestinationSpec { label, identity, number }, route)
     }
 }
 
 /// Makes one destination's alerter and starts its worker if an earlier run left something.
 fn open(
     config: &Config,
-    specs: &[DestinationSpec],
-    spec: &DestinationSpec,
-    transport: Box<dyn DescribedTransport>,
+    configured: &[String],
+    destination: Destination,
 ) -> Result<Arc<SharedAlerter>, ConfigError> {
-    let configured: Vec<&str> = specs.iter().map(|spec| spec.identity.as_str()).collect();
+    let Destination { label, identity, route } = destination;
+    let pace = matches!(route, Route::Vonage(_)).then(|| Arc::clone(&config.service.pace));
+    let transport: Box<dyn DescribedTransport> = match route {
+        Route::Custom(transport) => Box::new(Custom(transport)),
+        Route::Vonage(number) => Box::new(transports::client(config, &number)?),
+    };
+    let configured: Vec<&str> = configured.iter().map(String::as_str).collect();
     let context = Arc::new(Context::new(store::Wanted {
         place: &config.spool.place,
         name: &config.name,
         prefix: format!("[Rust Logger {}] ", config.name),
-        destination: &spec.identity,
+        destination: &identity,
         configured: &configured,
         size: config.spool.size,
         dirs: RuntimeDirs::from_env(),
@@ -355,25 +292,16 @@ fn open(
         alerter.commit(spool::now());
     }
     let inherits = found.source != Source::Nothing || found.crashed || !store.orphans().is_empty();
-    let reporter = Reporter::new(spec.label.clone(), config.on_error.clone());
-    let label = spec.label.clone();
+    let reporter = Reporter::new(label.clone(), config.on_error.clone());
     let start = worker::start;
     let mut shared = SharedAlerter::new(label, alerter, store, maker, start, transport, reporter);
     shared.utc_offset = config.utc_offset;
-    shared.pace = spec.number.is_some().then(|| Arc::clone(&config.service.pace));
+    shared.pace = pace;
     let shared = Arc::new(shared);
     if inherits || direct || config.policy.heartbeat.is_some() {
         shared.wake(&mut shared.lock());
     }
     Ok(shared)
-}
-
-/// What takes the texts of one destination away.
-fn transport(config: &Config, route: Route) -> Result<Box<dyn DescribedTransport>, ConfigError> {
-    match route {
-        Route::Custom(transport) => Ok(Box::new(Custom(transport))),
-        Route::Vonage(number) => Ok(Box::new(transports::client(config, &number)?)),
-    }
 }
 
 /// Spreads retries of devices that lost the network at the same moment: their clocks and process
@@ -433,10 +361,10 @@ impl Drop for Annunciator {
         let timeout = self.handle.shared.drop_timeout;
         let deadline = deadline(timeout);
         self.handle.flush(timeout);
-        for shared in self.handle.shared.alerters() {
+        for shared in &self.handle.shared.alerters {
             shared.close();
         }
-        for shared in self.handle.shared.alerters() {
+        for shared in &self.handle.shared.alerters {
             shared.wait_closed(deadline);
         }
     }
@@ -446,7 +374,7 @@ impl Drop for Annunciator {
 impl Annunciator {
     /// Of the first destination.
     pub(crate) fn shared_alerter(&self) -> Arc<SharedAlerter> {
-        Arc::clone(self.handle.shared.alerters().next().expect("a destination"))
+        Arc::clone(self.handle.shared.alerters.first().expect("a destination"))
     }
 }
 

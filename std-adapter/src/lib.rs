@@ -52,6 +52,12 @@
 //! The hook records message, place and thread after the hook that was there before, and sends
 //! nothing itself. With `panic = "abort"` the process ends right after the hook: the record is in
 //! the memory file by then, and the next start sends it.
+//!
+//! # Forks
+//!
+//! Build after daemonizing. A child that is forked later has none of the threads and must not touch
+//! the parent's files. There, other loggers get every record; for the SMS an event is only counted,
+//! and [`Handle::health`] says so. A child that wants to alert builds an alerter of its own.
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod chain;

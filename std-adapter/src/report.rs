@@ -14,8 +14,8 @@ impl SharedAlerter {
     /// A snapshot.
     pub(crate) fn health(&self) -> DestinationHealth {
         let mut health = DestinationHealth::new(self.label.clone());
-        if self.is_orphaned() {
-            let why = "this is a forked child; call after_fork() in it to be told of its events";
+        if self.is_in_child() {
+            let why = "this is a forked child: build an alerter after the fork";
             health.state = State::Disabled { why: why.to_owned() };
             health.counters.lost.unrecorded = self.missed();
             return health;

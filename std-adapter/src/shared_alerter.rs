@@ -1,12 +1,12 @@
 //! One destination as the program's threads see it: a lock around its alerter, held shortly, and a
 //! wakeup for the worker, which is notified only when an event shortens the worker's sleep.
 //!
-//! A forked child has a copy of all this that no thread serves: its locks may be held for ever, its
-//! ring is the parent's. There an event is counted and no more, until
-//! [`after_fork`](crate::Handle::after_fork) puts an alerter of the child's own behind the copy.
+//! A forked child has a copy of all this that no thread serves: its locks may be locked for ever, its
+//! ring is the parent's. There an event is counted and nothing else is touched. A child that wants
+//! to alert builds an alerter of its own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -21,7 +21,7 @@ use crate::event::{Entry, TEXT};
 use crate::health::{FlushReport, Reporter, SpoolHealth};
 use crate::spool::{self, DirectWriter, ForkCopies, ForkGuard};
 use crate::store::{Ring, RingMaker, Store};
-use crate::transports::{DeliveryTrouble, DescribedTransport, NoTransport};
+use crate::transports::{DeliveryTrouble, DescribedTransport};
 
 /// Size of a slot.
 const SLOT: usize = slot_size::<TEXT>();
@@ -40,15 +40,12 @@ pub(crate) struct SharedAlerter {
     rested: Condvar,
     /// Where an event goes that must not wait for the lock.
     side: Mutex<Option<Entry>>,
-    /// Events that found the side slot taken, and that were recorded in a forked child.
+    /// Events that found the side slot taken; in a forked child, all events.
     busy: AtomicU32,
-    child: AtomicU32,
     pub(crate) restarts: AtomicU32,
     fork: ForkGuard,
-    /// What a forked child has to let go of.
+    /// What a forked child has to close.
     copies: Mutex<ForkCopies>,
-    /// The alerter that a forked child opened in place of this one.
-    successor: OnceLock<Arc<SharedAlerter>>,
     pub(crate) store: Mutex<Store>,
     /// Makes the alerters of orphans.
     pub(crate) maker: RingMaker,
@@ -168,11 +165,9 @@ impl SharedAlerter {
             rested: Condvar::new(),
             side: Mutex::new(None),
             busy: AtomicU32::new(0),
-            child: AtomicU32::new(0),
             restarts: AtomicU32::new(0),
             fork: ForkGuard::new(),
             copies: Mutex::new(store.fork_copies()),
-            successor: OnceLock::new(),
             store: Mutex::new(store),
             maker,
             start_worker,
@@ -187,8 +182,8 @@ impl SharedAlerter {
     /// Records one event. The only cost that is not the alerter's is an uncontended lock.
     #[inline]
     pub(crate) fn admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
-        if self.fork.in_child() {
-            return self.admit_in_child(|shared| shared.admit(now, entry));
+        if self.is_in_child() {
+            return self.count_in_child();
         }
         self.admit_locked(self.lock(), now, entry);
     }
@@ -236,8 +231,8 @@ impl SharedAlerter {
     /// Others hold the lock for microseconds. The side slot ends with the process, and it may be
     /// about to: with `panic = "abort"` these milliseconds decide whether the panic is told.
     pub(crate) fn try_admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
-        if self.fork.in_child() {
-            return self.admit_in_child(|shared| shared.try_admit(now, entry));
+        if self.is_in_child() {
+            return self.count_in_child();
         }
         for patience in (0..LOCK_TRIES).rev() {
             match self.inner.try_lock() {
@@ -258,84 +253,51 @@ impl SharedAlerter {
         self.wakeup.notify_one();
     }
 
-    /// In a forked child: hands the event to the successor, or counts it.
-    #[cold]
-    fn admit_in_child(&self, admit: impl FnOnce(&Arc<SharedAlerter>)) {
-        self.release_inherited();
-        match self.successor.get() {
-            Some(successor) => admit(successor),
-            None => {
-                self.child.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Whether this is a forked child of the process that made the alerter.
+    #[inline]
+    pub(crate) fn is_in_child(&self) -> bool {
+        if !self.fork.in_child() {
+            return false;
         }
+        self.close_copies();
+        true
     }
 
-    /// Gives up a forked child's copies of the parent's locks, so that the parent's slot is free
-    /// when the parent is dead.
-    fn release_inherited(&self) {
+    /// In a forked child: closes its copies of the parent's locks, so that the parent's instance is
+    /// free when the parent is dead.
+    #[cold]
+    fn close_copies(&self) {
         // In use when it was forked means in use for ever; then they go when the child does.
         if let Ok(mut copies) = self.copies.try_lock() {
             std::mem::take(&mut *copies).give_up();
         }
     }
 
-    /// What a forked child will have to let go of from now on.
+    /// In a forked child: counts an event.
+    fn count_in_child(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a forked child will have to close from now on.
     pub(crate) fn keep_copies(&self, copies: ForkCopies) {
         *self.copies.lock().unwrap_or_else(PoisonError::into_inner) = copies;
     }
 
-    /// The alerter that serves this process in place of this one: itself, or in a forked child
-    /// what [`set_successor`](SharedAlerter::set_successor) put there. `None` in a child without
-    /// one.
-    pub(crate) fn current(self: &Arc<Self>) -> Option<&Arc<SharedAlerter>> {
-        let last = self.last();
-        (!last.is_orphaned()).then_some(last)
-    }
-
-    /// The last of the alerters that forked children opened in place of this one.
-    pub(crate) fn last(self: &Arc<Self>) -> &Arc<SharedAlerter> {
-        let mut last = self;
-        while let Some(successor) = last.successor.get() {
-            last = successor;
-        }
-        last
-    }
-
-    /// In a forked child: takes the transport out, unless the parent was using it.
-    pub(crate) fn take_transport(&self) -> Option<Box<dyn DescribedTransport>> {
-        self.release_inherited();
-        let mut transport = self.transport.try_lock().ok()?;
-        Some(std::mem::replace(&mut *transport, Box::new(NoTransport)))
-    }
-
-    /// In a forked child: has `successor` serve from now on, and tell how many events it missed.
-    pub(crate) fn set_successor(&self, successor: Arc<SharedAlerter>) {
-        self.release_inherited();
-        let missed = self.child.swap(0, Ordering::Relaxed);
-        if missed > 0 {
-            let mut inner = successor.lock();
-            inner.alerter.count_lost(spool::now(), missed);
-            successor.wake(&mut inner);
-        }
-        // A second one loses, and is closed with its last owner.
-        let _ = self.successor.set(successor);
-    }
-
-    /// Events that came in this forked child and could not be taken.
+    /// Events that were recorded in this forked child.
     pub(crate) fn missed(&self) -> u32 {
-        self.child.load(Ordering::Relaxed)
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// Counts an event that was kept out on purpose.
-    pub(crate) fn suppressed(self: &Arc<Self>) {
-        if let Some(shared) = self.current() {
-            shared.lock().alerter.count_suppressed(1);
+    pub(crate) fn suppressed(&self) {
+        if !self.is_in_child() {
+            self.lock().alerter.count_suppressed(1);
         }
     }
 
     /// Has everything committed soon, and ends the hold of what waits if `send` says so.
     pub(crate) fn request_flush(self: &Arc<Self>, now: Instant, send: bool) {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return;
         }
         let mut inner = self.lock();
@@ -374,7 +336,7 @@ impl SharedAlerter {
 
     /// Has the worker end its session when it comes to rest. An event later starts it again.
     pub(crate) fn close(self: &Arc<Self>) {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return;
         }
         let mut inner = self.lock();
@@ -386,7 +348,7 @@ impl SharedAlerter {
     /// Waits until nothing is under way and nothing will be before `deadline`, or for `deadline`.
     /// `begun` is how many events had been delivered when the flush began.
     pub(crate) fn wait_settled(&self, deadline: StdInstant, begun: u32) -> FlushReport {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return FlushReport::default();
         }
         let mut inner = self.lock();
@@ -414,7 +376,7 @@ impl SharedAlerter {
     /// Waits until the worker has ended its session and no thread holds the alerter, or for
     /// `deadline`.
     pub(crate) fn wait_closed(&self, deadline: StdInstant) {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return;
         }
         let mut inner = self.lock();
@@ -435,7 +397,7 @@ impl SharedAlerter {
 
     /// Events delivered so far, for [`wait_settled`](SharedAlerter::wait_settled).
     pub(crate) fn delivered(&self) -> u32 {
-        if self.fork.in_child() { 0 } else { self.lock().alerter.stats().delivered }
+        if self.is_in_child() { 0 } else { self.lock().alerter.stats().delivered }
     }
 
     fn side_is_empty(&self) -> bool {
@@ -474,10 +436,5 @@ impl SharedAlerter {
     /// The lock. Poison means that a panic happened under it, which the alerter survives.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether this is a forked child of the process that made the alerter.
-    pub(crate) fn is_orphaned(&self) -> bool {
-        self.fork.in_child()
     }
 }

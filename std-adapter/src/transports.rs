@@ -1,6 +1,6 @@
 //! What takes a text away, with words for what came of it.
 
-use annunciator_core::transport::{Code, Message, Outcome, Retry, Transport};
+use annunciator_core::transport::{Code, Message, Outcome, Transport};
 use annunciator_core::vonage::Number;
 
 use crate::client::{ClientSettings, VonageClient};
@@ -28,19 +28,6 @@ impl DescribedTransport for Custom {
             Code::NONE => "the transport gave no reason".to_owned(),
             Code(code) => format!("the transport's code {code}"),
         }
-    }
-}
-
-/// Stands in the place of one that a forked child has taken away.
-pub(crate) struct NoTransport;
-
-impl DescribedTransport for NoTransport {
-    fn send(&mut self, _: &Message<'_>) -> Outcome {
-        Outcome::Retry(Retry::failure(Code::NONE))
-    }
-
-    fn describe(&self, _: Code) -> String {
-        "another process has the transport".to_owned()
     }
 }
 
