@@ -176,7 +176,7 @@ fn a_list_of_numbers_is_that_many_destinations_and_spellings_of_one_are_one() {
 }
 
 #[test]
-fn labels_tell_destinations_apart() {
+fn labels_distinguish_destinations() {
     let list = "+44 7700 900000, +44 7700 910000";
     let config = enabled(with_three(&[("ALERT_PHONE_NUMBER", list)]));
     let labels: Vec<&str> = config.destinations().iter().map(Destination::label).collect();
