@@ -1,4 +1,4 @@
-//! The way to the service: one request over HTTPS for each attempt, and an honest account of it.
+//! The HTTPS client: one request for each attempt, and whether it may have arrived.
 //!
 //! The core builds the request and understands the answer; this module moves the bytes and settles
 //! what no protocol says: whether a request that got no answer may have arrived. The HTTP client
@@ -16,7 +16,7 @@
 //!
 //! Every attempt has a connection of its own. Texts are a minute apart or more, where servers close
 //! idle connections, and a request written into a connection that the server is closing would count
-//! as `Unknown` although it never arrived: a text told twice for a handshake saved.
+//! as `Unknown` although it never arrived: a text sent twice for a handshake saved.
 //!
 //! No redirect is followed, no cookie kept, nothing read from the environment; header and body of
 //! an answer are bounded in size, and every step has a deadline.
@@ -313,7 +313,7 @@ fn agent(
     })
 }
 
-/// A request body that notes whether somebody has begun to take it.
+/// A request body that notes whether the client has begun to read it.
 struct Noted<'f> {
     rest: &'f [u8],
     asked: bool,

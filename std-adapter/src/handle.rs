@@ -1,5 +1,5 @@
-//! What a program holds: a [`Handle`] to record, flush and ask by, and the [`Annunciator`] that flushes
-//! at the end.
+//! What a program holds: a [`Handle`] to record, flush and ask by, and the [`Annunciator`] that
+//! flushes at the end.
 
 use std::io::Write as _;
 use std::ops::Deref;
@@ -30,7 +30,7 @@ impl Builder {
     /// ```
     /// # use annunciator::{Builder, Level};
     /// let alerts = Builder::new("pump").environment(|_| None).level(Level::Error).start()?;
-    /// assert!(!alerts.is_enabled(), "there is nobody to tell");
+    /// assert!(!alerts.is_enabled(), "nothing is configured");
     /// # Ok::<(), annunciator::ConfigError>(())
     /// ```
     pub fn start(self) -> Result<Annunciator, ConfigError> {
@@ -121,7 +121,7 @@ impl Handle {
 
     /// Records one event: for programs that do not use `log`, and for more than it can say.
     ///
-    /// Costs a bounded copy under a short lock for each destination; waits for neither disk nor
+    /// Copies the event under a short lock for each destination. Waits for neither disk nor
     /// network.
     pub fn record(&self, event: &Event<'_>) {
         if event.level < self.shared.level {
@@ -151,8 +151,8 @@ impl Handle {
         self.logger().wrap(inner)
     }
 
-    /// Records panics, also of threads nobody joins, after the hook that is there has run. Nothing
-    /// is sent inside the hook.
+    /// Records panics, also of threads that are never joined, after the hook that is there has run.
+    /// The hook itself sends nothing.
     pub fn install_panic_hook(&self) {
         if self.is_enabled() {
             panic_hook::install(&(Arc::clone(&self.shared) as Arc<dyn Sink>));
@@ -161,8 +161,8 @@ impl Handle {
 
     /// Sends what may be sent now and waits for it, at most for `timeout`.
     ///
-    /// Ends the hold of a gathering batch; the interval between texts, the budget and the
-    /// service's waits stand. Returns early when nothing more can be achieved in time.
+    /// Ends the hold of pending events. The interval between texts, the budget and the waits that
+    /// the service asked for still apply. Returns early when nothing more can be sent in time.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -338,7 +338,7 @@ impl Annunciator {
         self.handle.clone()
     }
 
-    /// Gives up flushing at the end, for programs that never come to one.
+    /// For programs that never return from `main`: nothing flushes at the end.
     pub fn detach(mut self) -> Handle {
         self.armed = false;
         self.handle.clone()

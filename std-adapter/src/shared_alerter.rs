@@ -1,9 +1,9 @@
 //! One destination as the program's threads see it: a lock around its alerter, held shortly, and a
 //! wakeup for the worker, which is notified only when an event shortens the worker's sleep.
 //!
-//! A forked child has a copy of all this that no thread serves: its locks may be locked for ever, its
-//! ring is the parent's. There an event is counted and nothing else is touched. A child that wants
-//! to alert builds an alerter of its own.
+//! A forked child has a copy of all this that no thread serves: its locks may be locked for ever,
+//! its ring is the parent's. There an event is counted and nothing else is touched. A child that
+//! wants to alert builds an alerter of its own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -125,11 +125,12 @@ pub(crate) struct Inner {
     pub(crate) closing: bool,
     /// Whether what waits outlives the program.
     pub(crate) keeps: bool,
-    /// For grave events, if memory does not outlive the program.
+    /// For severe events, if memory does not outlive the program.
     pub(crate) direct: Option<DirectWriter>,
     /// How the store was doing when the worker used it last.
     pub(crate) spool_health: SpoolHealth,
-    /// What is wrong with the way to the service, and with the store, in words.
+    /// What is wrong with the route to the service, and a description of what is wrong with the
+    /// store.
     pub(crate) delivery_trouble: Option<DeliveryTrouble>,
     pub(crate) store_trouble: Option<String>,
     /// The last trouble of either, also if it is over.
@@ -229,7 +230,7 @@ impl SharedAlerter {
     /// taken it is counted.
     ///
     /// Others hold the lock for microseconds. The side slot ends with the process, and it may be
-    /// about to: with `panic = "abort"` these milliseconds decide whether the panic is told.
+    /// about to: with `panic = "abort"` these milliseconds decide whether the panic is reported.
     pub(crate) fn try_admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
         if self.is_in_child() {
             return self.count_in_child();
@@ -288,7 +289,7 @@ impl SharedAlerter {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Counts an event that was kept out on purpose.
+    /// Counts an event that was not recorded on purpose.
     pub(crate) fn suppressed(&self) {
         if !self.is_in_child() {
             self.lock().alerter.count_suppressed(1);
@@ -404,7 +405,7 @@ impl SharedAlerter {
         self.side.try_lock().is_ok_and(|side| side.is_none())
     }
 
-    /// Brings in what came by the side.
+    /// Records what is in the side slot, and counts what did not fit there.
     pub(crate) fn drain_side_slot(&self, inner: &mut Inner) {
         let now = spool::now();
         let aside = self.side.try_lock().ok().and_then(|mut side| side.take());
@@ -428,7 +429,7 @@ impl SharedAlerter {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Tells those who wait for the worker that it has gone.
+    /// Notifies those who wait for the worker that it has stopped.
     pub(crate) fn notify_stopped(&self) {
         self.rested.notify_all();
     }

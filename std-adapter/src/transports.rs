@@ -1,4 +1,4 @@
-//! What takes a text away, with words for what came of it.
+//! Transports that can describe their outcomes.
 
 use annunciator_core::transport::{Code, Message, Outcome, Transport};
 use annunciator_core::vonage::Number;
@@ -11,7 +11,7 @@ pub(crate) trait DescribedTransport: Send {
     /// Makes one attempt.
     fn send(&mut self, message: &Message<'_>) -> Outcome;
 
-    /// What the last outcome meant, and what to do about it, in words; no secrets.
+    /// Describes the last outcome and what to do about it. Holds no secrets.
     fn describe(&self, code: Code) -> String;
 }
 
@@ -36,7 +36,7 @@ impl DescribedTransport for VonageClient {
         Transport::send(self, message)
     }
 
-    /// The latest attempt's account, which knows more than the code.
+    /// Describes the latest attempt, which knows more than the code.
     fn describe(&self, _: Code) -> String {
         self.last_attempt().to_string()
     }
@@ -50,10 +50,10 @@ pub(crate) fn client(config: &Config, number: &Number) -> Result<VonageClient, C
     VonageClient::new(settings).map_err(|error| wrong(error.to_string()))
 }
 
-/// What is wrong with the way to the service.
+/// What is wrong with the route to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeliveryTrouble {
-    /// The same for every attempt that fails alike, whatever else the words say: the service gives
+    /// The same for every attempt that fails alike. The description may differ: the service gives
     /// each request an id of its own.
     pub(crate) code: Code,
     pub(crate) words: String,

@@ -280,7 +280,7 @@ fn refresh(
     report(shared, inner);
 }
 
-/// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
+/// Calls the program's callback if the trouble has changed. Takes the lock to release it.
 fn report(shared: &SharedAlerter, mut inner: MutexGuard<'_, Inner>) {
     let delivery = inner.delivery_trouble.as_ref();
     let delivery = delivery.map(|trouble| (Some(trouble.code), trouble.words.clone()));

@@ -76,7 +76,7 @@ impl Builder {
         }
         let reachable = if credentials.is_some() { numbers.as_slice() } else { &[] };
         if credentials.is_none() && numbers.is_empty() {
-            // A transport of the program's own stands alone; nobody meant to use the service.
+            // A transport of the program's own stands alone; the service was not meant to be used.
             missing.clear();
         }
         let destinations = destinations(reachable, self.transports)?;

@@ -1,4 +1,4 @@
-//! One step of one ring, whoever shares it.
+//! One step of one ring, the program's own or an orphan's.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(super) fn step(
     }
 }
 
-/// Takes the steps that need the destination's state, while nobody else has it.
+/// Takes the steps that need the destination's state, while it is locked for others.
 fn step_with_destination(ring: &mut impl Served, store: &Store, buf: &mut Buffer) {
     store.context().destination.exchange(true, |bytes| {
         ring.with(|alerter| alerter.load_destination(spool::now(), bytes));
