@@ -19,9 +19,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
-use annunciator::{Annunciator, Setup};
 use annunciator_core::transport::{Message, Outcome, Transport};
-use annunciator_examples::Stage;
+use annunciator_examples::{Stage, Vonage};
 use gateway_link::frame::{CHECK, Decoder, encode};
 use gateway_link::message::{HEAD, Said};
 
@@ -31,29 +30,26 @@ const TEXT: usize = 6 * 153 * 4;
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
     // Only an example needs a stage.
-    let builder = Annunciator::builder("gateway").without_spool();
-    let (stage, builder) = Stage::set(builder, &["+44 7700 900000"])?;
+    let stage = Stage::start()?;
     if let Some(answers) = &options.answers {
         stage.script(answers)?;
     }
-    let Setup::Enabled(config) = builder.build()? else {
-        return Err("set VONAGE_API_KEY, VONAGE_API_SECRET and ALERT_PHONE_NUMBER".into());
-    };
-    let mut transports = config.into_transports()?;
-    let [transport] = transports.as_mut_slice() else {
-        return Err("one number for one device: each device has one budget, one history".into());
-    };
+    // One number for one device: each device has one budget, one history.
+    let mut transport = Vonage::new("gateway", |name| {
+        let simulated = (name == "ALERT_PHONE_NUMBER").then(|| "+44 7700 900000".to_owned());
+        stage.variable(name).or(simulated)
+    })?;
 
     match &options.line {
         Line::Device(path) => {
             let port = File::options().read(true).write(true).open(path);
             let port = port.map_err(|error| format!("{}: {error}", path.display()))?;
-            serve(&port, transport.as_mut())?;
+            serve(&port, &mut transport)?;
         }
         Line::Socket(path) => {
             let listener = UnixListener::bind(path)?;
             for session in listener.incoming().take(options.sessions) {
-                serve(&session?, transport.as_mut())?;
+                serve(&session?, &mut transport)?;
             }
         }
     }
@@ -170,6 +166,30 @@ mod tests {
                 _ => Outcome::Retry(Retry::failure(Code(7))),
             }
         }
+    }
+
+    #[test]
+    fn a_text_goes_through_the_service_and_each_outcome_is_known() {
+        let stage = Stage::start().unwrap();
+        let send = |url: Option<&str>| {
+            let mut transport = Vonage::new("gateway", |name| match (name, url) {
+                ("ALERT_PHONE_NUMBER", _) => Some("+44 7700 900000".to_owned()),
+                ("VONAGE_SMS_URL", Some(url)) => Some(url.to_owned()),
+                _ => stage.variable(name),
+            });
+            let message = Message::new("it works", Encoding::Gsm7, 1, Reference(1));
+            transport.as_mut().unwrap().send(&message)
+        };
+        let outcome = send(None);
+        assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
+        stage.script("status:4,http:503").unwrap();
+        let outcome = send(None);
+        assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+        let outcome = send(None);
+        assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
+        let outcome = send(Some("https://127.0.0.1:1/sms/json"));
+        assert!(matches!(outcome, Outcome::Retry(_)), "{outcome:?}");
+        stage.close().unwrap();
     }
 
     #[test]

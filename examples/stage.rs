@@ -23,23 +23,41 @@ impl Stage {
     ///
     /// The simulator could not start.
     pub fn set(builder: Builder, numbers: &[&str]) -> io::Result<(Stage, Builder)> {
+        let stage = Stage::start()?;
+        let Some(simulator) = &stage.simulator else { return Ok((stage, builder)) };
+        let builder = builder
+            .credentials(Simulator::KEY, Simulator::SECRET)
+            .url(simulator.url())
+            .ca_file(simulator.ca_file())
+            .spool(&stage.spool);
+        let builder = numbers.iter().fold(builder, |builder, number| builder.to(*number));
+        Ok((stage, builder))
+    }
+
+    /// The simulator, unless the environment holds credentials.
+    ///
+    /// # Errors
+    ///
+    /// The simulator could not start.
+    pub fn start() -> io::Result<Stage> {
         // Beside the example itself: a directory that everybody may write to, as the one for
         // temporary files, is refused.
         let beside = std::env::current_exe()?;
         let spool = beside.with_file_name(format!("spool-{}", std::process::id()));
         let given = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if given("VONAGE_API_KEY") || given("VONAGE_API_SECRET") {
-            return Ok((Stage { simulator: None, spool }, builder));
+            return Ok(Stage { simulator: None, spool });
         }
-        let simulator = Simulator::start()?;
         eprintln!("No credentials in the environment: the simulator plays the SMS service.");
-        let builder = builder
-            .credentials(Simulator::KEY, Simulator::SECRET)
-            .url(simulator.url())
-            .ca_file(simulator.ca_file())
-            .spool(&spool);
-        let builder = numbers.iter().fold(builder, |builder, number| builder.to(*number));
-        Ok((Stage { simulator: Some(simulator), spool }, builder))
+        Ok(Stage { simulator: Some(Simulator::start()?), spool })
+    }
+
+    /// A variable as the simulator needs it, or else as the environment has it.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let simulators = self.simulator.iter().flat_map(Simulator::env);
+        let found = simulators.into_iter().find(|(known, _)| *known == name);
+        let value = found.map(|(_, value)| value).or_else(|| std::env::var(name).ok());
+        value.filter(|value| !value.is_empty())
     }
 
     /// Has the simulator answer its first requests so: names as its `--help` lists them, separated

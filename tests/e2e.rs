@@ -1,6 +1,6 @@
 //! The whole way: a program, the real client, real TLS on loopback, a service that plays its part.
 //!
-//! Each module tells the stories of one topic.
+//! Each module has the tests of one topic.
 
 mod answers;
 mod degraded;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use annunciator_simulator::{Answer, Received};
-use annunciator_tests::{Stage, ends, run};
+use annunciator_tests::{Harness, run, wait_for_end};
 
 use crate::PROGRAM;
 
@@ -19,7 +19,7 @@ const KILLS: usize = 48;
 const EVENTS: usize = 5;
 
 #[test]
-fn whatever_was_logged_before_a_kill_is_told_and_repeats_are_marked() {
+fn whatever_was_logged_before_a_kill_is_sent_and_repeats_are_marked() {
     kill_and_judge(1);
 }
 
@@ -36,19 +36,19 @@ fn four_instances_that_are_killed_lose_nothing_and_double_nothing_unmarked() {
 /// Kills so many at a time, again and again.
 fn kill_and_judge(instances: usize) {
     let kills = env::var("E2E_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(KILLS);
-    let stage = Stage::new();
+    let harness = Harness::new();
     let mut dice = Dice::new();
     let mut logged: Vec<String> = Vec::new();
     for round in 0..kills.div_ceil(instances) {
         if dice.below(4) == 0 {
             // Answers that take their time meet more kills.
             let slow = Answer::accepted().after(Duration::from_millis(dice.below(30)));
-            stage.sim.script([slow]);
+            harness.sim.script([slow]);
         }
-        let lives: Vec<Life> = (0..instances)
+        let lives: Vec<Run> = (0..instances)
             .map(|instance| {
                 let first = (round * instances + instance) * EVENTS;
-                Life::begin(&stage, (first..first + EVENTS).map(word).collect())
+                Run::begin(&harness, (first..first + EVENTS).map(word).collect())
             })
             .collect();
         for life in lives {
@@ -56,26 +56,26 @@ fn kill_and_judge(instances: usize) {
             logged.extend(life.end(round));
         }
         if round % 5 == 4 {
-            // So few that each is named: a text tells some thirty kinds apart.
-            settle(&stage);
+            // So few that each is named: a text distinguishes some thirty kinds.
+            settle(&harness);
         }
     }
     // What others have left is sent by turns, and a turn may have to wait for the one before.
     let mut before = usize::MAX;
-    while before != stage.sim.messages().len() {
-        before = stage.sim.messages().len();
-        settle(&stage);
+    while before != harness.sim.messages().len() {
+        before = harness.sim.messages().len();
+        settle(&harness);
     }
 
-    let messages = stage.sim.messages();
-    let story = judge(&messages, &logged);
+    let messages = harness.sim.messages();
+    let scenario = judge(&messages, &logged);
     println!(
         "{kills} kills of {instances} at a time, {} events logged, {} texts, {} repeats, {} \
          unconfirmed",
         logged.len(),
         messages.len(),
-        story.repeats,
-        story.unconfirmed
+        scenario.repeats,
+        scenario.unconfirmed
     );
     // A kill may cut a request short; all that were taken were whole and correct.
     for message in &messages {
@@ -84,42 +84,42 @@ fn kill_and_judge(instances: usize) {
 }
 
 /// A program that logs, and is to be killed.
-struct Life {
+struct Run {
     child: Child,
     listener: JoinHandle<Vec<String>>,
 }
 
-impl Life {
-    fn begin(stage: &Stage, words: Vec<String>) -> Life {
-        let mut child = program(stage, "log in bursts").args(&words).spawn().unwrap();
+impl Run {
+    fn begin(harness: &Harness, words: Vec<String>) -> Run {
+        let mut child = program(harness, "log in bursts").args(&words).spawn().unwrap();
         let stdout = child.stdout.take().expect("its output");
         let listener = thread::spawn(move || {
             let lines = BufReader::new(stdout).lines();
             lines.map_while(Result::ok).collect::<Vec<String>>()
         });
-        Life { child, listener }
+        Run { child, listener }
     }
 
     /// Kills it; the words whose call had returned.
     fn end(mut self, round: usize) -> Vec<String> {
         self.child.kill().unwrap();
-        let said = ends(self.child);
-        assert_eq!(said.stderr, "", "round {round}");
+        let output = wait_for_end(self.child);
+        assert_eq!(output.stderr, "", "round {round}");
         self.listener.join().expect("no panic")
     }
 }
 
 /// Silent about the kills: a text that names the last cause would name an event once more.
-fn program(stage: &Stage, part: &str) -> Command {
-    let mut program = stage.program(PROGRAM, part);
+fn program(harness: &Harness, part: &str) -> Command {
+    let mut program = harness.program(PROGRAM, part);
     program.env("E2E_SILENT_CRASHES", "1");
     program
 }
 
 #[track_caller]
-fn settle(stage: &Stage) {
-    let said = run(&mut program(stage, "log nothing"));
-    assert!(said.stdout.contains(" 0 kept, 0 in memory alone"), "{said:?}");
+fn settle(harness: &Harness) {
+    let output = run(&mut program(harness, "log nothing"));
+    assert!(output.stdout.contains(" 0 kept, 0 in memory alone"), "{output:?}");
 }
 
 struct Verdict {
@@ -130,24 +130,24 @@ struct Verdict {
 /// Holds the texts against what was logged.
 fn judge(messages: &[Received], logged: &[String]) -> Verdict {
     let all = || messages.iter().map(|message| &message.text).collect::<Vec<_>>();
-    let mut told: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
+    let mut sent: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
     for message in messages {
         for word in words_of(&message.text) {
-            told.entry(word).or_default().push(message);
+            sent.entry(word).or_default().push(message);
         }
     }
     let mut repeats = BTreeSet::new();
-    for (word, messages) in &told {
+    for (word, messages) in &sent {
         let [first, again @ ..] = messages.as_slice() else { continue };
         match again {
             [] => {}
             [again] => {
                 let (one, two) = (&first.client_ref, &again.client_ref);
-                assert_eq!(one, two, "{word} was told by two texts: {:#?}", all());
-                assert!(again.text.contains("(repeat "), "{word} was told twice: {:#?}", all());
+                assert_eq!(one, two, "{word} was sent by two texts: {:#?}", all());
+                assert!(again.text.contains("(repeat "), "{word} was sent twice: {:#?}", all());
                 repeats.insert(two);
             }
-            _ => panic!("{word} was told more than twice: {:#?}", all()),
+            _ => panic!("{word} was sent more than twice: {:#?}", all()),
         }
     }
     // Two attempts that were both cut off before they arrived end in a line that counts.
@@ -163,10 +163,10 @@ fn judge(messages: &[Received], logged: &[String]) -> Verdict {
         }
     }
     let counted: usize = unconfirmed.values().sum();
-    let untold: Vec<_> = logged.iter().filter(|word| !told.contains_key(word.as_str())).collect();
+    let missing: Vec<_> = logged.iter().filter(|word| !sent.contains_key(word.as_str())).collect();
     assert!(
-        untold.len() <= counted,
-        "never told: {untold:?}, of which {counted} are counted: {:#?}",
+        missing.len() <= counted,
+        "never sent: {missing:?}, of which {counted} are counted: {:#?}",
         all()
     );
     Verdict { repeats: repeats.len(), unconfirmed: unconfirmed.len() }

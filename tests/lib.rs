@@ -1,8 +1,8 @@
-//! What the end-to-end tests share: a stage for one program and one service, and words for what
-//! happens on it.
+//! What the end-to-end tests share: a harness for one program and one service, and functions that
+//! wait for what they do.
 //!
-//! A test reads as a story: set the stage, start the program, let something fail, and say what the
-//! phone, the service and the program's health report show afterwards. Nothing here asserts how
+//! A test makes a harness, starts the program, lets something fail, and checks what the phone, the
+//! service and the program's health report show afterwards. Nothing here asserts how
 //! long anything took; waits have one generous limit, [`PATIENCE`].
 
 mod console;
@@ -33,21 +33,21 @@ pub const PHONE_DIGITS: &str = "447700900000";
 pub const OTHER_PHONE: &str = "+44 7700 900111";
 
 /// A service, and a spool of its own for the program. Both are gone when it is dropped.
-pub struct Stage {
+pub struct Harness {
     /// The service.
     pub sim: Simulator,
     spool: PathBuf,
 }
 
-impl Stage {
+impl Harness {
     /// A service that accepts everything.
-    pub fn new() -> Stage {
-        Stage::with(Simulator::start().expect("a simulator"))
+    pub fn new() -> Harness {
+        Harness::with(Simulator::start().expect("a simulator"))
     }
 
     /// The given service.
-    pub fn with(sim: Simulator) -> Stage {
-        Stage { sim, spool: scratch("spool") }
+    pub fn with(sim: Simulator) -> Harness {
+        Harness { sim, spool: scratch("spool") }
     }
 
     /// Where the program keeps what it could not send.
@@ -55,8 +55,8 @@ impl Stage {
         &self.spool
     }
 
-    /// A program called `pump` that looks at no environment, tells everything at once and has
-    /// money enough.
+    /// A program called `pump` that reads no environment, sends everything at once and has a large
+    /// budget.
     pub fn builder(&self) -> Builder {
         impatient("pump")
             .environment(|_| None)
@@ -89,7 +89,7 @@ impl Stage {
         requests
     }
 
-    /// Waits for `n` texts on the phone, and hands over their words.
+    /// Waits for `n` texts on the phone, and returns them.
     #[track_caller]
     pub fn wait_for_texts(&self, n: usize) -> Vec<String> {
         let came = self.sim.wait_for_messages(n, PATIENCE);
@@ -103,10 +103,10 @@ impl Stage {
         self.sim.messages().into_iter().map(|message| message.text).collect()
     }
 
-    /// A program of its own that does what `story` says, see `bin/child.rs`. It is set up by its
+    /// A program of its own that does what `scenario` says, see `bin/child.rs`. It is set up by its
     /// environment, and holds nothing back either.
-    pub fn program(&self, executable: &str, story: &str) -> Command {
-        let mut command = bare_program(executable, story);
+    pub fn program(&self, executable: &str, scenario: &str) -> Command {
+        let mut command = bare_program(executable, scenario);
         command
             .envs(self.sim.env())
             .env("ALERT_PHONE_NUMBER", PHONE)
@@ -114,26 +114,43 @@ impl Stage {
         command
     }
 
-    /// The memory files that the spool's notes point to.
+    /// The memory files of this spool, wherever they are.
     pub fn memory_files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        for file in files_below(&self.spool) {
-            let bytes = fs::read(&file).unwrap_or_default();
-            let lines = bytes.split(|byte| *byte == b'\n');
-            let paths = lines.filter_map(|line| line.strip_prefix(b"memory "));
-            files.extend(paths.map(|path| PathBuf::from(&*String::from_utf8_lossy(path))));
-        }
-        files
+        let variables = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].map(std::env::var_os);
+        let dirs = variables.into_iter().flatten().chain(["/run".into(), "/dev/shm".into()]);
+        let ours = [PHONE, OTHER_PHONE].map(|number| memory_stem(&self.spool, number));
+        let is_ours = |file: &PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            ours.iter().any(|stem| name.starts_with(stem))
+        };
+        let own = dirs.flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten());
+        let own = own.filter(|own| own.file_name().to_string_lossy().starts_with("annunciator-"));
+        own.flat_map(|own| files_below(&own.path())).filter(is_ours).collect()
     }
 }
 
-impl Default for Stage {
-    fn default() -> Stage {
-        Stage::new()
+/// How the names of a spool's memory files begin: with a hash of its directory and the destination.
+fn memory_stem(spool: &Path, number: &str) -> String {
+    let fnv = |hash: u64, bytes: &[u8]| {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        bytes.iter().fold(hash, step)
+    };
+    let start = 0xcbf2_9ce4_8422_2325;
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let key = fnv(start, digits.as_bytes());
+    let key = (key ^ (key >> 32)) as u32;
+    let parts = spool.components().map(|part| part.as_os_str().as_encoded_bytes());
+    let directory = parts.fold(start, |hash, part| fnv(fnv(hash, part), b"\0"));
+    format!("m{:016x}-", fnv(directory, &key.to_le_bytes()))
+}
+
+impl Default for Harness {
+    fn default() -> Harness {
+        Harness::new()
     }
 }
 
-impl Drop for Stage {
+impl Drop for Harness {
     fn drop(&mut self) {
         for file in self.memory_files() {
             let _ = fs::remove_file(file);
@@ -151,17 +168,17 @@ pub fn impatient(name: &str) -> Builder {
         .spool_size(16 * 1024)
 }
 
-/// A program of its own, in surroundings that say nothing.
+/// A program of its own, with an empty environment.
 ///
 /// `ANNUNCIATOR_TESTS_PROGRAM` names what to run instead of the executable, in words between
 /// blanks: the same program built for another machine, behind an emulator.
-pub fn bare_program(executable: &str, story: &str) -> Command {
+pub fn bare_program(executable: &str, scenario: &str) -> Command {
     let instead = std::env::var("ANNUNCIATOR_TESTS_PROGRAM").unwrap_or_default();
     let mut words = instead.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or(executable));
     command
         .args(words)
-        .arg(story)
+        .arg(scenario)
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -169,9 +186,9 @@ pub fn bare_program(executable: &str, story: &str) -> Command {
     command
 }
 
-/// What a program said, as text.
+/// What a program printed, and how it ended.
 #[derive(Debug)]
-pub struct Said {
+pub struct ProgramOutput {
     /// How it ended.
     pub status: process::ExitStatus,
     /// On its standard output.
@@ -182,14 +199,14 @@ pub struct Said {
 
 /// Runs a program to its end. One that outlives [`PATIENCE`] is killed, and the test fails.
 #[track_caller]
-pub fn run(command: &mut Command) -> Said {
+pub fn run(command: &mut Command) -> ProgramOutput {
     let child = command.spawn().expect("a program that can start");
-    ends(child)
+    wait_for_end(child)
 }
 
 /// Waits for a program's end. One that outlives [`PATIENCE`] is killed, and the test fails.
 #[track_caller]
-pub fn ends(child: Child) -> Said {
+pub fn wait_for_end(child: Child) -> ProgramOutput {
     let id = child.id();
     let waiting = thread::spawn(move || child.wait_with_output());
     let (ended, output) = patiently(waiting, || {
@@ -197,33 +214,32 @@ pub fn ends(child: Child) -> Said {
     });
     let Output { status, stdout, stderr } = output.expect("its output");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let mut said = Said { status, stdout: text(stdout), stderr: text(stderr) };
+    let mut output = ProgramOutput { status, stdout: text(stdout), stderr: text(stderr) };
     // What an emulator adds when the program behind it aborts.
-    said.stderr = said
+    output.stderr = output
         .stderr
         .split_inclusive('\n')
         .filter(|line| !line.starts_with("qemu: uncaught target signal"))
         .collect();
-    assert!(ended, "did not end by itself: {said:?}");
-    said
+    assert!(ended, "did not end by itself: {output:?}");
+    output
 }
 
-/// Waits until a program has said this line; one that says nothing for [`PATIENCE`] is killed. What
-/// it says after that is not heard any more.
+/// Waits until a program has printed this line. One that prints nothing for [`PATIENCE`] is killed.
 #[track_caller]
-pub fn says(child: &mut Child, line: &str) {
+pub fn wait_for_line(child: &mut Child, line: &str) {
     let mut stdout = child.stdout.take().expect("its output");
     let wanted = line.to_owned();
     let listening = thread::spawn(move || {
         let mut lines = BufReader::new(&mut stdout).lines().map_while(Result::ok);
-        let heard = lines.any(|said| said == wanted);
+        let heard = lines.any(|output| output == wanted);
         (heard, stdout)
     });
     let (_, (heard, stdout)) = patiently(listening, || {
         let _ = child.kill();
     });
     child.stdout = Some(stdout);
-    assert!(heard, "it never said {line:?}");
+    assert!(heard, "it never output {line:?}");
 }
 
 /// Waits for a thread that waits for a program; if it takes longer than [`PATIENCE`], `kill` has to
@@ -240,17 +256,17 @@ fn patiently<T>(waiting: thread::JoinHandle<T>, kill: impl FnOnce()) -> (bool, T
     (in_time, waiting.join().expect("no panic"))
 }
 
-/// Tells several stories side by side: most of each is waiting.
-pub fn side_by_side<T: Sync>(stories: &[T], tell: impl Fn(&T) + Sync) {
-    let tell = &tell;
+/// Runs several scenarios side by side: most of each is waiting.
+pub fn side_by_side<T: Sync>(scenarios: &[T], run: impl Fn(&T) + Sync) {
+    let run = &run;
     thread::scope(|scope| {
-        for story in stories {
-            scope.spawn(move || tell(story));
+        for scenario in scenarios {
+            scope.spawn(move || run(scenario));
         }
     });
 }
 
-/// An error of the program, as a log call would tell it.
+/// An error of the program, as a log call would record it.
 pub fn error(alerts: &Handle, message: &str) {
     alerts.record(&Event::new(Level::Error, message).target("pump"));
 }
@@ -260,9 +276,9 @@ pub fn text(rest: &str) -> String {
     format!("[Rust Logger pump] {rest}")
 }
 
-/// Flushes, and makes sure that nothing is left to tell.
+/// Flushes, and makes sure that nothing is left to send.
 #[track_caller]
-pub fn tell_all(alerts: &Handle) {
+pub fn flush_all(alerts: &Handle) {
     let report = alerts.flush(PATIENCE);
     assert!(report.is_complete(), "{report}\n{}", alerts.health());
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 
 use annunciator_simulator::{Answer, Certificate, Simulator};
-use annunciator_tests::{Proxy, Stage, files_below, holds, run, side_by_side, text};
+use annunciator_tests::{Harness, Proxy, files_below, holds, run, side_by_side, text};
 
 use crate::PROGRAM;
 
@@ -26,9 +26,9 @@ struct Run {
 }
 
 const RUNS: &[Run] = &[
-    Run { name: "told", answer: |_| {}, variables: &[], starts: true },
+    Run { name: "sent", answer: |_| {}, variables: &[], starts: true },
     Run {
-        name: "told, credentials in the body",
+        name: "sent, credentials in the body",
         answer: |_| {},
         variables: &[("IN_BODY", "1")],
         starts: true,
@@ -104,15 +104,15 @@ fn no_output_no_error_no_debug_no_file_and_no_address_holds_a_secret() {
     let digits = "447700900777";
     side_by_side(RUNS, |Run { name, answer, variables, starts }| {
         let sim = Simulator::builder().credentials(KEY, SECRET).start().expect("a simulator");
-        let stage = Stage::with(sim);
-        let mut program = stage.program(PROGRAM, "talk");
+        let harness = Harness::with(sim);
+        let mut program = harness.program(PROGRAM, "talk");
         program.env("ALERT_PHONE_NUMBER", phone);
-        answer(&stage.sim);
+        answer(&harness.sim);
         program.env("VONAGE_API_SECRET", SECRET).envs(variables.iter().copied());
-        let said = run(&mut program);
-        let whole = [said.stdout.as_str(), said.stderr.as_str()].concat();
+        let output = run(&mut program);
+        let whole = [output.stdout.as_str(), output.stderr.as_str()].concat();
         assert!(!whole.contains("panicked"), "{name}: {whole}");
-        assert_eq!(said.status.code(), Some(if *starts { 0 } else { 2 }), "{name}: {whole}");
+        assert_eq!(output.status.code(), Some(if *starts { 0 } else { 2 }), "{name}: {whole}");
         let talks = whole.contains("DEBUG ureq");
         assert_eq!(talks, *starts, "{name}: {whole}");
         for secret in [KEY, SECRET, BASIC, digits, phone] {
@@ -124,7 +124,7 @@ fn no_output_no_error_no_debug_no_file_and_no_address_holds_a_secret() {
         for secret in [KEY, SECRET, BASIC, digits] {
             assert!(!holds(&dumped, secret), "{name}: {secret} is shown as hexadecimal digits");
         }
-        for file in files_below(stage.spool()).into_iter().chain(stage.memory_files()) {
+        for file in files_below(harness.spool()).into_iter().chain(harness.memory_files()) {
             let Ok(bytes) = fs::read(&file) else { continue };
             let path = OsString::from(&file);
             for secret in [KEY, SECRET, BASIC, digits] {
@@ -132,14 +132,14 @@ fn no_output_no_error_no_debug_no_file_and_no_address_holds_a_secret() {
                 assert!(!holds(path.as_encoded_bytes(), secret), "{name}: {}", file.display());
             }
         }
-        let exposed: Vec<_> = stage
+        let exposed: Vec<_> = harness
             .sim
             .violations()
             .into_iter()
             .filter(|violation| violation.rule == annunciator_simulator::Rule::SecretExposed)
             .collect();
         assert!(exposed.is_empty(), "{name}: {exposed:?}");
-        for request in stage.sim.requests() {
+        for request in harness.sim.requests() {
             assert_eq!(request.target, "/sms/json", "{name}");
         }
     });
@@ -150,23 +150,23 @@ fn a_logger_that_knows_nothing_of_us_sees_no_secret_in_what_the_client_traces() 
     let ways: [(&str, &[(&str, &str)]); 2] = [("header", &[]), ("body", &[("IN_BODY", "1")])];
     side_by_side(&ways, |(way, variables)| {
         let sim = Simulator::builder().credentials(KEY, SECRET).start().expect("a simulator");
-        let stage = Stage::with(sim);
+        let harness = Harness::with(sim);
         // Through a proxy with a password as well.
         let proxy = Proxy::start();
-        let mut program = stage.program(PROGRAM, "be traced");
+        let mut program = harness.program(PROGRAM, "be traced");
         program
             .env("VONAGE_API_SECRET", SECRET)
-            .env("VONAGE_SMS_URL", stage.sim.named_url())
+            .env("VONAGE_SMS_URL", harness.sim.named_url())
             .env("HTTPS_PROXY", proxy.url().replace("http://", &format!("http://me:{SECRET}@")))
             .envs(variables.iter().copied());
-        let said = run(&mut program);
-        assert!(said.stdout.contains("1 sent, 0 kept, 0 in memory alone"), "{way}: {said:?}");
-        assert_eq!(stage.texts(), [text("ERROR: no pressure")], "{way}");
-        stage.sim.assert_clean();
-        let dumped = dumped(&said.stderr);
+        let output = run(&mut program);
+        assert!(output.stdout.contains("1 sent, 0 kept, 0 in memory alone"), "{way}: {output:?}");
+        assert_eq!(harness.texts(), [text("ERROR: no pressure")], "{way}");
+        harness.sim.assert_clean();
+        let dumped = dumped(&output.stderr);
         assert!(holds(&dumped, "POST /sms/json HTTP/1.1"), "{way}: nothing was traced");
         for secret in [KEY, SECRET, BASIC, PROXY_BASIC] {
-            assert!(!said.stderr.contains(secret), "{way}: {secret} is shown: {}", said.stderr);
+            assert!(!output.stderr.contains(secret), "{way}: {secret} is shown: {}", output.stderr);
             assert!(!holds(&dumped, secret), "{way}: {secret} is shown as hexadecimal digits");
         }
     });

@@ -15,43 +15,46 @@ const COMPLETE: [(&str, &str); 3] = [
 
 #[test]
 fn without_credentials_the_program_runs_and_says_so_in_one_line() {
-    let said = run(&mut bare_program(PROGRAM, "be nobody"));
-    assert!(said.status.success(), "{said:?}");
+    let output = run(&mut bare_program(PROGRAM, "be nobody"));
+    assert!(output.status.success(), "{output:?}");
     assert_eq!(
-        said.stderr,
+        output.stderr,
         "annunciator: no texts will be sent, not set: VONAGE_API_KEY, VONAGE_API_SECRET, \
          ALERT_PHONE_NUMBER\n"
     );
-    assert!(said.stdout.starts_with("0 sent, 0 kept, 0 in memory alone; false; texts are off: "), "{said:?}");
+    assert!(
+        output.stdout.starts_with("0 sent, 0 kept, 0 in memory alone; false; texts are off: "),
+        "{output:?}"
+    );
     // Empty values are what a unit file leaves of variables that are not set.
     let empty = COMPLETE.map(|(name, _)| (name, ""));
     let again = run(bare_program(PROGRAM, "be nobody").envs(empty));
-    assert_eq!((again.stderr, again.stdout), (said.stderr, said.stdout));
+    assert_eq!((again.stderr, again.stdout), (output.stderr, output.stdout));
 }
 
 #[test]
 fn a_program_whose_stderr_nobody_reads_runs_all_the_same() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let said = bare_program(PROGRAM, "be nobody").stderr(writer).output().unwrap();
-    assert!(said.status.success(), "{said:?}");
+    let output = bare_program(PROGRAM, "be nobody").stderr(writer).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
 fn without_a_number_likewise() {
-    let said = run(bare_program(PROGRAM, "be nobody").envs([COMPLETE[0], COMPLETE[1]]));
-    assert!(said.status.success(), "{said:?}");
-    assert_eq!(said.stderr, "annunciator: no texts will be sent, not set: ALERT_PHONE_NUMBER\n");
+    let output = run(bare_program(PROGRAM, "be nobody").envs([COMPLETE[0], COMPLETE[1]]));
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stderr, "annunciator: no texts will be sent, not set: ALERT_PHONE_NUMBER\n");
 }
 
 #[test]
 fn half_a_credential_is_an_error_that_names_the_other_half() {
     for (present, missing) in [(0, 1), (1, 0)] {
-        let said = run(bare_program(PROGRAM, "be nobody").envs([COMPLETE[present]]));
-        assert_eq!(said.status.code(), Some(2), "{said:?}");
+        let output = run(bare_program(PROGRAM, "be nobody").envs([COMPLETE[present]]));
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
         let (present, missing) = (COMPLETE[present].0, COMPLETE[missing].0);
         assert_eq!(
-            said.stderr,
+            output.stderr,
             format!(
                 "{present} is set but {missing} is not: set both to send, or neither to run \
                  without texts\n"

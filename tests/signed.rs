@@ -3,7 +3,7 @@
 use annunciator::{Algorithm, ConfigError};
 use annunciator_simulator::{Auth, SignatureMethod, Simulator};
 use annunciator_tests::{
-    PHONE, Stage, error, holds, impatient, run, side_by_side, tell_all, text, wait_for_latch,
+    Harness, PHONE, error, flush_all, holds, impatient, run, side_by_side, text, wait_for_latch,
 };
 
 use crate::PROGRAM;
@@ -14,35 +14,35 @@ const METHODS: [(SignatureMethod, Algorithm, &str); 2] = [
     (SignatureMethod::Sha256, Algorithm::HmacSha256, "sha256"),
 ];
 
-fn strict(method: SignatureMethod) -> Stage {
+fn strict(method: SignatureMethod) -> Harness {
     let sim = Simulator::builder().signature(method, SIGNATURE_SECRET).only(Auth::Signature);
-    Stage::with(sim.start().expect("a simulator"))
+    Harness::with(sim.start().expect("a simulator"))
 }
 
 #[test]
 fn a_text_is_signed_if_there_is_a_signature_secret() {
     side_by_side(&METHODS, |(method, algorithm, _)| {
-        let stage = strict(*method);
+        let harness = strict(*method);
         // The API secret is there too, as it is in many environments; it is not used.
-        let builder = stage.builder().signature(*algorithm, SIGNATURE_SECRET);
+        let builder = harness.builder().signature(*algorithm, SIGNATURE_SECRET);
         let alerts = builder.start().expect("a start");
         error(&alerts, "p=5 & rising, 20 \u{20ac}");
-        tell_all(&alerts);
-        assert_eq!(stage.texts(), [text("ERROR: p=5 & rising, 20 \u{20ac}")]);
-        let [request] = &stage.sim.requests()[..] else { panic!("{:?}", stage.sim.requests()) };
+        flush_all(&alerts);
+        assert_eq!(harness.texts(), [text("ERROR: p=5 & rising, 20 \u{20ac}")]);
+        let [request] = &harness.sim.requests()[..] else { panic!("{:?}", harness.sim.requests()) };
         assert_eq!(request.header("Authorization"), None);
         for secret in [SIGNATURE_SECRET, Simulator::SECRET] {
             assert!(!holds(format!("{request:?}").as_bytes(), secret), "{request:?}");
         }
-        stage.sim.assert_clean();
+        harness.sim.assert_clean();
     });
 }
 
 #[test]
 fn the_environment_can_say_so_and_then_needs_no_api_secret() {
     side_by_side(&METHODS, |(method, _, name)| {
-        let stage = strict(*method);
-        let mut program = stage.program(PROGRAM, "log and flush");
+        let harness = strict(*method);
+        let mut program = harness.program(PROGRAM, "log and flush");
         program
             .arg("no pressure")
             .env_remove("VONAGE_API_SECRET")
@@ -51,16 +51,16 @@ fn the_environment_can_say_so_and_then_needs_no_api_secret() {
         if *name != "md5hash" {
             program.env("VONAGE_SIGNATURE_METHOD", name);
         }
-        let said = run(&mut program);
-        assert!(said.stdout.contains("1 sent, 0 kept, 0 in memory alone"), "{said:?}");
-        stage.sim.assert_clean();
+        let output = run(&mut program);
+        assert!(output.stdout.contains("1 sent, 0 kept, 0 in memory alone"), "{output:?}");
+        harness.sim.assert_clean();
     });
 }
 
 #[test]
-fn a_signature_by_the_wrong_secret_is_refused_in_words_and_told_after_it_was_mended() {
-    let stage = strict(SignatureMethod::Sha256);
-    let builder = || stage.builder();
+fn a_signature_by_the_wrong_secret_is_refused_in_words_and_sent_after_the_fix() {
+    let harness = strict(SignatureMethod::Sha256);
+    let builder = || harness.builder();
     let alerts = builder().signature(Algorithm::HmacSha256, "another").start().expect("a start");
     error(&alerts, "no pressure");
     let why = wait_for_latch(&alerts);
@@ -68,8 +68,8 @@ fn a_signature_by_the_wrong_secret_is_refused_in_words_and_told_after_it_was_men
     assert!(!why.contains("another"), "{why}");
     drop(alerts);
     let mended = builder().signature(Algorithm::HmacSha256, SIGNATURE_SECRET);
-    tell_all(&mended.start().expect("a start"));
-    assert_eq!(stage.texts(), [text("ERROR: no pressure")]);
+    flush_all(&mended.start().expect("a start"));
+    assert_eq!(harness.texts(), [text("ERROR: no pressure")]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One port that leads wherever it is told to, so that one service can take another's place.
+/// One port that leads wherever it is pointed to, so that one service can take another's place.
 pub struct Door {
     address: SocketAddr,
     target: Arc<Mutex<SocketAddr>>,

@@ -119,7 +119,7 @@ end_to_end() {
 units() {
     local target=$1
     ANNUNCIATOR_TESTS_EMULATOR=$(small_runner "$target") run small_cargo "$target" "$STD" test \
-        --quiet --locked --no-fail-fast "${FAST[@]}" --package annunciator --lib --test lives -- \
+        --quiet --locked --no-fail-fast "${FAST[@]}" --package annunciator --lib --test processes -- \
         "${FORKING[@]}"
 }
 

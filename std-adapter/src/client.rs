@@ -1,4 +1,4 @@
-//! The way to the service: one request over HTTPS for each attempt, and an honest account of it.
+//! The HTTPS client: one request for each attempt, and whether it may have arrived.
 //!
 //! The core builds the request and understands the answer; this module moves the bytes and settles
 //! what no protocol says: whether a request that got no answer may have arrived. The HTTP client
@@ -16,16 +16,16 @@
 //!
 //! Every attempt has a connection of its own. Texts are a minute apart or more, where servers close
 //! idle connections, and a request written into a connection that the server is closing would count
-//! as `Unknown` although it never arrived: a text told twice for a handshake saved.
+//! as `Unknown` although it never arrived: a text sent twice for a handshake saved.
 //!
 //! No redirect is followed, no cookie kept, nothing read from the environment; header and body of
 //! an answer are bounded in size, and every step has a deadline.
 
 mod attempt;
+mod credentials;
 mod explain;
 #[cfg(test)]
 mod tests;
-mod veil;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -46,8 +46,8 @@ use ureq::unversioned::transport::{Connector as _, DefaultConnector};
 use ureq::{Agent, Body, SendBody};
 
 pub(crate) use attempt::Attempt;
+use credentials::CredentialInjector;
 use explain::local;
-use veil::Veil;
 
 use crate::config::{Credentials as Account, Endpoint, Proxy, Service, Timing};
 
@@ -123,7 +123,7 @@ pub(crate) struct VonageClient {
     agent: Agent,
     settings: ClientSettings,
     /// What the `Authorization` header will say; the HTTP client does not know it.
-    authorization: Option<Veil>,
+    authorization: Option<CredentialInjector>,
     last: Attempt,
 }
 
@@ -186,9 +186,9 @@ impl VonageClient {
             .header(CONTENT_TYPE_HEADER, CONTENT_TYPE)
             .header(CONTENT_LENGTH, form.len());
         if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.lower());
+            request = request.header(AUTHORIZATION, authorization.placeholder());
         }
-        let mut noted = Noted { rest: form, asked: false, veil: self.authorization.as_ref() };
+        let mut noted = Noted { rest: form, asked: false, injector: self.authorization.as_ref() };
         let result = request.send(SendBody::from_reader(&mut noted));
         (result, noted.asked)
     }
@@ -264,14 +264,17 @@ fn options(settings: &ClientSettings) -> Options<'_> {
     options
 }
 
-fn authorization(credentials: &Credentials<'_>) -> Result<Veil, ClientError> {
+fn authorization(credentials: &Credentials<'_>) -> Result<CredentialInjector, ClientError> {
     const INVALID: ClientError = ClientError::Credentials(CredentialsError::SecretCharacter);
     let mut buf = [0; Credentials::MAX_BASIC_LEN];
-    credentials.basic(&mut buf).map(Veil::over).map_err(|_| INVALID)
+    credentials.basic(&mut buf).map(CredentialInjector::new).map_err(|_| INVALID)
 }
 
 /// The HTTP client, with every default that matters spelled out.
-fn agent(settings: &ClientSettings, veil: Option<&Veil>) -> Result<Agent, ClientError> {
+fn agent(
+    settings: &ClientSettings,
+    injector: Option<&CredentialInjector>,
+) -> Result<Agent, ClientError> {
     let roots = match &settings.roots {
         None => RootCerts::WebPki,
         Some(roots) => {
@@ -301,25 +304,25 @@ fn agent(settings: &ClientSettings, veil: Option<&Veil>) -> Result<Agent, Client
         .timeout_connect(Some(settings.connect))
         .timeout_global(Some(settings.request))
         .build();
-    Ok(match veil {
+    Ok(match injector {
         None => config.into(),
-        Some(veil) => {
-            let connector = DefaultConnector::new().chain(veil.clone());
+        Some(injector) => {
+            let connector = DefaultConnector::new().chain(injector.clone());
             Agent::with_parts(config, connector, DefaultResolver::default())
         }
     })
 }
 
-/// A request body that notes whether somebody has begun to take it.
+/// A request body that notes whether the client has begun to read it.
 struct Noted<'f> {
     rest: &'f [u8],
     asked: bool,
-    veil: Option<&'f Veil>,
+    injector: Option<&'f CredentialInjector>,
 }
 
 impl Read for Noted<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.veil.is_some_and(|veil| !veil.is_lifted()) {
+        if self.injector.is_some_and(|injector| !injector.injected()) {
             return Err(io::Error::other("the request's head left without its credentials"));
         }
         self.asked = true;

@@ -1,7 +1,7 @@
 //! Turns what a program and its surroundings say into one checked, immutable [`Config`].
 //!
 //! [`Builder`] collects explicit settings; [`Builder::build`] fills the gaps from the environment,
-//! checks everything that is set, and names the variable or method to mend if something is wrong.
+//! checks everything that is set, and names the variable or method to change if something is wrong.
 //! Nothing later in the crate has to doubt a setting, and nothing reads the environment again.
 //!
 //! ```text
@@ -10,9 +10,9 @@
 //!  environment ────────┘                           └─► ConfigError                 name and fix
 //! ```
 //!
-//! Without credentials or without a number a program shall still run, on a developer's laptop
-//! above all: that is `Disabled`, no error. One half of a pair of credentials is an error, since
-//! somebody meant to be texted.
+//! Without credentials or without a number a program must still run, for example on a developer's
+//! laptop: that is `Disabled`, no error. One half of a pair of credentials is an error: texts were
+//! meant to be sent.
 
 mod builder;
 mod endpoint;
@@ -46,7 +46,7 @@ pub(crate) use endpoint::{Endpoint, Proxy};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Setup {
-    /// There is somebody to text and a way to do it.
+    /// There is a destination and a route to it.
     Enabled(Box<Config>),
     /// There is not; the program runs without texts.
     Disabled(Disabled),
@@ -102,7 +102,7 @@ impl Config {
         &self.destinations
     }
 
-    /// The directory of the spool; `Err` says in words why there is none.
+    /// The directory of the spool; `Err` says why there is none.
     pub fn spool_directory(&self) -> Result<&Path, &str> {
         match &self.spool.place {
             Place::Directory(directory) => Ok(directory),
@@ -135,10 +135,10 @@ impl fmt::Debug for Config {
 /// Somebody, or something, that gets the texts.
 pub struct Destination {
     pub(crate) label: String,
-    /// Whose events these are, across runs: the name and whom it tells. Shows the number, so it
+    /// Whose events these are, across runs: the number or the transport. It shows the number, so it
     /// is hashed before it becomes a file's name.
     pub(crate) identity: String,
-    pub(crate) way: Way,
+    pub(crate) route: Route,
 }
 
 impl Destination {
@@ -155,11 +155,11 @@ impl fmt::Debug for Destination {
 }
 
 /// How a destination is reached.
-pub(crate) enum Way {
+pub(crate) enum Route {
     /// By the SMS service.
     Vonage(Number),
     /// By a transport of the program's own.
-    Own(Box<dyn Transport + Send>),
+    Custom(Box<dyn Transport + Send>),
 }
 
 /// The SMS service, as every destination with a number uses it.

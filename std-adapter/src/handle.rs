@@ -1,25 +1,24 @@
-//! What a program holds: a [`Handle`] to record, flush and ask by, and the [`Annunciator`] that flushes
-//! at the end.
+//! What a program holds: a [`Handle`] to record, flush and ask by, and the [`Annunciator`] that
+//! flushes at the end.
 
 use std::io::Write as _;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::event::{Event, Level};
-use annunciator_core::vonage::Number;
 
 use log::Log;
 
-use crate::carrier::{Carrier, Own};
-use crate::channel::Channel;
-use crate::config::{Builder, Config, ConfigError, Destination, Scrub, Setting, Setup, Way};
+use crate::config::{Builder, Config, ConfigError, Destination, Route, Scrub, Setting, Setup};
 use crate::event::{Draft, Entry};
 use crate::health::{FlushReport, Health, Reporter};
 use crate::logger::{Logger, Sink};
+use crate::shared_alerter::SharedAlerter;
 use crate::spool::{RuntimeDirs, Source};
 use crate::store::{Context, RingMaker};
-use crate::{carrier, panic_hook, spool, store, worker};
+use crate::transports::{Custom, DescribedTransport};
+use crate::{panic_hook, spool, store, transports, worker};
 
 impl Builder {
     /// Checks everything and starts. Without credentials or without a number the handle is
@@ -31,7 +30,7 @@ impl Builder {
     /// ```
     /// # use annunciator::{Builder, Level};
     /// let alerts = Builder::new("pump").environment(|_| None).level(Level::Error).start()?;
-    /// assert!(!alerts.is_enabled(), "there is nobody to tell");
+    /// assert!(!alerts.is_enabled(), "nothing is configured");
     /// # Ok::<(), annunciator::ConfigError>(())
     /// ```
     pub fn start(self) -> Result<Annunciator, ConfigError> {
@@ -48,12 +47,15 @@ impl Setup {
         match self {
             Setup::Enabled(config) => {
                 if !config.missing().is_empty() {
-                    remark(format_args!("annunciator: not set: {}", config.missing().join(", ")));
+                    warn_stderr(format_args!(
+                        "annunciator: not set: {}",
+                        config.missing().join(", ")
+                    ));
                 }
                 Handle::start(*config).map(Annunciator::new)
             }
             Setup::Disabled(disabled) => {
-                remark(&disabled);
+                warn_stderr(&disabled);
                 Ok(Annunciator::new(Handle::disabled(disabled.to_string())))
             }
         }
@@ -61,7 +63,7 @@ impl Setup {
 }
 
 /// One line on stderr. Nobody may be reading there, which is no reason for a program to end.
-fn remark(words: impl std::fmt::Display) {
+fn warn_stderr(words: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
@@ -74,29 +76,10 @@ pub struct Handle {
 struct Shared {
     name: String,
     level: Level,
-    seats: Vec<Seat>,
-    /// In the order of the seats. In a forked child the first of a line; see [`Channel::here`].
-    channels: Vec<Arc<Channel>>,
+    alerters: Vec<Arc<SharedAlerter>>,
     disabled: Option<String>,
     drop_timeout: Duration,
     scrub: Option<Scrub>,
-    /// For a forked child that opens channels of its own.
-    config: Option<Mutex<Config>>,
-}
-
-/// What a destination's channel is opened with, again in a forked child.
-struct Seat {
-    label: String,
-    identity: String,
-    /// None with a transport of the program's own.
-    number: Option<Number>,
-}
-
-impl Shared {
-    /// The channels of this process; none in a forked child that has not opened any.
-    fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
-        self.channels.iter().filter_map(Channel::here)
-    }
 }
 
 impl Handle {
@@ -105,66 +88,30 @@ impl Handle {
             shared: Arc::new(Shared {
                 name: String::new(),
                 level: Level::Panic,
-                seats: Vec::new(),
-                channels: Vec::new(),
+                alerters: Vec::new(),
                 disabled: Some(why),
                 drop_timeout: Duration::ZERO,
                 scrub: None,
-                config: None,
             }),
         }
     }
 
     fn start(mut config: Config) -> Result<Handle, ConfigError> {
-        let (seats, ways): (Vec<Seat>, Vec<Way>) =
-            std::mem::take(&mut config.destinations).into_iter().map(Seat::of).unzip();
-        let mut channels = Vec::with_capacity(seats.len());
-        for (seat, way) in seats.iter().zip(ways) {
-            channels.push(open(&config, &seats, seat, carrier(&config, way)?)?);
-        }
+        let destinations = std::mem::take(&mut config.destinations);
+        let configured: Vec<String> =
+            destinations.iter().map(|destination| destination.identity.clone()).collect();
+        let open = |destination| open(&config, &configured, destination);
+        let alerters = destinations.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Handle {
             shared: Arc::new(Shared {
-                name: config.name.clone(),
+                alerters,
+                name: config.name,
                 level: config.policy.level,
-                seats,
-                channels,
                 disabled: None,
                 drop_timeout: config.timing.drop,
-                scrub: config.scrub.clone(),
-                config: Some(Mutex::new(config)),
+                scrub: config.scrub,
             }),
         })
-    }
-
-    /// Opens a slot and a worker of its own for a forked child; to be called in the child.
-    ///
-    /// A child has none of its parent's threads and must not touch its parent's files, so until
-    /// this is called its events are counted and not told; other loggers get them. Afterwards all
-    /// clones of the handle, the logger and the panic hook serve the child. Does nothing in a
-    /// process that has its own already. A program that becomes a daemon rather builds after that.
-    ///
-    /// # Errors
-    /// If there is no memory, or a transport of the program's own was in use when the process
-    /// forked.
-    pub fn after_fork(&self) -> Result<(), ConfigError> {
-        let Some(config) = &self.shared.config else { return Ok(()) };
-        let config = &*config.lock().unwrap_or_else(PoisonError::into_inner);
-        let seats = &self.shared.seats;
-        for (seat, channel) in seats.iter().zip(&self.shared.channels) {
-            let parents = channel.last();
-            if !parents.is_orphaned() {
-                continue;
-            }
-            let carrier: Box<dyn Carrier> = match seat.number {
-                Some(number) => Box::new(carrier::client(config, &number)?),
-                None => parents.take_carrier().ok_or_else(|| {
-                    let problem = format!("the transport {} was in use at the fork", seat.label);
-                    ConfigError::invalid(Setting::Method("after_fork"), problem)
-                })?,
-            };
-            parents.succeed(open(config, seats, seat, carrier)?);
-        }
-        Ok(())
     }
 
     /// Whether texts are sent at all.
@@ -174,7 +121,7 @@ impl Handle {
 
     /// Records one event: for programs that do not use `log`, and for more than it can say.
     ///
-    /// Costs a bounded copy under a short lock for each destination; waits for neither disk nor
+    /// Copies the event under a short lock for each destination. Waits for neither disk nor
     /// network.
     pub fn record(&self, event: &Event<'_>) {
         if event.level < self.shared.level {
@@ -204,8 +151,8 @@ impl Handle {
         self.logger().wrap(inner)
     }
 
-    /// Records panics, also of threads nobody joins, after the hook that is there has run. Nothing
-    /// is sent inside the hook.
+    /// Records panics, also of threads that are never joined, after the hook that is there has run.
+    /// The hook itself sends nothing.
     pub fn install_panic_hook(&self) {
         if self.is_enabled() {
             panic_hook::install(&(Arc::clone(&self.shared) as Arc<dyn Sink>));
@@ -214,8 +161,8 @@ impl Handle {
 
     /// Sends what may be sent now and waits for it, at most for `timeout`.
     ///
-    /// Ends the hold of a gathering batch; the interval between texts, the budget and the
-    /// service's waits stand. Returns early when nothing more can be achieved in time.
+    /// Ends the hold of pending events. The interval between texts, the budget and the waits that
+    /// the service asked for still apply. Returns early when nothing more can be sent in time.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -229,13 +176,14 @@ impl Handle {
     pub fn flush(&self, timeout: Duration) -> FlushReport {
         let deadline = deadline(timeout);
         let now = spool::now();
-        let begun: Vec<u32> = self.shared.channels().map(|channel| channel.delivered()).collect();
-        for channel in self.shared.channels() {
-            channel.hurry(now, true);
+        let begun: Vec<u32> =
+            self.shared.alerters.iter().map(|shared| shared.delivered()).collect();
+        for shared in &self.shared.alerters {
+            shared.request_flush(now, true);
         }
         let mut total = FlushReport::default();
-        for (channel, begun) in self.shared.channels().zip(begun) {
-            let report = channel.wait_settled(deadline, begun);
+        for (shared, begun) in self.shared.alerters.iter().zip(begun) {
+            let report = shared.wait_settled(deadline, begun);
             total.sent = total.sent.saturating_add(report.sent);
             total.kept = total.kept.saturating_add(report.kept);
             total.volatile = total.volatile.saturating_add(report.volatile);
@@ -248,8 +196,7 @@ impl Handle {
         let mut health = Health::default();
         health.name.clone_from(&self.shared.name);
         health.disabled.clone_from(&self.shared.disabled);
-        health.destinations =
-            self.shared.channels.iter().map(|channel| channel.last().health()).collect();
+        health.destinations = self.shared.alerters.iter().map(|shared| shared.health()).collect();
         health
     }
 }
@@ -266,7 +213,7 @@ impl std::fmt::Debug for Handle {
         f.debug_struct("Handle")
             .field("name", &self.shared.name)
             .field("level", &self.shared.level)
-            .field("destinations", &self.shared.channels.len())
+            .field("destinations", &self.shared.alerters.len())
             .finish_non_exhaustive()
     }
 }
@@ -275,8 +222,8 @@ impl Sink for Shared {
     #[inline]
     fn record(&self, entry: &Entry) {
         let now = spool::now();
-        for channel in &self.channels {
-            channel.admit(now, entry);
+        for shared in &self.alerters {
+            shared.admit(now, entry);
         }
     }
 
@@ -287,14 +234,14 @@ impl Sink for Shared {
 
     fn try_record(&self, entry: &Entry) {
         let now = spool::now();
-        for channel in &self.channels {
-            channel.try_admit(now, entry);
+        for shared in &self.alerters {
+            shared.try_admit(now, entry);
         }
     }
 
     fn suppressed(&self) {
-        for channel in &self.channels {
-            channel.suppressed();
+        for shared in &self.alerters {
+            shared.suppressed();
         }
     }
 
@@ -304,36 +251,30 @@ impl Sink for Shared {
 
     fn flush(&self) {
         let now = spool::now();
-        for channel in self.channels() {
-            channel.hurry(now, false);
+        for shared in &self.alerters {
+            shared.request_flush(now, false);
         }
     }
 }
 
-impl Seat {
-    fn of(destination: Destination) -> (Seat, Way) {
-        let Destination { label, identity, way } = destination;
-        let number = match &way {
-            Way::Vonage(number) => Some(*number),
-            Way::Own(_) => None,
-        };
-        (Seat { label, identity, number }, way)
-    }
-}
-
-/// Makes one destination's channel and starts its worker if an earlier run left something.
+/// Makes one destination's alerter and starts its worker if an earlier run left something.
 fn open(
     config: &Config,
-    seats: &[Seat],
-    seat: &Seat,
-    carrier: Box<dyn Carrier>,
-) -> Result<Arc<Channel>, ConfigError> {
-    let configured: Vec<&str> = seats.iter().map(|seat| seat.identity.as_str()).collect();
+    configured: &[String],
+    destination: Destination,
+) -> Result<Arc<SharedAlerter>, ConfigError> {
+    let Destination { label, identity, route } = destination;
+    let pace = matches!(route, Route::Vonage(_)).then(|| Arc::clone(&config.service.pace));
+    let transport: Box<dyn DescribedTransport> = match route {
+        Route::Custom(transport) => Box::new(Custom(transport)),
+        Route::Vonage(number) => Box::new(transports::client(config, &number)?),
+    };
+    let configured: Vec<&str> = configured.iter().map(String::as_str).collect();
     let context = Arc::new(Context::new(store::Wanted {
         place: &config.spool.place,
         name: &config.name,
         prefix: format!("[Rust Logger {}] ", config.name),
-        destination: &seat.identity,
+        destination: &identity,
         configured: &configured,
         size: config.spool.size,
         dirs: RuntimeDirs::from_env(),
@@ -351,25 +292,16 @@ fn open(
         alerter.commit(spool::now());
     }
     let inherits = found.source != Source::Nothing || found.crashed || !store.orphans().is_empty();
-    let reporter = Reporter::new(seat.label.clone(), config.on_error.clone());
-    let label = seat.label.clone();
+    let reporter = Reporter::new(label.clone(), config.on_error.clone());
     let start = worker::start;
-    let mut channel = Channel::new(label, alerter, store, maker, start, carrier, reporter);
-    channel.utc_offset = config.utc_offset;
-    channel.pace = seat.number.is_some().then(|| Arc::clone(&config.service.pace));
-    let channel = Arc::new(channel);
+    let mut shared = SharedAlerter::new(label, alerter, store, maker, start, transport, reporter);
+    shared.utc_offset = config.utc_offset;
+    shared.pace = pace;
+    let shared = Arc::new(shared);
     if inherits || direct || config.policy.heartbeat.is_some() {
-        channel.ring(&mut channel.lock());
+        shared.wake(&mut shared.lock());
     }
-    Ok(channel)
-}
-
-/// What takes the texts of one destination away.
-fn carrier(config: &Config, way: Way) -> Result<Box<dyn Carrier>, ConfigError> {
-    match way {
-        Way::Own(transport) => Ok(Box::new(Own(transport))),
-        Way::Vonage(number) => Ok(Box::new(carrier::client(config, &number)?)),
-    }
+    Ok(shared)
 }
 
 /// Spreads retries of devices that lost the network at the same moment: their clocks and process
@@ -406,7 +338,7 @@ impl Annunciator {
         self.handle.clone()
     }
 
-    /// Gives up flushing at the end, for programs that never come to one.
+    /// For programs that never return from `main`: nothing flushes at the end.
     pub fn detach(mut self) -> Handle {
         self.armed = false;
         self.handle.clone()
@@ -429,11 +361,11 @@ impl Drop for Annunciator {
         let timeout = self.handle.shared.drop_timeout;
         let deadline = deadline(timeout);
         self.handle.flush(timeout);
-        for channel in self.handle.shared.channels() {
-            channel.close();
+        for shared in &self.handle.shared.alerters {
+            shared.close();
         }
-        for channel in self.handle.shared.channels() {
-            channel.wait_closed(deadline);
+        for shared in &self.handle.shared.alerters {
+            shared.wait_closed(deadline);
         }
     }
 }
@@ -441,8 +373,8 @@ impl Drop for Annunciator {
 #[cfg(test)]
 impl Annunciator {
     /// Of the first destination.
-    pub(crate) fn channel(&self) -> Arc<Channel> {
-        Arc::clone(self.handle.shared.channels().next().expect("a destination"))
+    pub(crate) fn shared_alerter(&self) -> Arc<SharedAlerter> {
+        Arc::clone(self.handle.shared.alerters.first().expect("a destination"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the alerter itself is doing, for people and for a status page.
 //!
 //! A [`Health`] is a snapshot: plain values, gathered under short locks, printed by `Display` as a
-//! report of a few lines. [`Reporter`] tells the program's `on_error` callback about trouble when
+//! report of a few lines. [`Reporter`] calls the program's `on_error` callback about trouble when
 //! it arises, changes or ends, and not again at every attempt. Neither goes through `log`: what
 //! alerts must not alert about itself.
 
@@ -29,8 +29,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Whether every destination can be told and keeps what it cannot tell yet: nothing latched,
-    /// no spool in trouble, and texts on.
+    /// Whether texts are on, no destination refuses everything, and no spool is in trouble.
     pub fn is_good(&self) -> bool {
         self.disabled.is_none() && self.destinations.iter().all(DestinationHealth::is_good)
     }
@@ -50,13 +49,13 @@ pub struct DestinationHealth {
     pub label: String,
     /// What it is doing.
     pub state: State,
-    /// Events waiting to be told, merged ones counted each.
+    /// Pending events. Merged ones count one each.
     pub waiting: u32,
     /// What has been done.
     pub counters: Counters,
-    /// Where events are kept until they are told.
+    /// Where events are kept until they are sent.
     pub spool: SpoolHealth,
-    /// The last trouble in words, also if it is over.
+    /// A description of the last trouble, also if it is over.
     pub last_trouble: Option<String>,
     /// What the texts so far have cost, in euro: the sum of the prices that the service named.
     pub spent: Decimal,
@@ -103,9 +102,9 @@ impl DestinationHealth {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// Nothing to tell.
+    /// No event is pending.
     Idle,
-    /// Something to tell, held for company or for the interval between texts.
+    /// Events are pending: held so that others can join them, or for the interval between texts.
     Waiting {
         /// When the next text is due.
         due: Duration,
@@ -119,21 +118,21 @@ pub enum State {
     },
     /// The last attempt failed; the next one follows by itself.
     BackingOff {
-        /// What failed, in words.
+        /// A description of the failure.
         cause: String,
         /// When the next attempt is due.
         due: Duration,
     },
     /// The service refuses everything until somebody changes the configuration or the account.
     Latched {
-        /// The refusal in words, with the fix.
+        /// A description of the refusal, with the fix.
         refusal: String,
         /// When it is probed next.
         due: Duration,
     },
     /// Nothing can be sent.
     Disabled {
-        /// Why, in words.
+        /// The reason.
         why: String,
     },
 }
@@ -149,11 +148,12 @@ pub struct Counters {
     pub stored: u32,
     /// Events that were counted with an equal one still waiting.
     pub merged: u32,
-    /// Events kept out on purpose: below the level, or logged while another was formatted.
+    /// Events that were not recorded on purpose: below the level, dropped by the program's hook, or
+    /// logged while another was formatted.
     pub suppressed: u32,
     /// Events that an accepted text named or counted.
     pub delivered: u32,
-    /// Events that will not be told.
+    /// Events that will not be sent.
     pub lost: Lost,
     /// Texts the service accepted.
     pub texts: u32,
@@ -161,7 +161,7 @@ pub struct Counters {
     pub segments: u32,
     /// Attempts that were certainly not sent.
     pub retries: u32,
-    /// Attempts of which nobody knows whether they arrived.
+    /// Attempts whose outcome is unknown: the text may have been sent.
     pub unknown: u32,
     /// Attempts that were refused for good.
     pub refused: u32,
@@ -169,13 +169,13 @@ pub struct Counters {
     pub restarts: u32,
 }
 
-/// Events that will not be told, by reason.
+/// Events that will not be sent, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
-    /// Less grave than what took their place in a full ring.
+    /// Displaced in a full ring by more severe ones.
     pub evicted: u32,
-    /// Too old when they could have been told.
+    /// Older than [`Builder::max_age`](crate::Builder::max_age) before they could be sent.
     pub expired: u32,
     /// The service refused their text twice.
     pub refused: u32,
@@ -194,13 +194,13 @@ impl Lost {
     }
 }
 
-/// Where events are kept until they are told.
+/// Where events are kept until they are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpoolHealth {
     /// The file, if there is one.
     pub file: Option<PathBuf>,
-    /// Why there is none, or what is wrong with it: the last error in words. `None` if all is well.
+    /// Why there is none, or the last error. `None` if all is well.
     pub trouble: Option<String>,
     /// Whether what a log call has recorded survives the death of the program, be it that of its
     /// container.
@@ -257,7 +257,7 @@ impl FlushReport {
 pub struct Trouble<'a> {
     /// The destination it is about.
     pub destination: &'a str,
-    /// What is wrong, in words; `None`: what was wrong is over.
+    /// A description of the trouble; `None`: it is over.
     pub what: Option<&'a str>,
 }
 
@@ -277,7 +277,7 @@ pub(crate) struct Reporter {
     current: Mutex<Option<Kind>>,
 }
 
-/// What tells one trouble from another.
+/// What distinguishes one trouble from another.
 #[derive(PartialEq, Eq)]
 enum Kind {
     Code(Code),
@@ -290,7 +290,7 @@ impl Reporter {
     }
 
     /// Takes the present trouble, `None` if all is well, and calls back if that is news: if its
-    /// code is another, or without a code, if its words are.
+    /// code is another, or without a code, if its description is.
     ///
     /// The callback runs on this thread and under no lock; its panic ends here.
     pub(crate) fn report(&self, code: Option<Code>, what: Option<&str>) {

@@ -1,8 +1,8 @@
-//! Texts somebody when an unattended program fails.
+//! Sends an SMS when an unattended program fails.
 //!
-//! Errors that a program logs are condensed into as few SMS as can carry them, kept on disk until
-//! the service has accepted them, and sent by a thread of their own. The program's other loggers
-//! keep everything.
+//! Errors that a program logs are condensed into a few SMS, kept on disk until the service has
+//! accepted them, and sent by a thread of the library. The program's other loggers still get every
+//! record.
 //!
 //! ```no_run
 //! use annunciator::Annunciator;
@@ -26,7 +26,7 @@
 //! | you hold | it does |
 //! |---|---|
 //! | [`Builder`] | collects settings; `start` checks them, opens the spool and starts what is needed |
-//! | [`Annunciator`] | the guard: keeps the worker running, and gives it a last chance when dropped |
+//! | [`Annunciator`] | the guard: flushes when it is dropped, within a deadline |
 //! | [`Handle`] | what the guard derefs to and `handle()` clones: records, flushes, reports |
 //! | [`Logger`] | the front for the `log` crate, alone or around another logger |
 //! | [`Health`] | how it is doing, for people |
@@ -35,28 +35,35 @@
 //!   ([`Builder::drop_timeout`]) even if the network swallows everything. What is kept does not
 //!   depend on it: a program that is killed, or leaves by `std::process::exit`, has its events sent
 //!   by its next start.
-//! - `flush(timeout) -> `[`FlushReport`] ends the hold of what waits, not the interval between
-//!   texts and not the budget, and says what was sent, kept and lost.
-//! - `detach(self) -> Handle` gives the deadline up for programs that never return from `main`.
-//! - `record(&Event)` tells an [`Event`] without `log`.
-//! - `health() -> `[`Health`], and [`Builder::on_error`] for news about it.
+//! - `flush(timeout) -> `[`FlushReport`] ends the hold of pending events. The interval between
+//!   texts and the budget still apply. It reports what was sent, what is kept on disk and what is
+//!   in memory only.
+//! - `detach(self) -> Handle` is for programs that never return from `main`: nothing flushes at the
+//!   end.
+//! - `record(&Event)` records an [`Event`] without `log`.
+//! - `health() -> `[`Health`] is a snapshot. [`Builder::on_error`] sets a callback for its changes.
 //!
 //! # What a log call costs and what it may wait for
 //!
-//! A record below the level costs the compare that `log` itself does. One that is told is formatted
-//! on the caller's stack, copied under a short lock, and never waits for disk or network. Own
-//! threads and own targets are muted for the SMS; an application's use of ureq or rustls is heard.
+//! A record below the level costs the comparison that `log` itself does. A record of the level is
+//! formatted on the caller's stack and copied under a short lock. It never waits for disk or
+//! network. Records of this crate's own threads and targets are not reported. What the application
+//! logs through ureq or rustls is.
 //!
 //! # Panics
 //!
 //! The hook records message, place and thread after the hook that was there before, and sends
 //! nothing itself. With `panic = "abort"` the process ends right after the hook: the record is in
 //! the memory file by then, and the next start sends it.
+//!
+//! # Forks
+//!
+//! Build after daemonizing. A child that is forked later has none of the threads and must not touch
+//! the parent's files. There, other loggers get every record; for the SMS an event is only counted,
+//! and [`Handle::health`] says so. A child that wants to alert builds an alerter of its own.
 #![deny(unsafe_op_in_unsafe_fn)]
 
-mod carrier;
 mod chain;
-mod channel;
 mod client;
 mod config;
 mod event;
@@ -66,9 +73,11 @@ mod logger;
 mod panic_hook;
 mod report;
 mod secret;
+mod shared_alerter;
 mod spool;
 mod store;
 mod text;
+mod transports;
 mod worker;
 
 pub use annunciator_core;

@@ -1,11 +1,11 @@
-//! The `log` front: tells the alerter about records, beside whatever logs them.
+//! The `log` front: passes records to the alerter and to an inner logger.
 //!
 //! A [`Logger`] composes instead of owning: it wraps an inner logger (several with a [`Tee`]),
 //! which gets every record it wants, unchanged, key-values included. The SMS takes level, target,
 //! place and message. Nothing is installed unless [`Logger::install`] is called.
 //!
 //! ```text
-//!  log::error!(..) ─► max level ─► Logger ─┬─ grave enough, not our own? ─► format ─► Sink::record
+//!  log::error!(..) ─► max level ─► Logger ─┬─ level, target? ───────────► format ─► Sink::record
 //!                      (cut here            │                              (stack)    (short lock)
 //!                       costs nothing)      └─ inner.enabled()? ──────────► inner.log()
 //! ```
@@ -17,8 +17,8 @@
 //! counted, so that one which logs itself cannot recurse without end.
 //!
 //! Muted for the SMS are this crate's own targets and its worker threads. The inner logger gets
-//! these too, but for what the workers' HTTP client says at TRACE: there it dumps heads and answers,
-//! which hold no credentials but the number.
+//! these too, but for what the workers' HTTP client says at TRACE: there it dumps heads and
+//! answers, which hold no credentials but the number.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -36,8 +36,8 @@ pub(crate) trait Sink: Send + Sync {
     /// Records one event under a short lock.
     fn record(&self, entry: &Entry);
 
-    /// The same, but gives a lock that is held up after a few milliseconds: the event then goes to
-    /// a side slot or is counted.
+    /// The same, but waits a few milliseconds at most for the lock: then the event goes to a side
+    /// slot or is counted.
     fn try_record(&self, entry: &Entry);
 
     /// Shows an event to the program's own hook, before it is kept; `false` drops it.
@@ -50,14 +50,14 @@ pub(crate) trait Sink: Send + Sync {
     /// another.
     fn suppressed(&self);
 
-    /// The least grave level that is told. Does not change.
+    /// The least severe level that is reported. Does not change.
     fn level(&self) -> Level;
 
     /// Has what is recorded committed to the spool. Sends nothing.
     fn flush(&self);
 }
 
-/// A logger for the `log` crate that tells the alerter, and passes everything on to `L`.
+/// A logger for the `log` crate that passes records to the alerter, and everything on to `L`.
 #[must_use = "it hears nothing until it is installed"]
 pub struct Logger<L = Silence> {
     sink: Option<Arc<dyn Sink>>,
@@ -88,13 +88,13 @@ pub struct Tee {
 }
 
 impl Logger {
-    /// A logger for `sink` alone; without one it is deaf.
+    /// A logger for `sink` alone; without one it records nothing.
     pub(crate) fn new(sink: Option<Arc<dyn Sink>>) -> Logger {
         let level = sink.as_deref().map_or(LevelFilter::Off, |sink| filter(sink.level()));
         Logger { sink, level, inner: Silence, inner_level: LevelFilter::Off }
     }
 
-    /// Passes every record on to `inner`, whose `enabled` is asked as ever.
+    /// Passes every record on to `inner`, if its `enabled` says so.
     ///
     /// Say with [`inner_level`](Logger::inner_level) how much `inner` wants, or each filtered-out
     /// `debug!` costs a call.
@@ -135,7 +135,7 @@ impl<L: Log> Logger<L> {
     }
 
     #[inline]
-    fn tell(&self, record: &Record<'_>) {
+    fn record(&self, record: &Record<'_>) {
         let Some(sink) = self.sink.as_deref() else { return };
         let thread = THREAD.get();
         if is_own(record.target()) || thread.muted {
@@ -169,7 +169,7 @@ impl<L: Log> Log for Logger<L> {
 
     fn log(&self, record: &Record<'_>) {
         if record.level() <= self.level {
-            self.tell(record);
+            self.record(record);
         }
         if self.inner.enabled(record.metadata()) && !is_dump(record) {
             self.inner.log(record);
@@ -299,7 +299,7 @@ fn is_dump(record: &Record<'_>) -> bool {
     record.level() == log::Level::Trace && this_thread_is_muted()
 }
 
-/// Whether `target` is this crate or its core, which never tell about themselves.
+/// Whether `target` is this crate or its core, whose records are not reported.
 #[inline]
 fn is_own(target: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with("::");
@@ -309,7 +309,7 @@ fn is_own(target: &str) -> bool {
     }
 }
 
-/// No record of `log` is as grave as a panic.
+/// No record of `log` is as severe as a panic.
 fn filter(level: Level) -> LevelFilter {
     match level {
         Level::Panic => LevelFilter::Off,

@@ -1,4 +1,4 @@
-//! Records panics, also of threads nobody joins.
+//! Records panics, also of threads that are never joined.
 //!
 //! The hook that was there runs first, so that the console shows what it always shows. Then the
 //! panic is recorded above ERROR, with its message and place, through a path that waits for no lock

@@ -6,16 +6,16 @@ use std::time::Duration;
 use annunciator_core::alerter::{Activity, Stats};
 use annunciator_core::time::Instant;
 
-use crate::channel::Channel;
 use crate::health::{Counters, DestinationHealth, Lost, State};
+use crate::shared_alerter::SharedAlerter;
 use crate::spool;
 
-impl Channel {
+impl SharedAlerter {
     /// A snapshot.
     pub(crate) fn health(&self) -> DestinationHealth {
         let mut health = DestinationHealth::new(self.label.clone());
-        if self.is_orphaned() {
-            let why = "this is a forked child; call after_fork() in it to be told of its events";
+        if self.is_in_child() {
+            let why = "this is a forked child: build an alerter after the fork";
             health.state = State::Disabled { why: why.to_owned() };
             health.counters.lost.unrecorded = self.missed();
             return health;
@@ -23,11 +23,11 @@ impl Channel {
         let inner = self.lock();
         let stats = inner.alerter.stats();
         let limits = inner.alerter.policy().limits;
-        let way = inner.way_trouble.as_ref().map(|way| way.words.clone());
+        let trouble = inner.delivery_trouble.as_ref().map(|trouble| trouble.words.clone());
         health.last_trouble.clone_from(&inner.last_trouble);
         health.spool = inner.spool_health.clone();
         drop(inner);
-        health.state = state(&stats, way);
+        health.state = state(&stats, trouble);
         health.waiting = stats.waiting;
         health.counters = counters(&stats);
         health.counters.restarts = self.restarts.load(Ordering::Relaxed);
@@ -38,8 +38,8 @@ impl Channel {
     }
 }
 
-fn state(stats: &Stats, way: Option<String>) -> State {
-    let cause = way.unwrap_or_else(|| "the last attempt failed".to_owned());
+fn state(stats: &Stats, trouble: Option<String>) -> State {
+    let cause = trouble.unwrap_or_else(|| "the last attempt failed".to_owned());
     match stats.activity {
         Activity::Idle => State::Idle,
         Activity::Waiting(at) => State::Waiting { due: until(at) },

@@ -31,12 +31,12 @@ use annunciator_core::ring::slot_size;
 use annunciator_core::time::{self, Instant};
 use annunciator_core::transport::{Code, Outcome};
 
-use crate::carrier::{self, Carrier};
-use crate::channel::{Answer, Channel, Inner};
 use crate::event::TEXT;
 use crate::logger::mute_this_thread;
+use crate::shared_alerter::{Answer, Inner, SharedAlerter};
 use crate::spool::{self, ForkCopies};
 use crate::store::{Ring, Store};
+use crate::transports::{self, DescribedTransport};
 use orphans::Orphans;
 use ring::{Progress, step};
 
@@ -58,63 +58,63 @@ const BUFFER: usize =
 const OWN: u32 = 0;
 
 /// Starts the worker's thread; `false` if there is none to be had.
-pub(crate) fn start(channel: &Arc<Channel>) -> bool {
+pub(crate) fn start(shared: &Arc<SharedAlerter>) -> bool {
     let thread = thread::Builder::new().name("annunciator".to_owned());
-    thread.spawn(holding(channel, |channel| supervise(&channel, work))).is_ok()
+    thread.spawn(holding(shared, |shared| supervise(&shared, work))).is_ok()
 }
 
-/// A thread's body that is counted for as long as it holds the channel.
+/// A thread's body that is counted for as long as it holds the alerter.
 fn holding(
-    channel: &Arc<Channel>,
-    body: impl FnOnce(Arc<Channel>) + Send + 'static,
+    shared: &Arc<SharedAlerter>,
+    body: impl FnOnce(Arc<SharedAlerter>) + Send + 'static,
 ) -> impl FnOnce() + Send + 'static {
-    let (member, channel) = (channel.crew.join(), Arc::clone(channel));
+    let (guard, shared) = (shared.threads.join(), Arc::clone(shared));
     move || {
-        body(channel);
-        drop(member);
+        body(shared);
+        drop(guard);
     }
 }
 
 /// Has `work` done, again if it panics.
-fn supervise(channel: &Arc<Channel>, work: impl Fn(&Arc<Channel>)) {
+fn supervise(shared: &Arc<SharedAlerter>, work: impl Fn(&Arc<SharedAlerter>)) {
     mute_this_thread();
-    while catch_unwind(AssertUnwindSafe(|| work(channel))).is_err() {
-        channel.restarts.fetch_add(1, Ordering::Relaxed);
+    while catch_unwind(AssertUnwindSafe(|| work(shared))).is_err() {
+        shared.restarts.fetch_add(1, Ordering::Relaxed);
         // Orphans are found again by the next look, and take what they sent as unknown.
-        take_answers(channel, &mut Orphans::default());
-        channel.lock().alerter.abandon(spool::now());
+        take_answers(shared, &mut Orphans::default());
+        shared.lock().alerter.abandon(spool::now());
         thread::sleep(Duration::from_secs(1));
     }
-    channel.gone();
+    shared.notify_stopped();
 }
 
-/// Serves until the channel closes.
-fn work(channel: &Arc<Channel>) {
-    let mut store = channel.store.lock().unwrap_or_else(PoisonError::into_inner);
+/// Serves until the alerter closes.
+fn work(shared: &Arc<SharedAlerter>) {
+    let mut store = shared.store.lock().unwrap_or_else(PoisonError::into_inner);
     let mut buf: Buffer = [0; BUFFER];
     let mut orphans = Orphans::default();
-    show_clock(channel, &mut channel.lock());
-    begin(channel, &mut store);
+    show_clock(shared, &mut shared.lock());
+    begin(shared, &mut store);
     // Also after a panic, which gave the orphans of before up.
-    keep_copies(channel, &store, &orphans);
-    orphans.look(channel, &mut store);
+    keep_copies(shared, &store, &orphans);
+    orphans.look(shared, &mut store);
     loop {
         if store.take_relocked() {
             // The disk is back, and perhaps something of others with it.
-            orphans.look(channel, &mut store);
-            keep_copies(channel, &store, &orphans);
+            orphans.look(shared, &mut store);
+            keep_copies(shared, &store, &orphans);
         } else if orphans.take_changed() {
-            keep_copies(channel, &store, &orphans);
+            keep_copies(shared, &store, &orphans);
         }
-        take_answers(channel, &mut orphans);
+        take_answers(shared, &mut orphans);
         let busy = orphans.are_sending();
-        let own = step(channel, &mut Own(channel), &mut store, &mut buf, OWN, busy);
-        let others = orphans.step(channel);
+        let own = step(shared, &mut OwnRing(shared), &mut store, &mut buf, OWN, busy);
+        let others = orphans.step(shared);
         if own == Progress::Again || others == Progress::Again {
             continue;
         }
 
-        let inner = channel.lock();
+        let inner = shared.lock();
         if inner.closing && store.is_open() {
             drop(inner);
             store.announce_end();
@@ -127,25 +127,25 @@ fn work(channel: &Arc<Channel>) {
             if end(&mut inner, &mut store) {
                 drop(inner);
                 orphans.end();
-                keep_copies(channel, &store, &orphans);
+                keep_copies(shared, &store, &orphans);
                 return;
             }
-            sleep(channel, inner, [own, others], Instant::FAR_FUTURE);
+            sleep(shared, inner, [own, others], Instant::FAR_FUTURE);
             continue;
         }
         if store.round_is_due(now) {
             drop(inner);
-            make_round(channel, &mut store, &mut orphans, now);
+            make_round(shared, &mut store, &mut orphans, now);
             continue;
         }
-        sleep(channel, inner, [own, others], store.next_round());
+        sleep(shared, inner, [own, others], store.next_round());
     }
 }
 
 /// Sleeps until one of the rings has something to do, but no longer than `until`, or until an event
 /// or an answer wakes it. The first ring is the program's own.
 fn sleep(
-    channel: &Channel,
+    shared: &SharedAlerter,
     mut inner: MutexGuard<'_, Inner>,
     rings: [Progress; 2],
     until: Instant,
@@ -164,21 +164,21 @@ fn sleep(
         return;
     }
     inner.sleeping_until = until;
-    let mut inner = channel.sleep(inner, nap(until));
+    let mut inner = shared.sleep(inner, nap(until));
     inner.sleeping_until = Instant::ZERO;
-    show_clock(channel, &mut inner);
+    show_clock(shared, &mut inner);
 }
 
 /// Shows the alerter the wall clock, which may have been set meanwhile.
-fn show_clock(channel: &Channel, inner: &mut Inner) {
-    if let Some((now, since, offset)) = wall_clock(channel) {
+fn show_clock(shared: &SharedAlerter, inner: &mut Inner) {
+    if let Some((now, since, offset)) = wall_clock(shared) {
         inner.alerter.set_wall_clock(now, since, offset);
     }
 }
 
 /// The present time, the seconds since 1970, and by how many minutes the owner is ahead of UTC.
-fn wall_clock(channel: &Channel) -> Option<(Instant, u64, i16)> {
-    let offset = channel.utc_offset?;
+fn wall_clock(shared: &SharedAlerter) -> Option<(Instant, u64, i16)> {
+    let offset = shared.utc_offset?;
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some((spool::now(), since.as_secs(), offset))
 }
@@ -207,22 +207,22 @@ fn end(inner: &mut Inner, store: &mut Store) -> bool {
 }
 
 /// Takes the run up.
-fn begin(channel: &Channel, store: &mut Store) {
+fn begin(shared: &SharedAlerter, store: &mut Store) {
     store.resume();
     // Nothing will ever be written there and fail, so this is the time to say it.
     if let Some(why) = store.lacks_disk().map(str::to_owned) {
-        refresh(channel, channel.lock(), store, Some(why));
+        refresh(shared, shared.lock(), store, Some(why));
     }
 }
 
 /// What a forked child has to close from now on.
-fn keep_copies(channel: &Channel, store: &Store, orphans: &Orphans) {
-    channel.keep_copies(ForkCopies::join(orphans.fork_copies().chain([store.fork_copies()])));
+fn keep_copies(shared: &SharedAlerter, store: &Store, orphans: &Orphans) {
+    shared.keep_copies(ForkCopies::join(orphans.fork_copies().chain([store.fork_copies()])));
 }
 
 /// Hands each answer to the ring whose text it is of.
-fn take_answers(channel: &Channel, orphans: &mut Orphans) {
-    let mut inner = channel.lock();
+fn take_answers(shared: &SharedAlerter, orphans: &mut Orphans) {
+    let mut inner = shared.lock();
     if inner.answers.is_empty() {
         return;
     }
@@ -237,21 +237,21 @@ fn take_answers(channel: &Channel, orphans: &mut Orphans) {
 }
 
 /// Sees to it that disk and memory are as they were left, and looks for what others have left.
-fn make_round(channel: &Arc<Channel>, store: &mut Store, orphans: &mut Orphans, now: Instant) {
+fn make_round(shared: &Arc<SharedAlerter>, store: &mut Store, orphans: &mut Orphans, now: Instant) {
     let result = store.round(now);
-    look_after_memory(&mut Own(channel), store, store.wants_memory());
+    look_after_memory(&mut OwnRing(shared), store, store.wants_memory());
     if store.take_attached() || result.is_err() {
-        channel.lock().alerter.rewrite(now);
+        shared.lock().alerter.rewrite(now);
     }
     let lost = store.expire(now);
-    orphans.look(channel, store);
-    let mut inner = channel.lock();
+    orphans.look(shared, store);
+    let mut inner = shared.lock();
     if lost > 0 {
         inner.alerter.count_lost(now, lost);
     }
     // A look at the disk ends no trouble: only a write that succeeds does.
     let trouble = result.err().or_else(|| inner.store_trouble.take());
-    refresh(channel, inner, store, trouble);
+    refresh(shared, inner, store, trouble);
 }
 
 /// Makes the memory file anew if it has `gone`.
@@ -264,7 +264,7 @@ fn look_after_memory(ring: &mut impl Served, store: &mut Store, gone: bool) {
 
 /// Passes on how the store is doing.
 fn refresh(
-    channel: &Channel,
+    shared: &SharedAlerter,
     mut inner: MutexGuard<'_, Inner>,
     store: &mut Store,
     trouble: Option<String>,
@@ -273,19 +273,20 @@ fn refresh(
     inner.direct = store.direct_writer();
     inner.store_trouble = trouble;
     inner.spool_health = store.health(inner.store_trouble.as_deref());
-    report(channel, inner);
+    report(shared, inner);
 }
 
-/// Tells the program's callback what is wrong, if that is news. Takes the lock to release it.
-fn report(channel: &Channel, mut inner: MutexGuard<'_, Inner>) {
-    let way = inner.way_trouble.as_ref().map(|way| (Some(way.code), way.words.clone()));
+/// Calls the program's callback if the trouble has changed. Takes the lock to release it.
+fn report(shared: &SharedAlerter, mut inner: MutexGuard<'_, Inner>) {
+    let delivery = inner.delivery_trouble.as_ref();
+    let delivery = delivery.map(|trouble| (Some(trouble.code), trouble.words.clone()));
     let store = || inner.store_trouble.clone().map(|words| (None, words));
-    let (code, trouble) = way.or_else(store).unzip();
+    let (code, trouble) = delivery.or_else(store).unzip();
     if trouble.is_some() {
         inner.last_trouble.clone_from(&trouble);
     }
     drop(inner);
-    channel.reporter.report(code.flatten(), trouble.as_deref());
+    shared.reporter.report(code.flatten(), trouble.as_deref());
 }
 
 /// Whether a text of this ring is being prepared or is under way.
@@ -313,16 +314,16 @@ trait Served {
 }
 
 /// The program's own ring.
-struct Own<'a>(&'a Channel);
+struct OwnRing<'a>(&'a SharedAlerter);
 
-impl Served for Own<'_> {
+impl Served for OwnRing<'_> {
     fn with<R>(&mut self, work: impl FnOnce(&mut Ring) -> R) -> R {
         work(&mut self.0.lock().alerter)
     }
 
     fn step(&mut self, now: Instant, buf: &mut Buffer) -> Step {
         let mut inner = self.0.lock();
-        self.0.take_aside(&mut inner);
+        self.0.drain_side_slot(&mut inner);
         if let Some(direct) = &inner.direct {
             direct.worker_copies();
         }
@@ -335,35 +336,40 @@ impl Served for Own<'_> {
 }
 
 /// Takes the sender's turn, or says what becomes of the attempt without it.
-fn turn(channel: &Channel, now: Instant, ticket: &Ticket, buf: &Buffer) -> Result<(), Outcome> {
-    let Some(pace) = &channel.pace else { return Ok(()) };
+fn turn(
+    shared: &SharedAlerter,
+    now: Instant,
+    ticket: &Ticket,
+    buf: &Buffer,
+) -> Result<(), Outcome> {
+    let Some(pace) = &shared.pace else { return Ok(()) };
     let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
     pace.turn(now, ticket.message(buf).segments)
 }
 
 /// Hands the text to a thread of its own; if there is none to be had, sends it from this one.
-fn send(channel: &Arc<Channel>, ring: u32, ticket: Ticket, buf: &Buffer) {
+fn send(shared: &Arc<SharedAlerter>, ring: u32, ticket: Ticket, buf: &Buffer) {
     let text = *buf;
-    let courier = holding(channel, move |channel| deliver(&channel, ring, &ticket, &text));
+    let courier = holding(shared, move |shared| deliver(&shared, ring, &ticket, &text));
     let thread = thread::Builder::new().name("annunciator-send".to_owned());
     if thread.spawn(courier).is_err() {
-        deliver(channel, ring, &ticket, &text);
+        deliver(shared, ring, &ticket, &text);
     }
 }
 
-fn deliver(channel: &Arc<Channel>, ring: u32, ticket: &Ticket, text: &Buffer) {
+fn deliver(shared: &Arc<SharedAlerter>, ring: u32, ticket: &Ticket, text: &Buffer) {
     mute_this_thread();
-    let mut carrier = channel.carrier.lock().unwrap_or_else(PoisonError::into_inner);
-    let attempt = || carrier.send(&ticket.message(text));
+    let mut transport = shared.transport.lock().unwrap_or_else(PoisonError::into_inner);
+    let attempt = || transport.send(&ticket.message(text));
     let outcome = catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|_| {
-        channel.restarts.fetch_add(1, Ordering::Relaxed);
+        shared.restarts.fetch_add(1, Ordering::Relaxed);
         Outcome::Unknown(Code::NONE)
     });
-    let trouble = carrier::trouble(&outcome, &**carrier as &dyn Carrier);
-    drop(carrier);
-    let mut inner = channel.lock();
+    let trouble = transports::trouble(&outcome, &**transport as &dyn DescribedTransport);
+    drop(transport);
+    let mut inner = shared.lock();
     inner.answers.push(Answer { ring, token: ticket.token, outcome });
-    inner.way_trouble = trouble;
-    channel.ring(&mut inner);
-    report(channel, inner);
+    inner.delivery_trouble = trouble;
+    shared.wake(&mut inner);
+    report(shared, inner);
 }

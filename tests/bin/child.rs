@@ -1,8 +1,8 @@
 //! The program under test, where it has to be a process of its own: for the end of a process, for
 //! its output, and for the logger and the panic hook, of which a process has one.
 //!
-//! The first argument names a story, the others are what it logs. It is set up by its environment
-//! alone, except that nothing is held back. It says on stdout what it observes.
+//! The first argument names a scenario, the others are what it logs. Its environment configures it,
+//! except that nothing is held back. It prints on stdout what it observes.
 
 #[cfg(target_pointer_width = "64")]
 mod clock;
@@ -19,16 +19,16 @@ use log::{LevelFilter, Record, debug, error, warn};
 
 fn main() {
     let mut arguments = env::args().skip(1);
-    let story = arguments.next().unwrap_or_default();
+    let scenario = arguments.next().unwrap_or_default();
     let words: Vec<String> = arguments.collect();
-    match story.as_str() {
+    match scenario.as_str() {
         "log" => log_and_end(&words, || ()),
-        "log and end when told" => log_and_end(&words, wait_for_the_test),
+        "log and end when asked" => log_and_end(&words, wait_for_the_test),
         "log and flush" => log_and_flush(&words),
         "log and exit" => log_and(&words, || exit(0)),
         "log and abort" => log_and(&words, || abort()),
         "log and wait" => log_and(&words, wait_to_be_killed),
-        "tell and wait" => tell_and_wait(&words),
+        "send and wait" => send_and_wait(&words),
         "log nothing" => log_nothing(),
         "log nothing and wait" => log_and(&[], wait_to_be_killed),
         "log in bursts" => log_in_bursts(&words),
@@ -45,7 +45,7 @@ fn main() {
         "log and obey" => log_and_obey(&words),
         #[cfg(target_pointer_width = "64")]
         "wake up in 1970" => clock::wake_up_in_1970(),
-        other => panic!("no such story: {other}"),
+        other => panic!("no such scenario: {other}"),
     }
 }
 
@@ -91,7 +91,7 @@ fn log(alerts: &Annunciator, words: &[String]) {
     }
 }
 
-/// Logs, says so, and does `then` while the guard lives.
+/// Logs, prints so, and does `then` before the guard is dropped.
 fn log_and(words: &[String], then: impl FnOnce()) {
     let alerts = start();
     log(&alerts, words);
@@ -100,8 +100,8 @@ fn log_and(words: &[String], then: impl FnOnce()) {
     drop(alerts);
 }
 
-/// Logs, says when it was told, and lives on.
-fn tell_and_wait(words: &[String]) {
+/// Logs, prints when the text was sent, and does not end.
+fn send_and_wait(words: &[String]) {
     let alerts = start();
     log(&alerts, words);
     say(&alerts.flush(PATIENCE).to_string());
@@ -125,7 +125,8 @@ fn log_and_report(words: &[String]) {
     say(&format!("{report}\n{}", alerts.health()));
 }
 
-/// Logs each word and reports; obeys those that a shell understands, and waits for better times.
+/// Logs each word and reports; obeys those that a shell understands, and waits until the trouble is
+/// over.
 fn log_and_obey(words: &[String]) {
     let alerts = start();
     alerts.logger().install().expect("the only logger");
@@ -163,7 +164,7 @@ fn log_nothing() {
     say(&alerts.flush(PATIENCE).to_string());
 }
 
-/// Logs each word, says it when the call has returned, and goes on for ever in between.
+/// Logs each word, prints it when the call has returned, and goes on for ever.
 fn log_in_bursts(words: &[String]) {
     let alerts = start();
     alerts.logger().install().expect("the only logger");
@@ -214,7 +215,7 @@ fn panic_and_abort() {
     panic!("no way on");
 }
 
-/// The environment says nothing: the program runs all the same.
+/// The environment is empty: the program runs all the same.
 fn be_nobody() {
     let alerts = match Annunciator::builder("pump").start() {
         Ok(alerts) => alerts,

@@ -11,7 +11,7 @@ use super::explain::{explain, local};
 /// What TLS says of a certificate whose time is still to come.
 const NOT_VALID_YET: &str = "not valid yet";
 
-/// Characters kept of whatever somebody else has written.
+/// Characters kept of the texts of others: the service, the network, TLS.
 const WORDS_MAX: usize = 160;
 
 /// The latest attempt. `Display` says what went wrong, what to do, and what the service or the
@@ -22,7 +22,7 @@ pub(crate) struct Attempt {
     pub(crate) code: Code,
     /// Status of the answer, if there was one.
     pub(crate) http: Option<u16>,
-    /// The service's own words.
+    /// The service's error text.
     pub(crate) said: String,
     /// The first part's id, which the service's logs know.
     pub(crate) message_id: String,

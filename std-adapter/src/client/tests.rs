@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender as Channel, channel};
+use std::sync::mpsc::{Receiver, Sender as Queue, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Seen {
 }
 
 /// What the server does with one connection.
-type Step = Box<dyn FnOnce(TcpStream, &Channel<Seen>) + Send>;
+type Step = Box<dyn FnOnce(TcpStream, &Queue<Seen>) + Send>;
 
 struct Server {
     address: String,
@@ -55,12 +55,12 @@ impl Server {
     fn start(steps: impl IntoIterator<Item = Step>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (channel, seen) = channel();
+        let (queue, seen) = channel();
         let steps: Vec<Step> = steps.into_iter().collect();
         thread::spawn(move || {
             for step in steps {
                 let (stream, _) = listener.accept().unwrap();
-                step(stream, &channel);
+                step(stream, &queue);
             }
         });
         Server { address, seen }

@@ -137,7 +137,7 @@ impl Builder {
         self
     }
 
-    /// Adds somebody to be texted: a number with its country code, such as `+44 7700 900000`. A
+    /// Adds a phone number with its country code, such as `+44 7700 900000`. A
     /// number given twice is one destination.
     pub fn to(mut self, number: impl Into<String>) -> Builder {
         self.numbers.push(number.into());
@@ -234,23 +234,23 @@ impl Builder {
         self
     }
 
-    /// How long the first text after quiet waits for company: for an ERROR, and for less.
-    /// Defaults: 1 s and 5 s.
+    /// How long the first text after a quiet time waits for more events: for an ERROR, and for
+    /// lower levels. Defaults: 1 s and 5 s.
     pub fn hold(mut self, error: Duration, rest: Duration) -> Builder {
         self.policy.hold_error = error.into();
         self.policy.hold_other = rest.into();
         self
     }
 
-    /// Least time between later digests, and what it doubles to while the same goes on. Defaults:
-    /// 60 s and 8 h.
+    /// Least time between later texts, and up to what it doubles while the same error repeats.
+    /// Defaults: 60 s and 8 h.
     pub fn interval(mut self, least: Duration, longest: Duration) -> Builder {
         self.policy.gap = least.into();
         self.policy.gap_max = longest.into();
         self
     }
 
-    /// Billed segments that one digest may have, 1 to 6. Default: 2.
+    /// Billed segments that one text may have, 1 to 6. Default: 2.
     pub fn segments_per_text(mut self, segments: u8) -> Builder {
         self.policy.segments = segments;
         self
@@ -269,8 +269,8 @@ impl Builder {
         self
     }
 
-    /// The balance in euro below which a text says so, once, until it was filled up again; `None`:
-    /// none does. Default: 1.
+    /// The balance in euro below which one text warns; another does so after the account was topped
+    /// up. `None`: never. Default: 1.
     ///
     /// ```
     /// # use annunciator::{Builder, annunciator_core::transport::Decimal};
@@ -287,22 +287,22 @@ impl Builder {
         self
     }
 
-    /// Has a text say that all is well when so much time has passed: `alive 7 d, 0 errors`. Within
-    /// the budget, and not more often than each minute. Default: none does.
+    /// Sends a text after each such span that says all is well: `alive 7 d, 0 errors`. It counts
+    /// towards the budget and is sent at most once a minute. Default: never.
     pub fn heartbeat(mut self, every: Duration) -> Builder {
         self.policy.heartbeat = Some(every.into());
         self
     }
 
-    /// Has a text say so, once, when a kind of ERROR that was reported has been quiet for so long.
-    /// Default: none does.
+    /// Sends one text when a kind of ERROR that was reported has not occurred for this long.
+    /// Default: never.
     pub fn recovered_after(mut self, quiet: Duration) -> Builder {
         self.policy.recovered = Some(quiet.into());
         self
     }
 
-    /// Whether a start after an unclean end says so: `restarted after a crash: ` and the last severe
-    /// event; several crashes become one text with their count. Default: it does.
+    /// Whether a start after an unclean end says so: `restarted after a crash: ` and the last
+    /// severe event; several crashes become one text with their count. Default: it does.
     ///
     /// Unclean is each end that did not drop the [`Annunciator`](crate::Annunciator): a crash, a
     /// kill, but also a SIGTERM that the program does not handle. `process::exit` is none, unless
@@ -320,7 +320,7 @@ impl Builder {
         self
     }
 
-    /// How many minutes the owner's local time is ahead of UTC, -720 to 840. With it texts name
+    /// Minutes by which the recipient's local time is ahead of UTC, -720 to 840. With it texts name
     /// times of day (`offline 02:10-03:40`), else spans (`offline 1 h 30 min`).
     pub fn utc_offset(mut self, minutes: i16) -> Builder {
         self.utc_offset = Some(minutes);

@@ -16,7 +16,7 @@ use rustls_pki_types::CertificateDer;
 use super::endpoint::{self, Endpoint, Proxy};
 use super::error::{ConfigError, Setting};
 use super::{
-    Builder, Config, Credentials, Destination, Disabled, Place, Proof, Service, Setup, Spool, Way,
+    Builder, Config, Credentials, Destination, Disabled, Place, Proof, Route, Service, Setup, Spool,
 };
 use crate::secret::Secret;
 use crate::text;
@@ -76,7 +76,7 @@ impl Builder {
         }
         let reachable = if credentials.is_some() { numbers.as_slice() } else { &[] };
         if credentials.is_none() && numbers.is_empty() {
-            // A transport of the program's own stands alone; nobody meant to use the service.
+            // A transport of the program's own stands alone; the service was not meant to be used.
             missing.clear();
         }
         let destinations = destinations(reachable, self.transports)?;
@@ -435,8 +435,8 @@ fn destinations(
         if destinations.iter().any(|other| other.label == label) {
             label = format!("{label} #{}", destinations.len() + 1);
         }
-        let way = Way::Vonage(*number);
-        destinations.push(Destination { label, identity: number.to_string(), way });
+        let route = Route::Vonage(*number);
+        destinations.push(Destination { label, identity: number.to_string(), route });
     }
     for (label, transport) in transports {
         let taken = destinations.iter().any(|other| other.label == label);
@@ -447,7 +447,7 @@ fn destinations(
             ));
         }
         let identity = format!("transport\n{label}");
-        destinations.push(Destination { label, identity, way: Way::Own(transport) });
+        destinations.push(Destination { label, identity, route: Route::Custom(transport) });
     }
     Ok(destinations)
 }

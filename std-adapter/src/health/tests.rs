@@ -59,7 +59,7 @@ fn the_report_says_what_is_done_lost_and_kept() {
 }
 
 #[test]
-fn a_trouble_that_lasts_is_said_once_and_one_that_is_over_is_still_named() {
+fn a_trouble_that_lasts_is_reported_once_and_one_that_is_over_is_still_named() {
     let mut one = DestinationHealth::new("x");
     let count = |one: &DestinationHealth| one.to_string().matches("no route").count();
     one.last_trouble = Some("no route".to_owned());
@@ -85,7 +85,7 @@ fn memory_that_a_container_takes_along_does_not_end_with_the_program() {
 }
 
 #[test]
-fn health_is_good_while_trouble_mends_itself_and_bad_when_somebody_must_act() {
+fn health_is_good_while_trouble_ends_by_itself_and_bad_when_somebody_must_act() {
     let with = |state: State| {
         let mut one = DestinationHealth::new("x");
         one.state = state;

@@ -12,7 +12,7 @@ fn say(logger: &dyn Log, level: log::Level, target: &str, args: fmt::Arguments<'
 }
 
 #[test]
-fn records_grave_enough_are_told_with_target_and_place() {
+fn records_of_the_level_are_reported_with_target_and_place() {
     let ear = Ear::new(Level::Warn);
     let logger = logger(&ear);
     logger.log(
@@ -33,7 +33,7 @@ fn records_grave_enough_are_told_with_target_and_place() {
 }
 
 #[test]
-fn each_level_is_told_from_its_own_threshold_on() {
+fn each_level_is_reported_from_its_own_threshold_on() {
     for (threshold, heard) in Level::ALL.into_iter().zip([5, 4, 3, 2, 1, 0]) {
         let ear = Ear::new(threshold);
         let logger = logger(&ear);

@@ -129,8 +129,8 @@ impl ForkCopies {
         ForkCopies(copies.flat_map(|copies| copies.0).collect())
     }
 
-    /// To be called in the child only, by its first log call or by `after_fork`: closes its copies,
-    /// which leaves the parent's locks as they are. In the parent it would give them up.
+    /// To be called in the child only: closes its copies, which leaves the parent's locks as they
+    /// are. In the parent it would unlock them.
     pub(crate) fn give_up(&self) {
         for held in &self.0 {
             held.close_copy();

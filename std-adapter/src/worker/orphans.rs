@@ -10,8 +10,8 @@ use annunciator_core::time::Instant;
 
 use super::ring::{Progress, step};
 use super::{BUFFER, Buffer, OWN, Served, is_sending, wall_clock};
-use crate::channel::Channel;
 use crate::event::TEXT;
+use crate::shared_alerter::SharedAlerter;
 use crate::spool::{self, ForkCopies};
 use crate::store::{Ring, Store};
 
@@ -48,14 +48,14 @@ impl Served for OrphanRing {
 
 impl Orphans {
     /// Looks for orphans, and begins to serve them.
-    pub(super) fn look(&mut self, channel: &Channel, store: &mut Store) {
+    pub(super) fn look(&mut self, shared: &SharedAlerter, store: &mut Store) {
         for instance in store.orphans() {
-            self.open(channel, store, instance);
+            self.open(shared, store, instance);
         }
     }
 
-    fn open(&mut self, channel: &Channel, store: &mut Store, instance: u8) {
-        let own = identity(channel.lock().alerter.memory().bytes());
+    fn open(&mut self, shared: &SharedAlerter, store: &mut Store, instance: u8) {
+        let own = identity(shared.lock().alerter.memory().bytes());
         let opened = store.open_orphan(instance, own);
         let (mut theirs, region, found) = match opened {
             Ok(Some(opened)) => opened,
@@ -63,8 +63,8 @@ impl Orphans {
             // Left for a later look.
             Err(words) => return store.note_trouble(words),
         };
-        let mut alerter = channel.maker.orphan(&theirs, region, &found, &mut self.spare);
-        if let Some((now, since, offset)) = wall_clock(channel) {
+        let mut alerter = shared.maker.orphan(&theirs, region, &found, &mut self.spare);
+        if let Some((now, since, offset)) = wall_clock(shared) {
             alerter.set_wall_clock(now, since, offset);
         }
         // That its program ended without a word is counted by now. Nobody else works on it in its
@@ -77,9 +77,9 @@ impl Orphans {
     }
 
     /// One step of each. Those of which nothing is left are done with.
-    pub(super) fn step(&mut self, channel: &Arc<Channel>) -> Progress {
+    pub(super) fn step(&mut self, shared: &Arc<SharedAlerter>) -> Progress {
         let mut progress = Progress::Idle(Instant::FAR_FUTURE);
-        let own_sends = is_sending(&channel.lock().alerter);
+        let own_sends = is_sending(&shared.lock().alerter);
         let mut index = 0;
         while index < self.served.len() {
             let others = self.served.iter().enumerate().filter(|(other, _)| *other != index);
@@ -87,7 +87,7 @@ impl Orphans {
                 own_sends || others.into_iter().any(|(_, orphan)| is_sending(&orphan.ring.0));
             let Some(orphan) = self.served.get_mut(index) else { break };
             let Orphan { number, ring, store, buf } = orphan;
-            match step(channel, ring, store, buf, *number, busy) {
+            match step(shared, ring, store, buf, *number, busy) {
                 Progress::Again => progress = Progress::Again,
                 Progress::Blocked if progress != Progress::Again => progress = Progress::Blocked,
                 Progress::Blocked => {}

@@ -1,4 +1,4 @@
-//! One step of one ring, whoever shares it.
+//! One step of one ring, the program's own or an orphan's.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use annunciator_core::alerter::{Done, Step, Token};
 use annunciator_core::time::Instant;
 
 use super::{Buffer, Served, look_after_memory, send, turn};
-use crate::channel::Channel;
+use crate::shared_alerter::SharedAlerter;
 use crate::spool;
 use crate::store::Store;
 
@@ -24,7 +24,7 @@ pub(super) enum Progress {
 /// Takes a step and does what it asks for. `busy`: another ring of the destination has a text under
 /// way, and this one begins none.
 pub(super) fn step(
-    channel: &Arc<Channel>,
+    shared: &Arc<SharedAlerter>,
     ring: &mut impl Served,
     store: &mut Store,
     buf: &mut Buffer,
@@ -53,8 +53,8 @@ pub(super) fn step(
             Progress::Again
         }
         Step::Send(ticket) => {
-            match turn(channel, now, &ticket, buf) {
-                Ok(()) => send(channel, number, ticket, buf),
+            match turn(shared, now, &ticket, buf) {
+                Ok(()) => send(shared, number, ticket, buf),
                 Err(later) => {
                     ring.with(|alerter| alerter.done(now, ticket.token, Done::Sent(later)));
                 }
@@ -64,7 +64,7 @@ pub(super) fn step(
     }
 }
 
-/// Takes the steps that need the destination's state, while nobody else has it.
+/// Takes the steps that need the destination's state, while it is locked for others.
 fn step_with_destination(ring: &mut impl Served, store: &Store, buf: &mut Buffer) {
     store.context().destination.exchange(true, |bytes| {
         ring.with(|alerter| alerter.load_destination(spool::now(), bytes));

@@ -28,19 +28,19 @@ fn a_worker_that_panics_begins_anew_with_what_it_had() {
         .transport("own", Said(said))
         .start()
         .expect("a configuration");
-    let channel = alerts.channel();
+    let shared = alerts.shared_alerter();
     // The one of this test.
-    channel.lock().running = true;
+    shared.lock().running = true;
     alerts.record(&Event::new(Level::Error, "no pressure"));
     let worker = thread::spawn(move || {
         let begun = AtomicU32::new(0);
-        supervise(&channel, |channel| {
+        supervise(&shared, |shared| {
             if begun.fetch_add(1, Ordering::Relaxed) < 2 {
-                let mut inner = channel.lock();
+                let mut inner = shared.lock();
                 let _ = inner.alerter.step(spool::now(), &mut [0; BUFFER]);
                 panic!("a fault of the worker");
             }
-            work(channel);
+            work(shared);
         });
     });
     let text = texts.recv_timeout(Duration::from_secs(40)).expect("a text");

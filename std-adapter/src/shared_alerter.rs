@@ -1,12 +1,12 @@
 //! One destination as the program's threads see it: a lock around its alerter, held shortly, and a
-//! bell for the worker that is rung only when an event moves what the worker sleeps towards.
+//! wakeup for the worker, which is notified only when an event shortens the worker's sleep.
 //!
-//! A forked child has a copy of all this that no thread serves: its locks may be held for ever, its
-//! ring is the parent's. There an event is counted and no more, until
-//! [`after_fork`](crate::Handle::after_fork) puts a channel of the child's own behind the copy.
+//! A forked child has a copy of all this that no thread serves: its locks may be locked for ever,
+//! its ring is the parent's. There an event is counted and nothing else is touched. A child that
+//! wants to alert builds an alerter of its own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -17,11 +17,11 @@ use annunciator_core::ring::{Admission, slot_size};
 use annunciator_core::time::Instant;
 use annunciator_core::transport::Outcome;
 
-use crate::carrier::{Carrier, Gone, WayTrouble};
 use crate::event::{Entry, TEXT};
 use crate::health::{FlushReport, Reporter, SpoolHealth};
 use crate::spool::{self, DirectWriter, ForkCopies, ForkGuard};
 use crate::store::{Ring, RingMaker, Store};
+use crate::transports::{DeliveryTrouble, DescribedTransport};
 
 /// Size of a slot.
 const SLOT: usize = slot_size::<TEXT>();
@@ -31,55 +31,52 @@ const LOCK_TRIES: u32 = 51;
 const LOCK_PAUSE: Duration = Duration::from_micros(100);
 
 /// One destination.
-pub(crate) struct Channel {
+pub(crate) struct SharedAlerter {
     pub(crate) label: String,
     inner: Mutex<Inner>,
-    /// Rung for the worker.
-    bell: Condvar,
-    /// Rung by the worker when it comes to rest.
+    /// Notified to wake the worker.
+    wakeup: Condvar,
+    /// Notified by the worker when it comes to rest.
     rested: Condvar,
     /// Where an event goes that must not wait for the lock.
     side: Mutex<Option<Entry>>,
-    /// Events that found the side slot taken, and that were recorded in a forked child.
+    /// Events that found the side slot taken; in a forked child, all events.
     busy: AtomicU32,
-    child: AtomicU32,
     pub(crate) restarts: AtomicU32,
     fork: ForkGuard,
-    /// What a forked child has to let go of.
+    /// What a forked child has to close.
     copies: Mutex<ForkCopies>,
-    /// The channel that a forked child opened in place of this one.
-    successor: OnceLock<Arc<Channel>>,
     pub(crate) store: Mutex<Store>,
     /// Makes the alerters of orphans.
     pub(crate) maker: RingMaker,
     /// Starts the worker's thread; `false` if there is none to be had.
-    start_worker: fn(&Arc<Channel>) -> bool,
-    pub(crate) carrier: Mutex<Box<dyn Carrier>>,
+    start_worker: fn(&Arc<SharedAlerter>) -> bool,
+    pub(crate) transport: Mutex<Box<dyn DescribedTransport>>,
     pub(crate) reporter: Reporter,
     /// Minutes that the owner's local time is ahead of UTC, if that is known.
     pub(crate) utc_offset: Option<i16>,
     /// The turns of the sender that it shares with others, if it does.
     pub(crate) pace: Option<Arc<Mutex<Pace>>>,
-    /// The threads that hold this channel. Beside it, since it outlives it.
-    pub(crate) crew: Arc<Crew>,
+    /// The threads that hold this alerter. Beside it, since it outlives it.
+    pub(crate) threads: Arc<WaitGroup>,
 }
 
-/// Counts the threads that serve a channel, so that its end can be waited for: as long as one of
-/// them holds the channel, its files stay locked, and a next start in this process would find them
+/// Counts the threads that serve an alerter, so that its end can be waited for: as long as one of
+/// them holds the alerter, its files stay locked, and a next start in this process would find them
 /// taken.
 #[derive(Debug, Default)]
-pub(crate) struct Crew {
+pub(crate) struct WaitGroup {
     members: Mutex<u32>,
     changed: Condvar,
 }
 
-/// One thread of a [`Crew`]. To be dropped after the thread's hold on the channel.
-pub(crate) struct Member(Arc<Crew>);
+/// One thread of a [`WaitGroup`]. To be dropped after the thread's reference to the alerter.
+pub(crate) struct WaitGroupGuard(Arc<WaitGroup>);
 
-impl Crew {
-    pub(crate) fn join(self: &Arc<Self>) -> Member {
+impl WaitGroup {
+    pub(crate) fn join(self: &Arc<Self>) -> WaitGroupGuard {
         *self.lock() += 1;
-        Member(Arc::clone(self))
+        WaitGroupGuard(Arc::clone(self))
     }
 
     /// Waits until all have left, or for `deadline`.
@@ -100,7 +97,7 @@ impl Crew {
     }
 }
 
-impl Drop for Member {
+impl Drop for WaitGroupGuard {
     fn drop(&mut self) {
         *self.0.lock() -= 1;
         self.0.changed.notify_all();
@@ -128,28 +125,29 @@ pub(crate) struct Inner {
     pub(crate) closing: bool,
     /// Whether what waits outlives the program.
     pub(crate) keeps: bool,
-    /// For grave events, if memory does not outlive the program.
+    /// For severe events, if memory does not outlive the program.
     pub(crate) direct: Option<DirectWriter>,
     /// How the store was doing when the worker used it last.
     pub(crate) spool_health: SpoolHealth,
-    /// What is wrong with the way to the service, and with the store, in words.
-    pub(crate) way_trouble: Option<WayTrouble>,
+    /// What is wrong with the route to the service, and a description of what is wrong with the
+    /// store.
+    pub(crate) delivery_trouble: Option<DeliveryTrouble>,
     pub(crate) store_trouble: Option<String>,
     /// The last trouble of either, also if it is over.
     pub(crate) last_trouble: Option<String>,
 }
 
-impl Channel {
+impl SharedAlerter {
     pub(crate) fn new(
         label: String,
         alerter: Ring,
         store: Store,
         maker: RingMaker,
-        start_worker: fn(&Arc<Channel>) -> bool,
-        carrier: Box<dyn Carrier>,
+        start_worker: fn(&Arc<SharedAlerter>) -> bool,
+        transport: Box<dyn DescribedTransport>,
         reporter: Reporter,
-    ) -> Channel {
-        Channel {
+    ) -> SharedAlerter {
+        SharedAlerter {
             label,
             inner: Mutex::new(Inner {
                 alerter,
@@ -160,35 +158,33 @@ impl Channel {
                 keeps: store.keeps(),
                 direct: store.direct_writer(),
                 spool_health: store.health(None),
-                way_trouble: None,
+                delivery_trouble: None,
                 store_trouble: None,
                 last_trouble: None,
             }),
-            bell: Condvar::new(),
+            wakeup: Condvar::new(),
             rested: Condvar::new(),
             side: Mutex::new(None),
             busy: AtomicU32::new(0),
-            child: AtomicU32::new(0),
             restarts: AtomicU32::new(0),
             fork: ForkGuard::new(),
             copies: Mutex::new(store.fork_copies()),
-            successor: OnceLock::new(),
             store: Mutex::new(store),
             maker,
             start_worker,
-            carrier: Mutex::new(carrier),
+            transport: Mutex::new(transport),
             reporter,
             utc_offset: None,
             pace: None,
-            crew: Arc::default(),
+            threads: Arc::default(),
         }
     }
 
     /// Records one event. The only cost that is not the alerter's is an uncontended lock.
     #[inline]
     pub(crate) fn admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
-        if self.fork.in_child() {
-            return self.admit_in_child(|channel| channel.admit(now, entry));
+        if self.is_in_child() {
+            return self.count_in_child();
         }
         self.admit_locked(self.lock(), now, entry);
     }
@@ -205,7 +201,7 @@ impl Channel {
             return self.write_directly(inner, admission);
         }
         if inner.alerter.has_moved() {
-            self.ring_if_needed(&mut inner);
+            self.wake_if_needed(&mut inner);
         }
     }
 
@@ -221,7 +217,7 @@ impl Channel {
             bytes.iter_mut().zip(slot).for_each(|(to, from)| *to = *from);
             Some(permit)
         });
-        self.ring_if_needed(&mut inner);
+        self.wake_if_needed(&mut inner);
         drop(inner);
         if let Some(permit) = permit {
             // Whatever comes of it, the worker writes it again and syncs.
@@ -234,10 +230,10 @@ impl Channel {
     /// taken it is counted.
     ///
     /// Others hold the lock for microseconds. The side slot ends with the process, and it may be
-    /// about to: with `panic = "abort"` these milliseconds decide whether the panic is told.
+    /// about to: with `panic = "abort"` these milliseconds decide whether the panic is reported.
     pub(crate) fn try_admit(self: &Arc<Self>, now: Instant, entry: &Entry) {
-        if self.fork.in_child() {
-            return self.admit_in_child(|channel| channel.try_admit(now, entry));
+        if self.is_in_child() {
+            return self.count_in_child();
         }
         for patience in (0..LOCK_TRIES).rev() {
             match self.inner.try_lock() {
@@ -255,86 +251,54 @@ impl Channel {
                 self.busy.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.bell.notify_one();
+        self.wakeup.notify_one();
     }
 
-    /// In a forked child: hands the event to the successor, or counts it.
-    #[cold]
-    fn admit_in_child(&self, admit: impl FnOnce(&Arc<Channel>)) {
-        self.let_go();
-        match self.successor.get() {
-            Some(successor) => admit(successor),
-            None => {
-                self.child.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Whether this is a forked child of the process that made the alerter.
+    #[inline]
+    pub(crate) fn is_in_child(&self) -> bool {
+        if !self.fork.in_child() {
+            return false;
         }
+        self.close_copies();
+        true
     }
 
-    /// Gives up a forked child's copies of the parent's locks, so that the parent's slot is free
-    /// when the parent is dead.
-    fn let_go(&self) {
+    /// In a forked child: closes its copies of the parent's locks, so that the parent's instance is
+    /// free when the parent is dead.
+    #[cold]
+    fn close_copies(&self) {
         // In use when it was forked means in use for ever; then they go when the child does.
         if let Ok(mut copies) = self.copies.try_lock() {
             std::mem::take(&mut *copies).give_up();
         }
     }
 
-    /// What a forked child will have to let go of from now on.
+    /// In a forked child: counts an event.
+    fn count_in_child(&self) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a forked child will have to close from now on.
     pub(crate) fn keep_copies(&self, copies: ForkCopies) {
         *self.copies.lock().unwrap_or_else(PoisonError::into_inner) = copies;
     }
 
-    /// The channel that serves this process in place of this one: itself, or in a forked child
-    /// what [`succeed`](Channel::succeed) put there. `None` in a child without one.
-    pub(crate) fn here(self: &Arc<Self>) -> Option<&Arc<Channel>> {
-        let last = self.last();
-        (!last.is_orphaned()).then_some(last)
-    }
-
-    /// The last of the channels that forked children opened in place of this one.
-    pub(crate) fn last(self: &Arc<Self>) -> &Arc<Channel> {
-        let mut last = self;
-        while let Some(successor) = last.successor.get() {
-            last = successor;
-        }
-        last
-    }
-
-    /// In a forked child: takes the carrier out, unless the parent was using it.
-    pub(crate) fn take_carrier(&self) -> Option<Box<dyn Carrier>> {
-        self.let_go();
-        let mut carrier = self.carrier.try_lock().ok()?;
-        Some(std::mem::replace(&mut *carrier, Box::new(Gone)))
-    }
-
-    /// In a forked child: has `successor` serve from now on, and tell how many events it missed.
-    pub(crate) fn succeed(&self, successor: Arc<Channel>) {
-        self.let_go();
-        let missed = self.child.swap(0, Ordering::Relaxed);
-        if missed > 0 {
-            let mut inner = successor.lock();
-            inner.alerter.count_lost(spool::now(), missed);
-            successor.ring(&mut inner);
-        }
-        // A second one loses, and is closed with its last owner.
-        let _ = self.successor.set(successor);
-    }
-
-    /// Events that came in this forked child and could not be taken.
+    /// Events that were recorded in this forked child.
     pub(crate) fn missed(&self) -> u32 {
-        self.child.load(Ordering::Relaxed)
+        self.busy.load(Ordering::Relaxed)
     }
 
-    /// Counts an event that was kept out on purpose.
-    pub(crate) fn suppressed(self: &Arc<Self>) {
-        if let Some(channel) = self.here() {
-            channel.lock().alerter.count_suppressed(1);
+    /// Counts an event that was not recorded on purpose.
+    pub(crate) fn suppressed(&self) {
+        if !self.is_in_child() {
+            self.lock().alerter.count_suppressed(1);
         }
     }
 
     /// Has everything committed soon, and ends the hold of what waits if `send` says so.
-    pub(crate) fn hurry(self: &Arc<Self>, now: Instant, send: bool) {
-        if self.fork.in_child() {
+    pub(crate) fn request_flush(self: &Arc<Self>, now: Instant, send: bool) {
+        if self.is_in_child() {
             return;
         }
         let mut inner = self.lock();
@@ -343,13 +307,13 @@ impl Channel {
         } else {
             inner.alerter.commit(now);
         }
-        self.ring_if_needed(&mut inner);
+        self.wake_if_needed(&mut inner);
     }
 
     #[cold]
-    fn ring_if_needed(self: &Arc<Self>, inner: &mut Inner) {
+    fn wake_if_needed(self: &Arc<Self>, inner: &mut Inner) {
         if inner.alerter.poll_at() < inner.sleeping_until {
-            self.ring(inner);
+            self.wake(inner);
         }
         // While there is no thread to be had, each event looks again.
         if inner.sleeping_until != Instant::FAR_FUTURE || inner.running {
@@ -359,10 +323,10 @@ impl Channel {
 
     /// Wakes the worker, or starts it.
     #[cold]
-    pub(crate) fn ring(self: &Arc<Self>, inner: &mut Inner) {
+    pub(crate) fn wake(self: &Arc<Self>, inner: &mut Inner) {
         inner.sleeping_until = Instant::ZERO;
         if inner.running {
-            self.bell.notify_one();
+            self.wakeup.notify_one();
         } else if (self.start_worker)(self) {
             inner.running = true;
         } else {
@@ -373,19 +337,19 @@ impl Channel {
 
     /// Has the worker end its session when it comes to rest. An event later starts it again.
     pub(crate) fn close(self: &Arc<Self>) {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return;
         }
         let mut inner = self.lock();
         inner.closing = true;
         inner.alerter.commit(spool::now());
-        self.ring(&mut inner);
+        self.wake(&mut inner);
     }
 
     /// Waits until nothing is under way and nothing will be before `deadline`, or for `deadline`.
     /// `begun` is how many events had been delivered when the flush began.
     pub(crate) fn wait_settled(&self, deadline: StdInstant, begun: u32) -> FlushReport {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return FlushReport::default();
         }
         let mut inner = self.lock();
@@ -396,7 +360,7 @@ impl Channel {
             if settled || left.is_zero() {
                 break;
             }
-            // The worker rings when it rests; the limit covers a worker that could not start.
+            // The worker notifies when it rests; the limit covers a worker that could not start.
             let nap = left.min(Duration::from_millis(500));
             let waited = self.rested.wait_timeout(inner, nap);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -410,10 +374,10 @@ impl Channel {
         }
     }
 
-    /// Waits until the worker has ended its session and no thread holds the channel, or for
+    /// Waits until the worker has ended its session and no thread holds the alerter, or for
     /// `deadline`.
     pub(crate) fn wait_closed(&self, deadline: StdInstant) {
-        if self.fork.in_child() {
+        if self.is_in_child() {
             return;
         }
         let mut inner = self.lock();
@@ -428,21 +392,21 @@ impl Channel {
         let restarted = inner.running;
         drop(inner);
         if !restarted {
-            self.crew.wait_empty(deadline);
+            self.threads.wait_empty(deadline);
         }
     }
 
-    /// Events delivered so far, for [`wait_settled`](Channel::wait_settled).
+    /// Events delivered so far, for [`wait_settled`](SharedAlerter::wait_settled).
     pub(crate) fn delivered(&self) -> u32 {
-        if self.fork.in_child() { 0 } else { self.lock().alerter.stats().delivered }
+        if self.is_in_child() { 0 } else { self.lock().alerter.stats().delivered }
     }
 
     fn side_is_empty(&self) -> bool {
         self.side.try_lock().is_ok_and(|side| side.is_none())
     }
 
-    /// Brings in what came by the side.
-    pub(crate) fn take_aside(&self, inner: &mut Inner) {
+    /// Records what is in the side slot, and counts what did not fit there.
+    pub(crate) fn drain_side_slot(&self, inner: &mut Inner) {
         let now = spool::now();
         let aside = self.side.try_lock().ok().and_then(|mut side| side.take());
         if let Some(entry) = aside {
@@ -454,29 +418,24 @@ impl Channel {
         }
     }
 
-    /// Sleeps until the bell rings, or for `nap`.
+    /// Sleeps until woken, or for `nap`.
     pub(crate) fn sleep<'a>(
         &self,
         inner: MutexGuard<'a, Inner>,
         nap: Duration,
     ) -> MutexGuard<'a, Inner> {
         self.rested.notify_all();
-        let waited = self.bell.wait_timeout(inner, nap);
+        let waited = self.wakeup.wait_timeout(inner, nap);
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Tells those who wait for the worker that it has gone.
-    pub(crate) fn gone(&self) {
+    /// Notifies those who wait for the worker that it has stopped.
+    pub(crate) fn notify_stopped(&self) {
         self.rested.notify_all();
     }
 
     /// The lock. Poison means that a panic happened under it, which the alerter survives.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether this is a forked child of the process that made the channel.
-    pub(crate) fn is_orphaned(&self) -> bool {
-        self.fork.in_child()
     }
 }

@@ -1,5 +1,5 @@
-//! Programs that die, fork, or find what others left: this test program, started again to play a
-//! part, with a transport that writes its texts into a file.
+//! Programs that crash, fork, or find what others left: this test program, started again as a child
+//! process, with a transport that writes its texts into a file.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -15,12 +15,12 @@ use annunciator::annunciator_core::transport::{
 use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level};
 use tempfile::TempDir;
 
-const PART: &str = "ANNUNCIATOR_LIVES_PART";
-const HOME: &str = "ANNUNCIATOR_LIVES_HOME";
-/// The name of the program that plays, if it is not the usual one.
-const NAME: &str = "ANNUNCIATOR_LIVES_NAME";
+const PART: &str = "ANNUNCIATOR_PROCESSES_PART";
+const HOME: &str = "ANNUNCIATOR_PROCESSES_HOME";
+/// The name of the child's program, if it is not the usual one.
+const NAME: &str = "ANNUNCIATOR_PROCESSES_NAME";
 /// Set for a part that is to call `process::exit`.
-const EXIT: &str = "ANNUNCIATOR_LIVES_EXIT";
+const EXIT: &str = "ANNUNCIATOR_PROCESSES_EXIT";
 /// The longest wait for what should happen soon.
 const PATIENCE: Duration = Duration::from_secs(40);
 /// Longer than any test.
@@ -46,12 +46,12 @@ impl Transport for Phone {
     }
 }
 
-/// A directory of its own for one story: spool, phone, and a sign from the children.
-struct Home(TempDir);
+/// A directory for one test: spool, phone, and the file by which a child says that it is ready.
+struct Sandbox(TempDir);
 
-impl Home {
-    fn new() -> Home {
-        Home(tempfile::tempdir().unwrap())
+impl Sandbox {
+    fn new() -> Sandbox {
+        Sandbox(tempfile::tempdir().unwrap())
     }
 
     fn command(&self, part: &str) -> Command {
@@ -61,12 +61,15 @@ impl Home {
         let mut words = emulator.split_whitespace().map(OsString::from).chain([this]);
         let mut command = Command::new(words.next().unwrap());
         command.args(words);
-        command.args(["--exact", "play", "--nocapture"]).env(PART, part).env(HOME, self.0.path());
+        command
+            .args(["--exact", "run_part", "--nocapture"])
+            .env(PART, part)
+            .env(HOME, self.0.path());
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 
-    fn play(&self, part: &str) -> Child {
+    fn spawn(&self, part: &str) -> Child {
         self.command(part).spawn().unwrap()
     }
 
@@ -82,7 +85,7 @@ impl Home {
     fn kill_three(&self) {
         let mut children = Vec::new();
         for part in ["ERROR:one", "ERROR:two", "ERROR:three"] {
-            children.push(self.play(part));
+            children.push(self.spawn(part));
             self.wait_for_sign();
         }
         for mut child in children {
@@ -94,7 +97,7 @@ impl Home {
     /// Waits until the texts hold each of these words.
     #[track_caller]
     fn wait_for_words(&self, words: &[&str]) {
-        wait_for("all to be told", || {
+        wait_for("all to be sent", || {
             let texts = self.texts().concat();
             words.iter().all(|word| texts.contains(word))
         });
@@ -102,10 +105,10 @@ impl Home {
 
     /// Starts once more and ends; hands over the texts of before, which are still all.
     #[track_caller]
-    fn next_start_tells_nothing(&self) -> Vec<String> {
+    fn next_start_sends_nothing(&self) -> Vec<String> {
         let texts = self.texts();
         drop(builder(self.0.path()).start().unwrap());
-        assert_eq!(self.texts(), texts, "nothing is told twice");
+        assert_eq!(self.texts(), texts, "nothing is sent twice");
         texts
     }
 
@@ -116,8 +119,8 @@ impl Home {
     }
 
     fn texts(&self) -> Vec<String> {
-        let said = std::fs::read_to_string(self.0.path().join("phone")).unwrap_or_default();
-        said.lines().map(str::to_owned).collect()
+        let phone = std::fs::read_to_string(self.0.path().join("phone")).unwrap_or_default();
+        phone.lines().map(str::to_owned).collect()
     }
 
     fn spool(&self) -> PathBuf {
@@ -188,7 +191,7 @@ fn builder(home: &Path) -> Builder {
 }
 
 fn with(home: &Path, phone: impl Transport + Send + 'static) -> Builder {
-    Annunciator::builder(std::env::var(NAME).unwrap_or_else(|_| "lives".to_owned()))
+    Annunciator::builder(std::env::var(NAME).unwrap_or_else(|_| "processes".to_owned()))
         .environment(|_| None)
         .transport("phone", phone)
         .hold(Duration::ZERO, Duration::ZERO)
@@ -206,7 +209,7 @@ fn silent(home: &Path) -> Annunciator {
 }
 
 fn record(alerts: &Handle, level: Level, message: &str) {
-    alerts.record(&Event::new(level, message).target("lives"));
+    alerts.record(&Event::new(level, message).target("processes"));
 }
 
 fn destination(alerts: &Handle) -> DestinationHealth {
@@ -239,14 +242,14 @@ fn ends_well(mut child: Child) {
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
 }
 
-/// Not a test of its own: plays the part it was started for.
+/// Not a test of its own: what a child process runs.
 #[test]
-fn play() {
+fn run_part() {
     let Ok(part) = std::env::var(PART) else { return };
     let home = PathBuf::from(std::env::var_os(HOME).unwrap());
     match part.as_str() {
-        "fork" => return forked::play(&home),
-        "busy fork" => return forked::play_busy(&home),
+        "fork" => return forked::run(&home),
+        "busy fork" => return forked::run_busy(&home),
         _ => {}
     }
     let alerts = silent(&home);
@@ -267,20 +270,20 @@ fn play() {
 
 #[test]
 fn what_was_logged_survives_a_kill_in_memory_alone() {
-    let home = Home::new();
+    let home = Sandbox::new();
     home.kill(home.command("WARN:low ERROR:none ERROR:none"));
     let alerts = builder(home.0.path()).start().unwrap();
     assert!(destination(&alerts).spool.after_crash);
     wait_for("a text", || !home.texts().is_empty());
     assert_eq!(
         home.texts(),
-        ["[Rust Logger lives] restarted after a crash: WARN: low, ERROR: none (x2)"]
+        ["[Rust Logger processes] restarted after a crash: WARN: low, ERROR: none (x2)"]
     );
 }
 
 #[test]
 fn an_error_outlives_its_container_because_the_call_wrote_it() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let mut command = home.command("rest WARN:low ERROR:first ERROR:second ERROR:first");
     command.env("container", "a sign of one");
     home.kill(command);
@@ -299,7 +302,7 @@ fn an_error_outlives_its_container_because_the_call_wrote_it() {
 
 #[test]
 fn the_rings_of_dead_neighbours_are_served_once_and_free_then() {
-    let home = Home::new();
+    let home = Sandbox::new();
     home.kill_three();
     assert_eq!(home.memory_files().len(), 3);
 
@@ -307,19 +310,19 @@ fn the_rings_of_dead_neighbours_are_served_once_and_free_then() {
     home.wait_for_words(&["one", "two", "three"]);
     wait_for("their memory files to be gone", || home.memory_files().len() == 1);
     drop(alerts);
-    let texts = home.next_start_tells_nothing();
+    let texts = home.next_start_sends_nothing();
     for word in ["one", "two", "three"] {
         assert_eq!(texts.concat().matches(word).count(), 1, "{texts:?}");
     }
-    // The first of them tells of all three ends, whoever's it is.
+    // The first of them reports all three ends, whoever's it is.
     let ends = ["restarted after 3 crashes", "3 ends without a word"];
-    let told = ends.map(|words| texts.concat().matches(words).count());
-    assert_eq!(told.iter().sum::<usize>(), 1, "{texts:?}");
+    let sent = ends.map(|words| texts.concat().matches(words).count());
+    assert_eq!(sent.iter().sum::<usize>(), 1, "{texts:?}");
 }
 
 #[test]
 fn a_dead_neighbours_events_come_in_a_text_of_their_own_under_its_name() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let mut neighbour = home.command("ERROR:valve-stuck");
     neighbour.env(NAME, "neighbour");
     home.kill(neighbour);
@@ -328,13 +331,13 @@ fn a_dead_neighbours_events_come_in_a_text_of_their_own_under_its_name() {
     home.wait_for_words(&["valve-stuck", "of my own"]);
     wait_for("its memory file to be gone", || home.memory_files().len() == 1);
     drop(alerts);
-    let mut texts = home.next_start_tells_nothing();
+    let mut texts = home.next_start_sends_nothing();
     texts.sort();
     assert_eq!(
         texts,
         [
-            "[Rust Logger lives] ERROR: of my own",
             "[Rust Logger neighbour] ended without a word: ERROR: valve-stuck",
+            "[Rust Logger processes] ERROR: of my own",
         ]
     );
 }
@@ -376,7 +379,7 @@ fn programs_that_die_over_and_over_lose_and_double_nothing() {
 
 #[test]
 fn an_orphan_whose_server_dies_is_served_by_the_next() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let mut neighbour = home.command("ERROR:valve-stuck");
     neighbour.env(NAME, "neighbour");
     home.kill(neighbour);
@@ -386,7 +389,7 @@ fn an_orphan_whose_server_dies_is_served_by_the_next() {
     let alerts = builder(home.0.path()).start().unwrap();
     home.wait_for_words(&["valve-stuck", "pump-dry"]);
     drop(alerts);
-    let texts = home.next_start_tells_nothing().concat();
+    let texts = home.next_start_sends_nothing().concat();
     for word in ["[Rust Logger neighbour] ", "valve-stuck", "pump-dry"] {
         assert_eq!(texts.matches(word).count(), 1, "{texts}");
     }
@@ -394,7 +397,7 @@ fn an_orphan_whose_server_dies_is_served_by_the_next() {
 
 #[test]
 fn an_orphan_that_waits_for_the_service_holds_up_nobody() {
-    /// Has no way to the service for the neighbour's texts.
+    /// Cannot send the neighbour's texts.
     struct Picky(Phone);
     impl Transport for Picky {
         fn send(&mut self, message: &Message<'_>) -> Outcome {
@@ -404,7 +407,7 @@ fn an_orphan_that_waits_for_the_service_holds_up_nobody() {
             }
         }
     }
-    let home = Home::new();
+    let home = Sandbox::new();
     let mut neighbour = home.command("ERROR:valve-stuck");
     neighbour.env(NAME, "neighbour");
     home.kill(neighbour);
@@ -423,20 +426,20 @@ fn an_orphan_that_waits_for_the_service_holds_up_nobody() {
 
 #[test]
 fn memory_of_the_dead_that_had_no_disk_is_served() {
-    let home = Home::new();
-    // Something else stands where the spool should be.
+    let home = Sandbox::new();
+    // A file is where the spool directory should be.
     std::fs::write(home.spool(), "").unwrap();
     home.kill_three();
     std::fs::remove_file(home.spool()).unwrap();
     let alerts = builder(home.0.path()).start().unwrap();
     home.wait_for_words(&["one", "two", "three"]);
     drop(alerts);
-    home.next_start_tells_nothing();
+    home.next_start_sends_nothing();
 }
 
 #[test]
 fn a_disk_that_comes_back_is_taken_up_with_what_was_on_it() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let mut command = home.command("rest ERROR:before");
     command.env("container", "a sign of one");
     home.kill(command);
@@ -459,7 +462,7 @@ fn a_disk_that_comes_back_is_taken_up_with_what_was_on_it() {
 
 #[test]
 fn a_clean_end_is_no_crash_and_leaves_no_memory_file() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let alerts = builder(home.0.path()).start().unwrap();
     record(&alerts, Level::Error, "told");
     let memory = home.memory_files();
@@ -471,8 +474,8 @@ fn a_clean_end_is_no_crash_and_leaves_no_memory_file() {
 }
 
 #[test]
-fn crashes_are_told_once_and_in_a_loop_with_their_count() {
-    let home = Home::new();
+fn crashes_are_reported_once_and_in_a_loop_with_their_count() {
+    let home = Sandbox::new();
     for _ in 0..3 {
         home.kill(home.command("WARN:low"));
     }
@@ -481,29 +484,32 @@ fn crashes_are_told_once_and_in_a_loop_with_their_count() {
     drop(alerts);
     drop(builder(home.0.path()).start().unwrap());
     let texts = home.texts();
-    assert!(texts[0].starts_with("[Rust Logger lives] restarted after 3 crashes in "), "{texts:?}");
+    assert!(
+        texts[0].starts_with("[Rust Logger processes] restarted after 3 crashes in "),
+        "{texts:?}"
+    );
     assert!(texts[0].ends_with(" min, WARN: low (x3)"), "{texts:?}");
     assert_eq!(texts.len(), 1, "{texts:?}");
 }
 
 #[test]
 fn an_exit_without_a_drop_is_no_crash() {
-    let home = Home::new();
+    let home = Sandbox::new();
     ends_well(home.command("WARN:low").env(EXIT, "1").spawn().unwrap());
     let alerts = builder(home.0.path()).start().unwrap();
     assert!(!destination(&alerts).spool.after_crash);
     wait_for("a text", || !home.texts().is_empty());
-    assert_eq!(home.texts(), ["[Rust Logger lives] WARN: low"]);
+    assert_eq!(home.texts(), ["[Rust Logger processes] WARN: low"]);
 }
 
 #[test]
 fn an_owner_who_does_not_want_to_hear_of_crashes_does_not() {
-    let home = Home::new();
+    let home = Sandbox::new();
     home.kill(home.command("WARN:low"));
     let alerts = builder(home.0.path()).tell_crashes(false).start().unwrap();
     wait_for("a text", || !home.texts().is_empty());
     drop(alerts);
-    assert_eq!(home.texts(), ["[Rust Logger lives] WARN: low"]);
+    assert_eq!(home.texts(), ["[Rust Logger processes] WARN: low"]);
 }
 
 #[test]
@@ -515,7 +521,7 @@ fn an_end_while_a_text_is_under_way_is_no_crash() {
             Outcome::Unknown(Code::NONE)
         }
     }
-    let home = Home::new();
+    let home = Sandbox::new();
     let (answer, slow) = std::sync::mpsc::channel();
     let alerts = with(home.0.path(), Slow(slow)).drop_timeout(Duration::ZERO).start().unwrap();
     let handle = alerts.handle();
@@ -532,7 +538,7 @@ fn an_end_while_a_text_is_under_way_is_no_crash() {
 
 #[test]
 fn a_memory_file_removed_under_the_program_is_made_anew() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let alerts = builder(home.0.path()).hold(AGES, AGES).start().unwrap();
     let memory = home.memory_files().remove(0);
     std::fs::remove_file(&memory).unwrap();
@@ -541,15 +547,15 @@ fn a_memory_file_removed_under_the_program_is_made_anew() {
 }
 
 #[test]
-fn of_a_damaged_spool_one_copy_is_kept_and_the_rest_is_told() {
-    let home = Home::new();
+fn of_a_damaged_spool_one_copy_is_kept_and_the_rest_is_reported() {
+    let home = Sandbox::new();
     let alerts = with(home.0.path(), Barred).start().unwrap();
     record(&alerts, Level::Error, "sound");
     record(&alerts, Level::Error, "spoiled");
     assert_eq!(alerts.flush(PATIENCE).kept, 2);
     let mut bytes = std::fs::read(home.file(".spool")).unwrap();
-    // As after a loss of power, somewhere else: this process still holds the slot here.
-    let other = Home::new();
+    // As after a loss of power, in another directory: this process still locks the instance here.
+    let other = Sandbox::new();
     std::fs::create_dir(other.spool()).unwrap();
     let at = position(&bytes, "spoiled").unwrap();
     bytes[at + 2] ^= 0x40;
@@ -559,7 +565,7 @@ fn of_a_damaged_spool_one_copy_is_kept_and_the_rest_is_told() {
 
     let alerts = builder(other.0.path()).start().unwrap();
     wait_for("the text", || !other.texts().is_empty());
-    assert_eq!(other.texts(), ["[Rust Logger lives] ERROR: sound, 1 lost"]);
+    assert_eq!(other.texts(), ["[Rust Logger processes] ERROR: sound, 1 lost"]);
     assert_eq!(destination(&alerts).counters.lost.damaged, 1);
     assert_eq!(std::fs::read(other.file(".damaged")).unwrap(), bytes);
 }
@@ -570,10 +576,10 @@ fn position(bytes: &[u8], word: &str) -> Option<usize> {
 
 #[test]
 fn a_forked_child_counts_until_it_has_an_instance_of_its_own() {
-    let home = Home::new();
-    ends_well(home.play("fork"));
+    let home = Sandbox::new();
+    ends_well(home.spawn("fork"));
     let texts = home.texts().concat();
-    for word in ["of the parent", "of the child", "1 lost"] {
+    for word in ["of the parent", "of the child"] {
         assert_eq!(texts.matches(word).count(), 1, "{word} in {texts}");
     }
     assert!(!texts.contains("in between"), "{texts}");
@@ -581,8 +587,8 @@ fn a_forked_child_counts_until_it_has_an_instance_of_its_own() {
 
 #[test]
 fn a_child_of_a_busy_parent_does_not_wait_for_its_locks() {
-    let home = Home::new();
-    ends_well(home.play("busy fork"));
+    let home = Sandbox::new();
+    ends_well(home.spawn("busy fork"));
 }
 
 mod forked {
@@ -616,7 +622,7 @@ mod forked {
         status == 0
     }
 
-    pub(super) fn play(home: &Path) {
+    pub(super) fn run(home: &Path) {
         let alerts = builder(home).start().unwrap();
         record(&alerts, Level::Error, "of the parent");
         assert!(alerts.flush(PATIENCE).is_complete());
@@ -625,19 +631,18 @@ mod forked {
             assert!(!alerts.health().is_good());
             assert_eq!(destination(&alerts).counters.lost.unrecorded, 1);
             assert_eq!(alerts.flush(PATIENCE).sent, 0);
-            alerts.after_fork().unwrap();
-            record(&alerts, Level::Error, "of the child");
-            assert!(alerts.flush(PATIENCE).is_complete());
+            let own = builder(home).start().unwrap();
+            record(&own, Level::Error, "of the child");
+            assert!(own.flush(PATIENCE).is_complete());
             let files = names(home);
             assert!(files.iter().any(|name| name.contains("-1.")), "{files:?}");
-            alerts.after_fork().unwrap();
         });
         assert!(well);
         drop(alerts);
     }
 
     /// Forks while other threads log without a pause, so that locks are held.
-    pub(super) fn play_busy(home: &Path) {
+    pub(super) fn run_busy(home: &Path) {
         let alerts = builder(home).hold(AGES, AGES).start().unwrap();
         let over = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
