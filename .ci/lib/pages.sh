@@ -69,3 +69,14 @@ figures_agree() {
         | grep -oE '[0-9]+(,[0-9]{3})+|[0-9]+ KiB|[0-9]+ segments' | sort -u)
     ((wrong == 0))
 }
+
+# Each picture is what its script draws.
+pictures_are_current() {
+    local stale=0 script
+    for script in docs/pictures/*.sh; do
+        "$script" | cmp -s - "${script%.sh}.svg" && continue
+        echo "${script%.sh}.svg is not what $script draws"
+        stale=$((stale + 1))
+    done
+    ((stale == 0))
+}

@@ -11,3 +11,4 @@ proven docs::named_tests_exist named_tests_exist
 proven docs::links_lead_somewhere links_lead_somewhere
 proven docs::readme_is_short readme_is_short
 proven docs::figures_agree figures_agree
+proven docs::pictures_are_current pictures_are_current
