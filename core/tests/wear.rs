@@ -1,5 +1,5 @@
 //! What is asked of storage, at worst: per event, per text, in a storm, in a day of nothing. Prints
-//! the table of `ARCHITECTURE.md`: `cargo test --all-features --test wear -- --nocapture`.
+//! the table of `docs/figures.md`: `cargo test --all-features --test wear -- --nocapture`.
 
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::SLOT;
