@@ -344,7 +344,7 @@ fn a_dead_neighbours_events_come_in_a_text_of_their_own_under_its_name() {
 
 #[test]
 fn programs_that_die_over_and_over_lose_and_double_nothing() {
-    let home = Home::new();
+    let home = Sandbox::new();
     let mut words = Vec::new();
     for round in 0..8 {
         let mut children = Vec::new();
@@ -368,7 +368,7 @@ fn programs_that_die_over_and_over_lose_and_double_nothing() {
     home.wait_for_words(&all);
     wait_for("all to be settled", || home.memory_files().len() == 1);
     drop(alerts);
-    let texts = home.next_start_tells_nothing();
+    let texts = home.next_start_sends_nothing();
     for (name, word) in words {
         let told: Vec<&String> = texts.iter().filter(|text| text.contains(&word)).collect();
         assert_eq!(told.len(), 1, "{word}: {texts:?}");
