@@ -352,7 +352,7 @@ fn programs_that_die_over_and_over_lose_and_double_nothing() {
         let mut children = Vec::new();
         for number in 0..3 {
             // Some die with what they have in memory alone, some have taken others' rings up.
-            let name = ["pump", "valve", "lives"][(round + number) % 3];
+            let name = ["pump", "valve", "processes"][(round + number) % 3];
             // Numbers would make one kind of them, and that is repeated less and less often.
             let letter = |number: usize| char::from(b'a' + number as u8);
             let word = format!("trouble-{}-{}", letter(round), letter(number));
@@ -372,10 +372,10 @@ fn programs_that_die_over_and_over_lose_and_double_nothing() {
     drop(alerts);
     let texts = home.next_start_sends_nothing();
     for (name, word) in words {
-        let told: Vec<&String> = texts.iter().filter(|text| text.contains(&word)).collect();
-        assert_eq!(told.len(), 1, "{word}: {texts:?}");
+        let sent: Vec<&String> = texts.iter().filter(|text| text.contains(&word)).collect();
+        assert_eq!(sent.len(), 1, "{word}: {texts:?}");
         let prefix = format!("[Rust Logger {name}] ");
-        assert!(told[0].starts_with(&prefix), "{word} of {name}: {}", told[0]);
+        assert!(sent[0].starts_with(&prefix), "{word} of {name}: {}", sent[0]);
     }
 }
 
