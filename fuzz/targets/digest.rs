@@ -71,10 +71,10 @@ fuzz_target!(|batch: Batch<'_>| {
                 let record = records.get(usize::from(slot)).filter(|_| !gone);
                 digest.step(&spec, &mut groups, Supply::Record(record), &mut text);
             }
-            Want::Note(number) => {
+            Want::Notice(number) => {
                 let note =
                     [Piece::Text(notes[usize::from(number)]), Piece::Number(7), Piece::Two(7)];
-                digest.step(&spec, &mut groups, Supply::Note(&note), &mut text);
+                digest.step(&spec, &mut groups, Supply::Notice(&note), &mut text);
             }
             Want::Nothing => digest.step(&spec, &mut groups, Supply::Nothing, &mut text),
             Want::Done(composed) => break composed,

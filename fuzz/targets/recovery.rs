@@ -3,9 +3,7 @@
 //! its memory holds; and as long as no bit was flipped, no event is gone without being counted.
 #![no_main]
 
-use annunciator_core::alerter::{
-    Alerter, Buffers, Done, Origin, Setup, StartReason, Step,
-};
+use annunciator_core::alerter::{Alerter, Buffers, Done, Origin, Setup, StartReason, Step};
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::event::{Event, Level};
 use annunciator_core::ring::{Admission, Node, SLOT, region_len};

@@ -5,9 +5,7 @@
 //! times, each operation keeps the least of its times, and what is left has no interruption in it.
 
 use crate::measure::times::Clock;
-use annunciator::annunciator_core::alerter::{
-    Alerter, Buffers, Done, Setup, Step,
-};
+use annunciator::annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
 use annunciator::annunciator_core::digest::{Group, text_bytes};
 use annunciator::annunciator_core::event::{Event, Level};
 use annunciator::annunciator_core::ring::{Node, SLOT, slots};

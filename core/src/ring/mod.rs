@@ -497,7 +497,7 @@ pub const fn slots_of<const TEXT: usize>(len: usize) -> usize {
 }
 
 /// Size of a slot with so many bytes of text: 256 for
-/// [`TEXT_256`](crate::event::TEXT_256), 512 for [`TEXT_512`](crate::event::TEXT_512).
+/// [`TEXT_256`], 512 for [`TEXT_512`](crate::event::TEXT_512).
 pub const fn slot_size<const TEXT: usize>() -> usize {
     slot::size::<TEXT>()
 }

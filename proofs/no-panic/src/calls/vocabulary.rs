@@ -55,7 +55,7 @@ fn digests() {
     let digest = any(&mut digest);
     digest.add(any(&mut groups), word() as u16, &record, word() == 0);
     let buf = bytes(&mut buf);
-    for supply in [Supply::Nothing, Supply::Record(Some(&record)), Supply::Note(&notes)] {
+    for supply in [Supply::Nothing, Supply::Record(Some(&record)), Supply::Notice(&notes)] {
         any(digest).step(&spec, any(&mut groups), supply, buf);
     }
     sink((digest.want(), digest.events(), digest.groups(&groups).len()));
