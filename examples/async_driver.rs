@@ -71,8 +71,8 @@ fn main() {
     alerter.borrow_mut().record(now(), &Event::new(Level::Warn, "battery at 20 %"));
     alerter.borrow_mut().record(now(), &Event::new(Level::Error, "sensor 3 does not answer"));
 
-    let told = || alerter.borrow().stats().delivered == 2;
-    block_on(drive(&alerter), told);
+    let delivered = || alerter.borrow().stats().delivered == 2;
+    block_on(drive(&alerter), delivered);
 }
 
 /// An executor of one task, looked at every few milliseconds until `ended` says so.

@@ -124,8 +124,8 @@ mod tests {
     use annunciator_core::testing::Device;
     use annunciator_core::time::Duration;
 
-    /// Has one error told through `modem`, and returns the virtual time that took.
-    fn tell(modem: &PretendModem) -> Duration {
+    /// Sends one error through `modem`, and returns the virtual time that took.
+    fn send_one(modem: &PretendModem) -> Duration {
         let mut policy = Policy::default();
         policy.segments = 1;
         let line = modem.clone();
@@ -135,7 +135,7 @@ mod tests {
         device.record(&Event::new(Level::Error, "pump 3 does not start"));
         while device.alerter().stats().delivered == 0 {
             device.run(Duration::from_secs(1));
-            assert!(device.clock.now().since(begin) < Duration::from_hours(24), "never told");
+            assert!(device.clock.now().since(begin) < Duration::from_hours(24), "never sent");
         }
         device.clock.now().since(begin)
     }
@@ -144,7 +144,7 @@ mod tests {
     fn a_text_waits_while_there_is_no_network_and_is_sent_once() {
         let modem = PretendModem::default();
         modem.refuse(["\r\n+CMS ERROR: 331\r\n"; 10]);
-        let took = tell(&modem);
+        let took = send_one(&modem);
         assert_eq!(modem.texts(), ["[Rust Logger night] ERROR: pump 3 does not start"]);
         assert!(took > Duration::from_secs(1) && took < Duration::from_hours(1), "{took:?}");
     }
@@ -153,7 +153,7 @@ mod tests {
     fn a_text_that_nobody_answers_for_is_repeated_and_says_so() {
         let modem = PretendModem::default();
         modem.refuse([""]);
-        tell(&modem);
+        send_one(&modem);
         assert_eq!(
             modem.texts(),
             [
@@ -167,7 +167,7 @@ mod tests {
     fn a_missing_sim_card_is_probed_and_the_text_kept() {
         let modem = PretendModem::default();
         modem.refuse(["\r\n+CMS ERROR: 310\r\n"; 3]);
-        let took = tell(&modem);
+        let took = send_one(&modem);
         assert_eq!(modem.texts().len(), 1);
         assert!(took >= Duration::from_mins(36), "probes after 1, 5 and 30 minutes: {took:?}");
     }

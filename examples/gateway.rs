@@ -10,8 +10,8 @@
 //! `examples/cortex-m` in QEMU. `--sessions N` ends it after N connections, `--answers A,B` scripts
 //! the simulator that plays the service when there are no credentials.
 //!
-//! What is told, when, and how often is the device's decision: here is one attempt for each of its
-//! texts, and the truth about it.
+//! The device decides what is sent, when, and how often. The gateway makes one attempt for each
+//! text and reports its outcome.
 
 use std::error::Error;
 use std::fs::File;

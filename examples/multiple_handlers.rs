@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     debug!("for the file alone");
     info!("for the console too");
-    warn!("not grave enough for an SMS");
+    warn!("not severe enough for an SMS");
     error!("water pressure {} bar, wants {}", 0.3, 1.2);
 
     // One flush for both; a number that cannot be reached does not hold the other one up.

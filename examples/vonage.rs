@@ -120,8 +120,8 @@ impl Transport for Vonage {
     }
 }
 
-/// A form that notes whether the client has begun to take it. Before that nothing has left that the
-/// service could act on.
+/// A form that records whether the client has begun to read it. Before that, nothing has left that
+/// the service could act on.
 struct Form<'f> {
     rest: &'f [u8],
     taken: bool,

@@ -3,8 +3,8 @@
 //! The core builds the request and understands the answer; this module moves the bytes and settles
 //! what no protocol says: whether a request that got no answer may have arrived. The HTTP client
 //! cannot tell (a hang in the handshake and one after the request look alike in its errors), so the
-//! body is lent to it as a reader that notes when it is first asked for bytes. Credentials and text
-//! are in the body or useless without it, so before that moment nothing can have been sent.
+//! body is handed to it as a reader that records when it is first asked for bytes. Credentials and
+//! text are in the body or useless without it, so before that moment nothing can have been sent.
 //!
 //! ```text
 //!   name, connection, proxy, TLS, headers │ body         │ answer's headers and body
@@ -188,9 +188,9 @@ impl VonageClient {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.placeholder());
         }
-        let mut noted = Noted { rest: form, asked: false, injector: self.authorization.as_ref() };
-        let result = request.send(SendBody::from_reader(&mut noted));
-        (result, noted.asked)
+        let mut body = WatchedBody { rest: form, asked: false, injector: self.authorization.as_ref() };
+        let result = request.send(SendBody::from_reader(&mut body));
+        (result, body.asked)
     }
 }
 
@@ -313,14 +313,14 @@ fn agent(
     })
 }
 
-/// A request body that notes whether the client has begun to read it.
-struct Noted<'f> {
+/// A request body that records whether the client has begun to read it.
+struct WatchedBody<'f> {
     rest: &'f [u8],
     asked: bool,
     injector: Option<&'f CredentialInjector>,
 }
 
-impl Read for Noted<'_> {
+impl Read for WatchedBody<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.injector.is_some_and(|injector| !injector.injected()) {
             return Err(io::Error::other("the request's head left without its credentials"));

@@ -1,4 +1,4 @@
-//! Turns what a program and its surroundings say into one checked, immutable [`Config`].
+//! Turns a program's settings and its environment into one checked, immutable [`Config`].
 //!
 //! [`Builder`] collects explicit settings; [`Builder::build`] fills the gaps from the environment,
 //! checks everything that is set, and names the variable or method to change if something is wrong.
@@ -243,9 +243,9 @@ pub(crate) struct Spool {
 pub(crate) enum Place {
     /// In this directory, an absolute path.
     Directory(PathBuf),
-    /// In memory alone, since no place for it is known; why.
+    /// In memory alone, because no directory for it is known. Holds the reason.
     Nowhere(String),
-    /// In memory alone, as the program wants it.
+    /// In memory alone, because the program asks for it.
     Off,
 }
 

@@ -202,15 +202,14 @@ pub struct SpoolHealth {
     pub file: Option<PathBuf>,
     /// Why there is none, or the last error. `None` if all is well.
     pub trouble: Option<String>,
-    /// Whether what a log call has recorded survives the death of the program, be it that of its
-    /// container.
+    /// Whether recorded events survive the end of the program, and of its container if it has one.
     pub survives_crash: bool,
-    /// Whether it survives that of the program alone, be there a container or not.
+    /// Whether recorded events survive the end of the program alone, with or without a container.
     pub survives_restart: bool,
-    /// Whether PANIC and ERROR do all the same, because the log call writes them to the file
-    /// itself; the rest survives once committed.
+    /// Whether PANIC and ERROR survive it in any case, because the log call itself writes them to
+    /// the file. The rest survives once committed.
     pub direct_writes: bool,
-    /// Whether what has been committed survives the loss of power.
+    /// Whether committed events survive the loss of power.
     pub survives_power_cut: bool,
     /// Whether the run before this one ended without ending its session: it crashed or was killed.
     pub after_crash: bool,

@@ -52,7 +52,7 @@
 //!
 //! # Panics
 //!
-//! The hook records message, place and thread after the hook that was there before, and sends
+//! The hook records message, location and thread after the hook that was there before, and sends
 //! nothing itself. With `panic = "abort"` the process ends right after the hook: the record is in
 //! the memory file by then, and the next start sends it.
 //!

@@ -2,7 +2,7 @@
 //!
 //! A [`Logger`] composes instead of owning: it wraps an inner logger (several with a [`Tee`]),
 //! which gets every record it wants, unchanged, key-values included. The SMS takes level, target,
-//! place and message. Nothing is installed unless [`Logger::install`] is called.
+//! location and message. Nothing is installed unless [`Logger::install`] is called.
 //!
 //! ```text
 //!  log::error!(..) ─► max level ─► Logger ─┬─ level, target? ───────────► format ─► Sink::record
@@ -58,7 +58,7 @@ pub(crate) trait Sink: Send + Sync {
 }
 
 /// A logger for the `log` crate that passes records to the alerter, and everything on to `L`.
-#[must_use = "it hears nothing until it is installed"]
+#[must_use = "it gets no records until it is installed"]
 pub struct Logger<L = Silence> {
     sink: Option<Arc<dyn Sink>>,
     level: LevelFilter,
@@ -82,7 +82,7 @@ pub struct Silence;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]
-#[must_use = "it hears nothing until it is wrapped and installed"]
+#[must_use = "it gets no records until it is wrapped and installed"]
 pub struct Tee {
     loggers: Vec<Box<dyn Log>>,
 }

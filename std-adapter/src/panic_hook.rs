@@ -1,8 +1,8 @@
 //! Records panics, also of threads that are never joined.
 //!
 //! The hook that was there runs first, so that the console shows what it always shows. Then the
-//! panic is recorded above ERROR, with its message and place, through a path that waits for no lock
-//! longer than a few milliseconds: the panicking thread may hold it. Nothing is sent here; the
+//! panic is recorded above ERROR, with its message and location, through a path that waits for no
+//! lock longer than a few milliseconds: the panicking thread may hold it. Nothing is sent here; the
 //! worker sends, or with `panic = "abort"` the next start does.
 
 use std::fmt::Write as _;
@@ -15,8 +15,8 @@ use crate::event::Draft;
 use crate::logger::{self, Sink};
 use crate::text;
 
-/// Bytes of the panic's message, place and thread that are kept: so few that a long message pushes
-/// neither the line nor the thread out of a slot, which holds the file's name once more.
+/// Bytes of the panic's message, location and thread that are kept: so few that a long message
+/// pushes neither the line nor the thread out of a slot, which holds the file's name once more.
 const MESSAGE: usize = 100;
 const FILE: usize = 30;
 const THREAD: usize = 20;

@@ -42,7 +42,7 @@ pub use request::{Auth, Credentials, CredentialsError, Options, OptionsError};
 pub use request::{Request, RequestError, max_body_len};
 pub use status::explain;
 
-/// Where texts are posted unless somebody configures another place.
+/// Where texts are posted unless another address is configured.
 pub const DEFAULT_URL: &str = "https://rest.nexmo.com/sms/json";
 
 /// The only content type that the API description names for requests.

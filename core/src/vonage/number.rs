@@ -114,7 +114,7 @@ impl fmt::Display for NumberError {
                 "a phone number has 7 digits or more: is the country code there?"
             }
             NumberError::TooLong => {
-                "a phone number has 15 digits or fewer: are there two in one place?"
+                "a phone number has 15 digits or fewer: are there two in one entry?"
             }
         };
         f.write_str(words)

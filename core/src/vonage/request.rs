@@ -144,7 +144,7 @@ pub enum Auth<'a> {
     Signed(Credentials<'a>, Algorithm),
 }
 
-/// What may be said beyond sender, destination and text. Nothing of it is sent unless set.
+/// Fields beyond sender, destination and text. Each is sent only if it is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Options<'a> {
@@ -153,7 +153,7 @@ pub struct Options<'a> {
     /// How long the carrier keeps trying: 20 s to 7 days (the service's default is 3 days; it
     /// advises half an hour at least).
     pub ttl: Option<Duration>,
-    /// Whether the service shall report the delivery to the callback.
+    /// Whether the service reports the delivery to the callback.
     pub status_report: Option<bool>,
     /// Where to report it, if not to the account's URL: up to 100 characters.
     pub callback: Option<&'a str>,

@@ -24,7 +24,7 @@
 //!
 //! # Choices
 //! An HTTP 5xx counts as *not sent* although a gateway's 502 or 504 may hide an acceptance: an
-//! outage of the service looks exactly so, and it must not use up the two full tellings of a batch.
+//! outage of the service looks exactly so, and it must not use up the two full attempts of a batch.
 
 use crate::time::Duration;
 use crate::transport::{Code, Outcome, Refusal, RefusalClass, Retry};
@@ -76,7 +76,7 @@ pub fn explain(code: Code) -> &'static str {
             "an answer that cannot be read: the text may have been sent (a proxy or a captive \
              portal in between?)"
         }
-        1300..=1399 => "redirected to another place",
+        1300..=1399 => "redirected to another address",
         1401 | 1403 => "wrong API key or secret",
         1402 => "no credit left: top up the account",
         1404 | 1405 => "no SMS service at this address",

@@ -103,7 +103,7 @@ impl fmt::Display for Attempt {
     }
 }
 
-/// Certificates of the future are those of today for a device whose clock nobody has set.
+/// Names the year of the clock: if it was never set, today's certificates are not valid yet.
 fn clock_words(now: SystemTime) -> String {
     const YEAR: u64 = 31_556_952;
     let year =

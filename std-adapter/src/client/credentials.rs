@@ -48,12 +48,12 @@ impl CredentialInjector {
         self.0.placeholder.clone()
     }
 
-    /// Whether the value has taken its place in a head that leaves.
+    /// Whether the value has replaced the placeholder in the present request.
     pub(super) fn injected(&self) -> bool {
         self.0.injected.load(Ordering::Relaxed)
     }
 
-    /// Puts the value in its place, once a request.
+    /// Replaces the placeholder by the value, once a request.
     fn inject(&self, leaving: &mut [u8]) {
         let Inner { placeholder, value, injected } = &*self.0;
         if injected.load(Ordering::Relaxed) {
@@ -62,9 +62,9 @@ impl CredentialInjector {
         let (placeholder, value) = (placeholder.as_bytes(), value.expose().as_bytes());
         let found =
             leaving.windows(placeholder.len().max(1)).position(|bytes| bytes == placeholder);
-        let place = found.and_then(|at| leaving.get_mut(at..at + value.len()));
-        if let Some(place) = place.filter(|place| place.len() == placeholder.len()) {
-            place.copy_from_slice(value);
+        let range = found.and_then(|at| leaving.get_mut(at..at + value.len()));
+        if let Some(range) = range.filter(|range| range.len() == placeholder.len()) {
+            range.copy_from_slice(value);
             injected.store(true, Ordering::Relaxed);
         }
     }

@@ -20,7 +20,7 @@ pub(super) mod local {
     pub(in super::super) const NO_ANSWER: Code = Code(2005);
     /// The request left, and time ran out before a whole answer came.
     pub(in super::super) const ANSWER_TIMEOUT: Code = Code(2006);
-    /// The proxy did not open a way to the service.
+    /// The proxy did not connect to the service.
     pub(in super::super) const PROXY: Code = Code(2007);
 }
 

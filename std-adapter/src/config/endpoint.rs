@@ -67,7 +67,7 @@ impl Endpoint {
             if entry == "*" {
                 return true;
             }
-            // An address of version 6 may stand there without its brackets.
+            // The list may name an IPv6 address without its brackets.
             let bare = entry.parse::<Ipv6Addr>().is_ok();
             let (name, wanted) = if bare {
                 (entry, None)

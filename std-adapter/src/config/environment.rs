@@ -11,7 +11,7 @@ use super::error::{ConfigError, Setting};
 /// Looks a variable up.
 type Lookup = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
-/// The surroundings a program starts in.
+/// The environment that a program starts in.
 pub(crate) struct Environment {
     lookup: Lookup,
     host: Box<dyn Fn() -> String + Send + Sync>,

@@ -287,7 +287,7 @@ impl Builder {
         }
     }
 
-    /// Whether the surroundings that name a proxy say that the service needs none.
+    /// Whether `NO_PROXY` exempts the service from the proxy of the environment.
     fn is_exempt(&self, endpoint: &Endpoint) -> Result<bool, ConfigError> {
         let list = match self.environment.text("NO_PROXY")? {
             None => self.environment.text("no_proxy")?,
@@ -333,8 +333,8 @@ impl Builder {
     }
 
     /// `annunciator` in the state directory of the unit, the system or the user. A unit's may be a
-    /// link (with `DynamicUser=`), which the spool itself must not be. A relative one is nobody's
-    /// intention and passed over, as the XDG base directory specification asks.
+    /// link (with `DynamicUser=`), which the spool itself must not be. A relative one is
+    /// ignored, as the XDG base directory specification asks.
     fn default_place(&self) -> Place {
         let absolute = |path: PathBuf| path.is_absolute().then_some(path);
         let env = &self.environment;

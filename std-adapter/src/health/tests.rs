@@ -1,4 +1,4 @@
-//! What a report says, and of what the callback hears.
+//! Tests of the report's text and of what the callback is called for.
 
 use super::*;
 

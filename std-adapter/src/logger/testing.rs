@@ -4,7 +4,7 @@ use super::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Remembers what it was told, one line an event.
+/// Keeps the events it gets, one line each.
 pub(crate) struct Ear {
     level: Level,
     heard: Mutex<Vec<String>>,
