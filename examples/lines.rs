@@ -46,7 +46,7 @@ where
     }
 
     fn log(&self, record: &Record<'_>) {
-        // A log call that cannot write has nobody to tell.
+        // A log call that cannot write has no way to report it.
         let _ = (&self.to).write_all(line(record).as_bytes());
     }
 

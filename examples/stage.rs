@@ -60,8 +60,8 @@ impl Stage {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Has the simulator answer its first requests so: names as its `--help` lists them, separated
-    /// by commas. A real service is not told what to answer.
+    /// Scripts the simulator's first answers: names as its `--help` lists them, separated by commas.
+    /// Does nothing with a real service.
     ///
     /// # Errors
     ///

@@ -188,7 +188,8 @@ impl VonageClient {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.placeholder());
         }
-        let mut body = WatchedBody { rest: form, asked: false, injector: self.authorization.as_ref() };
+        let mut body =
+            WatchedBody { rest: form, asked: false, injector: self.authorization.as_ref() };
         let result = request.send(SendBody::from_reader(&mut body));
         (result, body.asked)
     }

@@ -49,7 +49,7 @@ pub fn start<S: Storage>(storage: &mut S) -> Restored<S::Error> {
     setup.now = clock::uptime();
     setup.boot = restored.boot;
     setup.origin = restored.origin;
-    // Memory that survived tells of a reset, and here each is one after a panic or a fault. A device
+    // Memory that survived means a reset, and here each is one after a panic or a fault. A device
     // that also resets on purpose, for an update, looks at what its handlers left, or at the
     // reset-cause register.
     if restored.origin == Origin::Memory {

@@ -22,7 +22,7 @@ use log::{error, warn};
 use crate::alerts::ALERTS;
 use crate::clock;
 
-/// Ticks that shall still report the pump, and the sensor.
+/// Ticks that have yet to report the pump, and the sensor.
 static PUMP: AtomicU32 = AtomicU32::new(0);
 static SENSOR: AtomicU32 = AtomicU32::new(0);
 /// What has happened of this start's script.

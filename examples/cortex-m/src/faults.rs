@@ -1,4 +1,4 @@
-//! The ends that nobody plans: each leaves its last words and resets the chip.
+//! Panics and faults: each records a last event and resets the chip.
 
 use annunciator_core::event::{Event, Level};
 use core::fmt::Write as _;

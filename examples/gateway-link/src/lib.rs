@@ -1,8 +1,8 @@
 //! A serial line between a device without a network and a gateway that has one.
 //!
-//! The device decides what is told and when; the gateway carries it. What the gateway learns comes
-//! back as one of the core's outcomes, so that an outage beyond the gateway is the device's to wait
-//! out, with its own ring, budget and backoff.
+//! The device decides what is sent and when; the gateway sends it. What the gateway learns comes
+//! back as one of the core's outcomes, so that the device itself waits out an outage beyond the
+//! gateway, with its own ring, budget and backoff.
 //!
 //! ```text
 //!  device                           gateway                          service
@@ -19,7 +19,7 @@
 //! - [`Gateway`]: the device's half, a [`Transport`](annunciator_core::transport::Transport) over
 //!   any serial port; [`Exchange`] is the same without I/O, for a driver that awaits.
 //!
-//! A token is new for each attempt, so the late answer to one that was given up is nobody's.
+//! A token is new for each attempt, so the late answer to one that was given up is ignored.
 #![no_std]
 #![forbid(unsafe_code)]
 

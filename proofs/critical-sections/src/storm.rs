@@ -114,7 +114,7 @@ pub fn run(memory: Memory) {
         "within: 3 recorded, {} refused, {} told, {} lost",
         REFUSED.load(Ordering::Relaxed) - refused,
         stats.delivered - told,
-        stats.losses.aside
+        stats.losses.unrecorded
     );
 }
 
