@@ -9,8 +9,11 @@
 use crate::budget::{Budget, Window};
 use crate::crashes::Crashes;
 use crate::memory::Memory;
-use crate::notification_log::{GROUPS, Group, NotificationLog};
-use crate::state::{self, BANK, BankId, Clock, DESTINATION, Words};
+use crate::notification_log::{Group, NotificationLog};
+use crate::state::{
+    self, BANK, BankId, Clock, DESTINATION, Words, all, down_to, high, long, low, ticks, ticks_up,
+    up_to,
+};
 use crate::time::Instant;
 use crate::transport::Decimal;
 
@@ -53,78 +56,80 @@ pub(crate) struct DestinationState {
 }
 
 impl DestinationState {
-    /// Visits every word of a file: where the state stands in a ring, the ring's clock is its own.
+    /// Gives or takes every word of a file: where the state stands in a ring, the ring's clock is
+    /// its own.
     fn file_words(&mut self, words: &mut dyn Words) {
-        words.long(&mut self.clock.boot);
-        words.long(&mut self.clock.offset);
-        words.instant_up(&mut self.clock.last);
-        words.spare(3);
+        self.clock.words(words);
+        all(words, &mut [0; 3]);
         self.words(words);
     }
 
-    /// Visits every other word, in the order of the format.
+    /// Gives or takes every other word, in the order of the format.
     pub(crate) fn words(&mut self, words: &mut dyn Words) {
-        let Budget { hour, day } = &mut self.budget;
-        words.instant_up(&mut hour.start);
-        words.instant_up(&mut day.start);
-        let mut spent = u32::from(hour.spent) | u32::from(day.spent) << 16;
-        words.word(&mut spent);
-        (hour.spent, day.spent) = (spent as u16, (spent >> 16) as u16);
-
-        self.log(words);
-
-        let notices = &mut self.notices;
-        words.instant(&mut notices.outage);
-        words.instant_up(&mut notices.budget);
-        words.instant(&mut notices.heartbeat);
-        words.word(&mut notices.errors);
-        let mut low = u32::from(notices.low_balance);
-        words.word(&mut low);
-        notices.low_balance = low != 0;
-
-        let crashes = &mut self.crashes;
-        for at in [&mut crashes.first, &mut crashes.last, &mut crashes.reported_at] {
-            words.instant(at);
+        let DestinationState { budget, log, notices, crashes, .. } = self;
+        // No text yet: zero.
+        let last_text = log.last_text.unwrap_or(Instant::ZERO);
+        let mut w = [
+            ticks_up(budget.hour.start),
+            ticks_up(budget.day.start),
+            u32::from(budget.hour.spent) | u32::from(budget.day.spent) << 16,
+            ticks(last_text),
+            ticks(log.breaks_since),
+            u32::from_le_bytes([log.breaks, log.pace, log.len(), 0]),
+        ];
+        all(words, &mut w);
+        budget.hour.start = up_to(w[0], budget.hour.start);
+        budget.day.start = up_to(w[1], budget.day.start);
+        (budget.hour.spent, budget.day.spent) = (w[2] as u16, (w[2] >> 16) as u16);
+        if w[3] != ticks(last_text) {
+            log.last_text = Some(down_to(w[3], last_text));
         }
-        let mut step = u32::from(crashes.step);
-        for count in [&mut crashes.starts, &mut crashes.reported, &mut step] {
-            words.word(count);
-        }
-        crashes.step = step as u8;
-
-        let mut price = self.price.0 as u64;
-        words.long(&mut price);
-        self.price = Decimal(price as i64);
-        // A balance that is not known is none, not zero.
-        let mut balance = self.balance.map_or(i64::MIN, |balance| balance.0) as u64 ^ UNKNOWN;
-        words.long(&mut balance);
-        let balance = (balance ^ UNKNOWN) as i64;
-        self.balance = (balance != i64::MIN).then_some(Decimal(balance));
-    }
-
-    fn log(&mut self, words: &mut dyn Words) {
-        let log = &mut self.log;
-        // Zero: there was none yet.
-        let mut last = log.last_text.unwrap_or(Instant::ZERO);
-        words.instant(&mut last);
-        log.last_text = (last != Instant::ZERO).then_some(last);
-        words.instant(&mut log.breaks_since);
-        let mut packed = u32::from_le_bytes([log.breaks, log.pace, log.len(), 0]);
-        words.word(&mut packed);
-        let [breaks, pace, len, _] = packed.to_le_bytes();
+        log.breaks_since = down_to(w[4], log.breaks_since);
+        let [breaks, pace, len, _] = w[5].to_le_bytes();
         (log.breaks, log.pace) = (breaks, pace);
         log.set_len(len);
-        for number in 0..usize::from(len.min(GROUPS as u8)) {
-            let Some(group) = log.group_mut(number) else { break };
-            let Group { group, reported, seen, step, level, times } = group;
-            let [low, high] = times.to_le_bytes();
-            let mut rest = u32::from_le_bytes([*step, *level, low, high]);
-            for word in [group, reported, seen, &mut rest] {
-                words.word(word);
-            }
-            let [first, second, low, high] = rest.to_le_bytes();
-            (*step, *level, *times) = (first, second, u16::from_le_bytes([low, high]));
+        for group in log.groups_mut() {
+            let [low, high] = group.times.to_le_bytes();
+            let rest = u32::from_le_bytes([group.step, group.level, low, high]);
+            let mut w = [group.group, group.reported, group.seen, rest];
+            all(words, &mut w);
+            let [step, level, low, high] = w[3].to_le_bytes();
+            let times = u16::from_le_bytes([low, high]);
+            *group = Group { group: w[0], reported: w[1], seen: w[2], step, level, times };
         }
+
+        // A balance that is not known is none, not zero.
+        let balance = self.balance.map_or(i64::MIN, |balance| balance.0) as u64 ^ UNKNOWN;
+        let price = self.price.0 as u64;
+        let mut w = [
+            ticks(notices.outage),
+            ticks_up(notices.budget),
+            ticks(notices.heartbeat),
+            notices.errors,
+            u32::from(notices.low_balance),
+            ticks(crashes.first),
+            ticks(crashes.last),
+            ticks(crashes.reported_at),
+            crashes.starts,
+            crashes.reported,
+            u32::from(crashes.step),
+            low(price),
+            high(price),
+            low(balance),
+            high(balance),
+        ];
+        all(words, &mut w);
+        notices.outage = down_to(w[0], notices.outage);
+        notices.budget = up_to(w[1], notices.budget);
+        notices.heartbeat = down_to(w[2], notices.heartbeat);
+        (notices.errors, notices.low_balance) = (w[3], w[4] != 0);
+        crashes.first = down_to(w[5], crashes.first);
+        crashes.last = down_to(w[6], crashes.last);
+        crashes.reported_at = down_to(w[7], crashes.reported_at);
+        (crashes.starts, crashes.reported, crashes.step) = (w[8], w[9], w[10] as u8);
+        self.price = Decimal(long(w[11], w[12]) as i64);
+        let balance = (long(w[13], w[14]) ^ UNKNOWN) as i64;
+        self.balance = (balance != i64::MIN).then_some(Decimal(balance));
     }
 
     /// Reads the newest bank of a destination's file, and says which it was.
@@ -161,26 +166,27 @@ impl Window {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::notification_log::GROUPS;
 
-    fn ticks(ticks: u64) -> Instant {
+    fn at(ticks: u64) -> Instant {
         Instant::from_millis(ticks << 10)
     }
 
     pub(crate) fn full() -> DestinationState {
         let mut full = DestinationState {
-            clock: Clock { boot: 7 << 40, offset: u64::MAX - 4, last: ticks(99) },
-            budget: Budget { hour: Window::of(ticks(5), 3), day: Window::of(ticks(4), 12) },
+            clock: Clock { boot: 7 << 40, offset: u64::MAX - 4, last: at(99) },
+            budget: Budget { hour: Window::of(at(5), 3), day: Window::of(at(4), 12) },
             notices: NoticeLog {
-                outage: ticks(1),
-                budget: ticks(2),
-                heartbeat: ticks(3),
+                outage: at(1),
+                budget: at(2),
+                heartbeat: at(3),
                 errors: 4,
                 low_balance: true,
             },
             crashes: Crashes {
-                first: ticks(6),
-                last: ticks(7),
-                reported_at: ticks(8),
+                first: at(6),
+                last: at(7),
+                reported_at: at(8),
                 starts: 9,
                 reported: 5,
                 step: 2,
@@ -189,8 +195,8 @@ pub(crate) mod tests {
             balance: Some(Decimal(-1)),
             ..DestinationState::default()
         };
-        full.log.last_text = Some(ticks(8));
-        full.log.breaks_since = ticks(9);
+        full.log.last_text = Some(at(8));
+        full.log.breaks_since = at(9);
         (full.log.breaks, full.log.pace) = (2, 3);
         for group in 1..=GROUPS as u32 {
             let [reported, seen] = [2, 3];

@@ -93,8 +93,8 @@ impl NotificationLog {
         self.len = len.min(GROUPS as u8);
     }
 
-    pub(crate) fn group_mut(&mut self, number: usize) -> Option<&mut Group> {
-        self.groups.get_mut(number)
+    pub(crate) fn groups_mut(&mut self) -> &mut [Group] {
+        self.groups.get_mut(..usize::from(self.len)).unwrap_or(&mut [])
     }
 
     /// Takes over when groups were seen last, where `other` knows of later times.

@@ -105,60 +105,79 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Visits every word, in the order of the format.
+    /// Gives or takes every word, in the order of the format.
     fn words(&mut self, words: &mut dyn Words) {
-        words.long(&mut self.ring_id);
-        words.word(&mut self.starts);
-        words.word(&mut self.batches);
-        for long in
-            [&mut self.consumed, &mut self.next_seq, &mut self.settled, &mut self.maybe_delivered]
-        {
-            words.long(long);
-        }
-        let tally = &mut self.tally;
-        for word in [
-            &mut tally.reported,
-            &mut tally.expired,
-            &mut tally.refused,
-            &mut tally.damaged,
-            &mut tally.unrecorded,
-            &mut tally.suppressed,
-        ] {
-            words.word(word);
-        }
-        self.attempt(words);
-        for unknown in &mut self.unconfirmed {
-            let mut packed = unknown.reference | u32::from(unknown.level) << 24;
-            words.word(&mut packed);
-            words.word(&mut unknown.events);
-            unknown.reference = packed & 0x00FF_FFFF;
-            unknown.level = (packed >> 24) as u8;
-        }
-        words.long(&mut self.clock.boot);
-        words.long(&mut self.clock.offset);
-        words.instant_up(&mut self.clock.last);
-        let mut unclean = u32::from(self.unclean);
-        words.word(&mut unclean);
-        self.unclean = unclean as u8;
-    }
-
-    /// No attempt has a last word of zero: one that is there has its highest bit set.
-    fn attempt(&mut self, words: &mut dyn Words) {
-        const THERE: u32 = 1 << 31;
-        let mut attempt = self.attempt.unwrap_or_default();
-        let mut packed = match self.attempt {
-            Some(Attempt { unknowns, style, charged, channel, .. }) => {
-                u32::from_le_bytes([unknowns, style, charged, channel & 0x7F]) | THERE
-            }
-            None => 0,
+        let State { tally, clock, .. } = self;
+        let attempt = self.attempt.unwrap_or_default();
+        // No attempt has a last word of zero: one that is there has its highest bit set.
+        let there = if self.attempt.is_some() { THERE } else { 0 };
+        let Attempt { unknowns, style, charged, channel, .. } = attempt;
+        let flags = u32::from_le_bytes([unknowns, style, charged, channel & 0x7F]) | there;
+        let mut w = [
+            low(self.ring_id),
+            high(self.ring_id),
+            self.starts,
+            self.batches,
+            low(self.consumed),
+            high(self.consumed),
+            low(self.next_seq),
+            high(self.next_seq),
+            low(self.settled),
+            high(self.settled),
+            low(self.maybe_delivered),
+            high(self.maybe_delivered),
+            tally.reported,
+            tally.expired,
+            tally.refused,
+            tally.damaged,
+            tally.unrecorded,
+            tally.suppressed,
+            low(attempt.upto),
+            high(attempt.upto),
+            attempt.reference,
+            attempt.losses,
+            flags,
+        ];
+        all(words, &mut w);
+        self.ring_id = long(w[0], w[1]);
+        (self.starts, self.batches) = (w[2], w[3]);
+        self.consumed = long(w[4], w[5]);
+        self.next_seq = long(w[6], w[7]);
+        self.settled = long(w[8], w[9]);
+        self.maybe_delivered = long(w[10], w[11]);
+        *tally = Tally {
+            reported: w[12],
+            expired: w[13],
+            refused: w[14],
+            damaged: w[15],
+            unrecorded: w[16],
+            suppressed: w[17],
         };
-        words.long(&mut attempt.upto);
-        words.word(&mut attempt.reference);
-        words.word(&mut attempt.losses);
-        words.word(&mut packed);
-        [attempt.unknowns, attempt.style, attempt.charged, attempt.channel] =
-            (packed & !THERE).to_le_bytes();
-        self.attempt = (packed & THERE != 0).then_some(attempt);
+        let [unknowns, style, charged, channel] = (w[22] & !THERE).to_le_bytes();
+        let (upto, reference, losses) = (long(w[18], w[19]), w[20], w[21]);
+        self.attempt = (w[22] & THERE != 0).then_some(Attempt {
+            upto,
+            reference,
+            losses,
+            unknowns,
+            style,
+            charged,
+            channel,
+        });
+
+        for unknown in &mut self.unconfirmed {
+            let mut w = [unknown.reference | u32::from(unknown.level) << 24, unknown.events];
+            all(words, &mut w);
+            *unknown = Unconfirmed {
+                reference: w[0] & 0x00FF_FFFF,
+                level: (w[0] >> 24) as u8,
+                events: w[1],
+            };
+        }
+        clock.words(words);
+        let mut w = [u32::from(self.unclean)];
+        all(words, &mut w);
+        self.unclean = w[0] as u8;
     }
 
     /// Reads the bank at `place`; without one all is as at a first start.
@@ -271,9 +290,8 @@ pub(crate) fn write<M: Memory + ?Sized>(
     let at = usize::from(place.bank) * BANK;
     memory.put(at, &[0]);
     let from = at + HEADER;
-    let mut words = Writer { memory, at: from, end: at + BANK, held: [0; CHUNK], len: 0 };
+    let mut words = Writer { memory, at: from, end: at + BANK };
     give(&mut words);
-    words.flush();
     let len = words.at - from;
     let memory = words.memory;
     for (index, value) in (1..).zip([kind.0, place.generation, len as u32]) {
@@ -285,97 +303,107 @@ pub(crate) fn write<M: Memory + ?Sized>(
     memory.put(at, &[last]);
 }
 
+impl Clock {
+    /// Gives or takes its words.
+    pub(crate) fn words(&mut self, words: &mut dyn Words) {
+        let mut w = [
+            low(self.boot),
+            high(self.boot),
+            low(self.offset),
+            high(self.offset),
+            ticks_up(self.last),
+        ];
+        all(words, &mut w);
+        *self = Clock {
+            boot: long(w[0], w[1]),
+            offset: long(w[2], w[3]),
+            last: up_to(w[4], self.last),
+        };
+    }
+}
+
+/// In the last word of an attempt: there is one.
+const THERE: u32 = 1 << 31;
+
 /// Reads or writes the words of a bank: one list of them serves both.
 pub(crate) trait Words {
-    fn word(&mut self, word: &mut u32);
+    /// Writes these bytes, or replaces them by those that are read; by zeros beyond the end.
+    fn bytes(&mut self, bytes: &mut [u8]);
+}
 
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn long(&mut self, long: &mut u64) {
-        let (mut low, mut high) = (*long as u32, (*long >> 32) as u32);
-        self.word(&mut low);
-        self.word(&mut high);
-        *long = u64::from(low) | u64::from(high) << 32;
-    }
+/// Writes these words, or replaces them by those that are read.
+#[inline]
+pub(crate) fn all<const N: usize>(words: &mut dyn Words, array: &mut [u32; N]) {
+    let mut bytes = array.map(u32::to_le_bytes);
+    words.bytes(bytes.as_flattened_mut());
+    *array = bytes.map(u32::from_le_bytes);
+}
 
-    /// An instant, as ticks of 1,024 ms, rounded down: nobody waits for one that is kept longer than
-    /// for the one that was. All ones: never.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn instant(&mut self, at: &mut Instant) {
-        let mut word = u32::try_from(at.as_millis() >> 10).unwrap_or(u32::MAX);
-        let same = word;
-        self.word(&mut word);
-        if word != same {
-            let millis = u64::from(word) << 10;
-            *at = if word == u32::MAX { Instant::FAR_FUTURE } else { Instant::from_millis(millis) };
-        }
-    }
+pub(crate) const fn low(long: u64) -> u32 {
+    long as u32
+}
 
-    /// The same, rounded up: what is bounded by it is not over too early.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn instant_up(&mut self, at: &mut Instant) {
-        let raised = Instant::from_millis(at.as_millis().saturating_add(1023));
-        let mut up = raised;
-        self.instant(&mut up);
-        if up != raised {
-            *at = up;
-        }
-    }
+pub(crate) const fn high(long: u64) -> u32 {
+    (long >> 32) as u32
+}
 
-    /// Words that mean nothing yet.
-    fn spare(&mut self, words: u8) {
-        for _ in 0..words {
-            self.word(&mut 0);
-        }
-    }
+pub(crate) const fn long(low: u32, high: u32) -> u64 {
+    low as u64 | (high as u64) << 32
+}
+
+/// An instant in ticks of 1,024 ms, rounded down: nobody waits for one that is kept longer than for
+/// the one that was. All ones: never.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(crate) fn ticks(at: Instant) -> u32 {
+    u32::try_from(at.as_millis() >> 10).unwrap_or(u32::MAX)
+}
+
+/// The same, rounded up: what is bounded by it is not over too early.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(crate) fn ticks_up(at: Instant) -> u32 {
+    ticks(Instant::from_millis(at.as_millis().saturating_add(1023)))
+}
+
+/// The instant of a word that was read; `same`, to the millisecond, if it is the word of that.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(crate) fn down_to(word: u32, same: Instant) -> Instant {
+    if word == ticks(same) { same } else { instant(word) }
+}
+
+/// The same for a word that was rounded up.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(crate) fn up_to(word: u32, same: Instant) -> Instant {
+    if word == ticks_up(same) { same } else { instant(word) }
+}
+
+fn instant(word: u32) -> Instant {
+    if word == u32::MAX { Instant::FAR_FUTURE } else { Instant::from_millis(u64::from(word) << 10) }
 }
 
 /// Takes words off a bank; zeros beyond its end.
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl Words for Reader<'_> {
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn word(&mut self, word: &mut u32) {
-        *word = match self.0.split_first_chunk::<4>() {
-            Some((bytes, rest)) => {
-                self.0 = rest;
-                u32::from_le_bytes(*bytes)
-            }
-            None => 0,
-        };
+    fn bytes(&mut self, bytes: &mut [u8]) {
+        let (taken, rest) = self.0.split_at_checked(bytes.len()).unwrap_or((self.0, &[]));
+        self.0 = rest;
+        bytes.fill(0);
+        bytes.iter_mut().zip(taken).for_each(|(to, from)| *to = *from);
     }
 }
-
-/// Words that are stored at once.
-const CHUNK: usize = 32;
 
 /// Puts words, never beyond their bank.
 pub(crate) struct Writer<'m, M: ?Sized> {
     memory: &'m mut M,
     at: usize,
     end: usize,
-    held: [u8; CHUNK],
-    len: usize,
-}
-
-impl<M: Memory + ?Sized> Writer<'_, M> {
-    fn flush(&mut self) {
-        let held = self.held.get(..core::mem::take(&mut self.len)).unwrap_or(&[]);
-        if self.at + held.len() <= self.end {
-            self.memory.put(self.at, held);
-            self.at += held.len();
-        }
-    }
 }
 
 impl<M: Memory + ?Sized> Words for Writer<'_, M> {
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn word(&mut self, word: &mut u32) {
-        if let Some(into) = self.held.get_mut(self.len..self.len + 4) {
-            into.copy_from_slice(&word.to_le_bytes());
-        }
-        self.len += 4;
-        if self.len >= CHUNK {
-            self.flush();
+    fn bytes(&mut self, bytes: &mut [u8]) {
+        if self.at + bytes.len() <= self.end {
+            self.memory.put(self.at, bytes);
+            self.at += bytes.len();
         }
     }
 }
