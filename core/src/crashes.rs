@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     /// Minutes at which texts leave that count starts at these minutes, and how many.
-    fn told(starts: impl Iterator<Item = u64>) -> std::vec::Vec<(u64, u32)> {
+    fn reports(starts: impl Iterator<Item = u64>) -> std::vec::Vec<(u64, u32)> {
         let policy = Policy::default();
         let mut crashes = Crashes::default();
         let mut texts = std::vec::Vec::new();
@@ -100,14 +100,14 @@ mod tests {
 
     #[test]
     fn the_first_is_told_at_once_and_three_within_ten_minutes_in_one() {
-        assert_eq!(told([5].into_iter()), [(5, 1)]);
-        assert_eq!(told([5, 7, 9].into_iter()), [(5, 1), (9, 3)]);
-        assert_eq!(told([5, 7].into_iter()), [(5, 1), (15, 2)], "two: when the ten are over");
+        assert_eq!(reports([5].into_iter()), [(5, 1)]);
+        assert_eq!(reports([5, 7, 9].into_iter()), [(5, 1), (9, 3)]);
+        assert_eq!(reports([5, 7].into_iter()), [(5, 1), (15, 2)], "two: when the ten are over");
     }
 
     #[test]
     fn an_endless_loop_is_told_ever_more_seldom() {
-        let texts = told(0..48 * 60);
+        let texts = reports(0..48 * 60);
         assert!(texts.len() <= 12, "{texts:?}");
         assert_eq!(texts[..4], [(0, 1), (2, 3), (22, 23), (62, 63)]);
         assert!(texts.windows(2).all(|pair| pair[1].0 - pair[0].0 <= 8 * 60 + 1), "{texts:?}");
@@ -122,6 +122,6 @@ mod tests {
 
     #[test]
     fn after_quiet_a_crash_is_the_first_again() {
-        assert_eq!(told([0, 60, 120].into_iter()), [(0, 1), (60, 1), (120, 1)]);
+        assert_eq!(reports([0, 60, 120].into_iter()), [(0, 1), (60, 1), (120, 1)]);
     }
 }

@@ -202,6 +202,9 @@ pub struct Composed {
 }
 
 /// The machine. Small; lives in the alerter.
+///
+/// All stages share its fields: they follow each other, each takes up what the one before has
+/// found, and a chip has one memory for them.
 #[derive(Debug, Clone, Copy)]
 pub struct Digest {
     stage: Stage,
@@ -361,9 +364,9 @@ impl Digest {
     /// unless [`Want::Walk`] stands.
     ///
     /// Work: one look at each entry of `groups`.
-    pub fn add(&mut self, groups: &mut [Group], slot: u16, record: &Record<'_>, told: bool) {
+    pub fn add(&mut self, groups: &mut [Group], slot: u16, record: &Record<'_>, reported: bool) {
         if self.want == Want::Walk {
-            self.collect(groups, slot, record, told);
+            self.collect(groups, slot, record, reported);
         }
     }
 

@@ -27,7 +27,7 @@ const LONGEST_GAP: Duration = HOUR;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Group {
     pub(crate) group: u32,
-    /// NotificationLog last and seen last, in ticks.
+    /// Reported last and seen last, in ticks.
     pub(crate) reported: u32,
     pub(crate) seen: u32,
     /// How often the interval has doubled.
@@ -270,48 +270,48 @@ mod tests {
 
     #[test]
     fn the_first_of_its_kind_is_held_briefly_and_panics_not_at_all() {
-        let (policy, mut told) = (Policy::default(), NotificationLog::default());
+        let (policy, mut log) = (Policy::default(), NotificationLog::default());
         let at = secs(10_000);
-        assert_eq!(told.due(&policy, at, A, Level::Error).held, secs(10_001));
-        assert_eq!(told.due(&policy, at, A, Level::Warn).held, secs(10_005));
-        assert_eq!(told.due(&policy, at, A, Level::Panic).held, at);
+        assert_eq!(log.due(&policy, at, A, Level::Error).held, secs(10_001));
+        assert_eq!(log.due(&policy, at, A, Level::Warn).held, secs(10_005));
+        assert_eq!(log.due(&policy, at, A, Level::Panic).held, at);
     }
 
     #[test]
     fn the_interval_of_a_group_doubles_and_falls_back_after_quiet() {
-        let (policy, mut told) = (Policy::default(), NotificationLog::default());
+        let (policy, mut log) = (Policy::default(), NotificationLog::default());
         let mut now = secs(10_000);
         let mut gaps = [0; 12];
         for gap in &mut gaps {
-            told.text_accepted(&policy, now);
-            told.group_accepted(&policy, now, A, 5);
-            let due = told.due(&policy, now, A, Level::Error).held;
+            log.text_accepted(&policy, now);
+            log.group_accepted(&policy, now, A, 5);
+            let due = log.due(&policy, now, A, Level::Error).held;
             *gap = due.since(now).as_millis() / 1000;
             // The trouble goes on until it is reported again.
             while now < due {
                 now = (now + Duration::from_secs(50)).min(due);
-                told.due(&policy, now, A, Level::Error);
+                log.due(&policy, now, A, Level::Error);
             }
         }
         assert!(gaps[0].abs_diff(60) < 3 && gaps[1].abs_diff(120) < 3, "{gaps:?}");
         assert!(gaps[11].abs_diff(8 * 3600) < 3, "{gaps:?}");
         let later = now + Duration::from_hours(17);
-        assert_eq!(told.due(&policy, later, A, Level::Error).held, later + policy.hold_error);
+        assert_eq!(log.due(&policy, later, A, Level::Error).held, later + policy.hold_error);
     }
 
     #[test]
     fn a_new_kind_of_error_breaks_the_gap_three_times_an_hour() {
-        let (policy, mut told) = (Policy::default(), NotificationLog::default());
+        let (policy, mut log) = (Policy::default(), NotificationLog::default());
         let now = secs(10_000);
-        told.text_accepted(&policy, now);
+        log.text_accepted(&policy, now);
         for (kind, hold) in [(10, 1), (11, 8), (12, 60)] {
             assert_eq!(
-                told.due(&policy, now, kind, Level::Error).held,
+                log.due(&policy, now, kind, Level::Error).held,
                 now + Duration::from_secs(hold)
             );
-            told.arrived(&policy, now);
+            log.arrived(&policy, now);
         }
-        assert_eq!(told.due(&policy, now, 13, Level::Error).held, now + policy.gap);
-        assert_eq!(told.due(&policy, now, B, Level::Warn).held, now + policy.gap);
+        assert_eq!(log.due(&policy, now, 13, Level::Error).held, now + policy.gap);
+        assert_eq!(log.due(&policy, now, B, Level::Warn).held, now + policy.gap);
     }
 }

@@ -346,12 +346,12 @@ mod tests {
         let mut buf = [0; text_bytes(2)];
         drive(&SHARED, || at, &mut NoStorage, &mut transport, &mut buf);
         let [sent] = &transport.sent[..] else { panic!("{:?}", transport.sent) };
-        let told = &sent.text;
-        assert!(told.starts_with("[Rust Logger chip] "), "{told}");
+        let text = &sent.text;
+        assert!(text.starts_with("[Rust Logger chip] "), "{text}");
         for words in ["WARN: battery at 20 %", "ERROR: no \u{e4}\u{e4}", "ERROR: no pressure"] {
-            assert!(told.contains(words), "{words}: {told}");
+            assert!(text.contains(words), "{words}: {text}");
         }
-        assert!(!told.contains("nobody"), "{told}");
+        assert!(!text.contains("nobody"), "{text}");
     }
 
     #[test]

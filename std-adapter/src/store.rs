@@ -113,7 +113,7 @@ pub(crate) struct Store {
     after_crash: bool,
     /// What the start found wrong, in words.
     notice: Option<String>,
-    /// The spool was opened late, and nobody has been told yet.
+    /// The spool was opened late, and nobody knows yet.
     attached: bool,
     relocked: bool,
     ended: bool,

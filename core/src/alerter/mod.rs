@@ -62,6 +62,8 @@ pub struct Buffers<'a> {
 ///
 /// `TEXT` is the number of bytes of text in a slot: 184 in slots of 256 bytes, the default;
 /// [`TEXT_512`](crate::event::TEXT_512) where there is room for longer messages.
+///
+/// Its fields are parts with a duty each; they stand side by side because a step borrows several.
 #[derive(Debug)]
 pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     ring: Ring<'a, M, TEXT>,

@@ -71,7 +71,7 @@ impl WallClock {
         WallClock { at, second: (second + offset) % 86_400 }
     }
 
-    /// Minute of the local day at another instant, however far away: a device may be told the
+    /// Minute of the local day at another instant, however far away: a device may be given the
     /// time once, and its quiet hours must end years later too.
     pub(super) fn minute(&self, at: Instant) -> u32 {
         let (after, before) = (of_day(at.since(self.at)), of_day(self.at.since(at)));

@@ -96,11 +96,11 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(super) fn note_attempt(&mut self, now: Instant) -> Step {
         let (limits, severe) = (self.policy.limits, self.may_use_reserve());
-        let told = self.destination.notices.budget > now;
-        let available = self.destination.budget.available(limits, now, severe, told);
+        let reported = self.destination.notices.budget > now;
+        let available = self.destination.budget.available(limits, now, severe, reported);
         self.notices = Default::default();
         let nothing_left = |budget: &Budget| budget.left(limits, now) == 0;
-        let silent = told || self.state.attempt.is_some();
+        let silent = reported || self.state.attempt.is_some();
         if available == 0 && (silent || nothing_left(&self.destination.budget)) {
             let renewed = self.destination.budget.renewed(limits, now, severe);
             self.schedule.on_budget_used_up(renewed);
@@ -108,7 +108,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         // The last segment is one by itself, so that it is known to be the last: the one kept for
         // the notice, and then the last one of the reserve.
-        let spare = u16::from(told);
+        let spare = u16::from(reported);
         let is_last = available <= spare;
         let most = if is_last { 1 } else { available - spare };
         let share = self.destination.log.share(&self.policy, now);

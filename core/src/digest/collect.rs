@@ -17,7 +17,7 @@ impl Digest {
         groups: &mut [Group],
         slot: u16,
         record: &Record<'_>,
-        told: bool,
+        reported: bool,
     ) {
         self.total = self.total.saturating_add(record.count);
         let seq = record.seq as u32;
@@ -25,7 +25,7 @@ impl Digest {
             .latest
             .is_none_or(|(level, last, ..)| (record.level, true) > (level, before(seq, last)))
         {
-            self.latest = Some((record.level, seq, record.group, told));
+            self.latest = Some((record.level, seq, record.group, reported));
         }
         let known = usize::from(self.used);
         if let Some(group) = groups.iter_mut().take(known).find(|g| g.key == record.group) {
@@ -34,7 +34,7 @@ impl Digest {
         if self.stage == Stage::Recount {
             return;
         }
-        let group = Group::of(record.group, record.level, seq, told);
+        let group = Group::of(record.group, record.level, seq, reported);
         let place = match (groups.get_mut(known), self.used.checked_add(1)) {
             (Some(entry), Some(used)) => {
                 self.used = used;
@@ -56,11 +56,11 @@ impl Digest {
             self.index = 0;
             return self.go(Stage::Order, Want::Nothing);
         }
-        if let Some((level, seq, key, told)) = self.latest
+        if let Some((level, seq, key, reported)) = self.latest
             && groups.iter().all(|group| group.key != key)
             && let Some(worst) = worst(groups)
         {
-            *worst = Group::of(key, level, seq, told);
+            *worst = Group::of(key, level, seq, reported);
         }
         groups.iter_mut().for_each(Group::clear);
         self.total = 0;

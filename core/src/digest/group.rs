@@ -26,7 +26,7 @@ pub struct Group {
     flags: u8,
 }
 
-const TOLD: u8 = 1;
+const REPORTED: u8 = 1;
 const NAMED: u8 = 2;
 
 /// Most units of a message that make a name, and one where names are many.
@@ -78,17 +78,17 @@ impl Group {
     }
 
     /// Whether it has been reported before this text.
-    pub const fn was_told(&self) -> bool {
-        self.flags & TOLD != 0
+    pub const fn was_reported(&self) -> bool {
+        self.flags & REPORTED != 0
     }
 
     /// A group without records.
-    pub(super) fn of(key: u32, level: Level, seq: u32, told: bool) -> Group {
+    pub(super) fn of(key: u32, level: Level, seq: u32, reported: bool) -> Group {
         Group {
             key,
             first_seq: seq,
             level: level as u8,
-            flags: if told { TOLD } else { 0 },
+            flags: if reported { REPORTED } else { 0 },
             ..Group::EMPTY
         }
     }
@@ -132,8 +132,8 @@ impl Group {
         if self.level != other.level {
             return self.level > other.level;
         }
-        if self.was_told() != other.was_told() {
-            return other.was_told();
+        if self.was_reported() != other.was_reported() {
+            return other.was_reported();
         }
         before(self.first_seq, other.first_seq)
     }

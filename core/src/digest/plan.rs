@@ -101,7 +101,7 @@ impl Digest {
         for group in call.groups.iter() {
             known = known.saturating_add(group.events);
         }
-        if self.plain && call.groups.iter().any(Group::was_told) {
+        if self.plain && call.groups.iter().any(Group::was_reported) {
             // What was reported before is not worth another segment.
             let one = self.writer.script().encoding().capacity(1);
             let beyond = self.capacity(call).saturating_sub(one);
@@ -198,17 +198,18 @@ impl Digest {
 
     /// One round of raising the messages of the named.
     pub(super) fn raise(&mut self, call: &mut Call<'_>) {
-        let Some((length, told)) = ROUNDS.get(usize::from(self.part)).copied() else {
+        let Some((length, reported)) = ROUNDS.get(usize::from(self.part)).copied() else {
             self.extras = self.room > 0 && self.unnamed == 0 && call.spec.style == Style::Full;
             if self.extras {
                 self.stay(call);
             }
             return self.begin_text(call, self.writer.script(), false);
         };
-        if told && call.groups.iter().any(|group| group.is_named() && group.was_told()) {
+        if reported && call.groups.iter().any(|group| group.is_named() && group.was_reported()) {
             self.stay(call);
         }
-        for group in call.groups.iter_mut().filter(|g| g.is_named() && g.was_told() == told) {
+        for group in call.groups.iter_mut().filter(|g| g.is_named() && g.was_reported() == reported)
+        {
             let more = group.need.min(length).saturating_sub(group.room);
             if more <= self.room || length == u16::MAX {
                 let more = more.min(self.room);

@@ -94,11 +94,11 @@ impl Digest {
             return;
         }
         let comma = u16::from(self.begun);
-        let told = !self.writer.is_full() || self.writer.run_limit() >= SHORT;
+        let fits = !self.writer.is_full() || self.writer.run_limit() >= SHORT;
         self.writer.close(comma, call.text);
         let units = self.writer.run_units();
         if units > comma {
-            self.notices |= u16::from(told).checked_shl(self.notice.into()).unwrap_or(0);
+            self.notices |= u16::from(fits).checked_shl(self.notice.into()).unwrap_or(0);
             // One that ends in a colon speaks of what follows.
             let last = self.writer.len().checked_sub(1).and_then(|last| call.text.get(last));
             let opens = last.is_some_and(|last| *last == b':');
@@ -160,12 +160,12 @@ impl Digest {
 
     /// The same where all records are reported one by one, in the order of their arrival.
     fn next_plain(&mut self, call: &mut Call<'_>) {
-        let told = self.reported_seq;
+        let last = self.reported_seq;
         let mut next: Option<(u32, u16, Level)> = None;
         for (index, group) in (0..).zip(call.groups.iter()) {
             for nth in 0..3 {
                 if let Some((seq, slot)) = group.record(nth)
-                    && told.is_none_or(|told| before(told, seq))
+                    && last.is_none_or(|last| before(last, seq))
                     && next.is_none_or(|(first, ..)| before(seq, first))
                 {
                     next = Some((seq, slot, group.level()));

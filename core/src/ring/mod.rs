@@ -93,7 +93,7 @@ pub enum Admission {
     Lost,
 }
 
-/// The slots and their index.
+/// The slots, their index, and the numbers that each start works out anew from the bytes.
 #[derive(Debug)]
 pub(crate) struct Ring<'a, M, const TEXT: usize> {
     memory: M,

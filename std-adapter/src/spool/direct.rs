@@ -104,7 +104,7 @@ pub(crate) enum Direct {
 
 /// Writes a few bytes of the region from any thread.
 ///
-/// The worker must still be told to write the same bytes: it may be about to overwrite them with
+/// The worker must still write the same bytes: it may be about to overwrite them with
 /// older ones, and only it syncs.
 #[derive(Debug, Clone)]
 pub(crate) struct DirectWriter {
