@@ -20,7 +20,8 @@ pub(super) fn write<M: Memory + ?Sized>(memory: &mut M, prefix: &str, slot_size:
     let len = cut.len() + usize::from(!whole);
     let shape = slot_size as u32 & 0xFFFF | (len as u32) << 16;
     let present = label(memory.bytes());
-    if present.len() == len && present.starts_with(cut) && !present.is_empty() {
+    let same_shape = word(bytes(memory.bytes()), 4) == shape;
+    if same_shape && present.starts_with(cut) && !present.is_empty() {
         return;
     }
     memory.put(LABEL, &[0; 4]);
@@ -70,6 +71,8 @@ mod tests {
             write(&mut region, prefix, 256);
             assert_eq!(label(&region), kept);
         }
+        write(&mut region, long, 512);
+        assert_eq!(word(&region, LABEL + 4) & 0xFFFF, 512, "slots of another size");
         region[LABEL + 20] ^= 1;
         assert_eq!(label(&region), "");
     }
