@@ -95,10 +95,15 @@ impl Budget {
         left(self.hour, HOUR, limits.hour).min(left(self.day, DAY, limits.day))
     }
 
+    /// Segments spent in the present windows of an hour and of a day.
+    pub(crate) fn spent(&self, now: Instant) -> (u16, u16) {
+        (self.hour.spent(now, HOUR), self.day.spent(now, DAY))
+    }
+
     /// Segments that are left, those kept for a purpose included.
     pub(crate) fn left(&self, limits: Limits, now: Instant) -> u16 {
-        let hour = limits.hour.saturating_sub(self.hour.spent(now, HOUR));
-        hour.min(limits.day.saturating_sub(self.day.spent(now, DAY)))
+        let (hour, day) = self.spent(now);
+        limits.hour.saturating_sub(hour).min(limits.day.saturating_sub(day))
     }
 
     /// When something will be available again: after `now`, and never if a limit is zero.

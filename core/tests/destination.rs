@@ -2,6 +2,7 @@
 
 use annunciator_core::alerter::{
     Alerter, Buffers, DESTINATION_LEN, Done, Policy, Setup, StartReason, Step,
+    destination_generation,
 };
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::event::{Event, Level};
@@ -19,6 +20,8 @@ struct Destination {
     boot: u64,
     starts: u32,
     policy: Policy,
+    /// Whether its rings have storage, which always works.
+    storage: bool,
     texts: Vec<(Instant, u32, String)>,
     answer: fn() -> Outcome,
 }
@@ -44,6 +47,7 @@ impl Destination {
             boot: 1,
             starts: 0,
             policy: Policy::default(),
+            storage: false,
             texts: Vec::new(),
             answer: accepted,
         }
@@ -64,7 +68,7 @@ impl Destination {
         self.starts += 1;
         setup.seed = self.starts;
         setup.reason = reason;
-        setup.storage = false;
+        setup.storage = self.storage;
         setup.destination = Some(&self.file);
         let alerter = Alerter::new(memory, Buffers { nodes, groups }, &setup);
         let mut ring = Ring { alerter };
@@ -103,7 +107,10 @@ impl Destination {
                     }
                     ring.alerter.done(self.now, ticket.token, Done::Sent(outcome));
                 }
-                step => panic!("there is no storage: {step:?}"),
+                Step::Write { token, .. } | Step::Sync { token } => {
+                    assert!(self.storage, "there is none");
+                    ring.alerter.done(self.now, token, Done::Stored);
+                }
             }
         }
     }
@@ -224,6 +231,72 @@ fn nobody_says_of_itself_what_became_of_a_neighbour() {
     let texts: Vec<_> = to.texts.iter().map(|(_, _, text)| text.as_str()).collect();
     assert!(!texts.concat().contains("restarted"), "{texts:?}");
     assert_eq!(texts.concat().matches("ended without a word").count(), 1, "{texts:?}");
+}
+
+#[test]
+fn an_end_that_another_has_reported_is_no_news_for_the_one_that_runs_and_the_one_that_starts() {
+    let mut to = Destination::new();
+    let mut rings = [0, 1].map(|_| to.start(fresh(), StartReason::Crash));
+    let absent = to.start(fresh(), StartReason::Crash).alerter.memory().clone();
+    assert!(!is_empty::<184>(&absent), "its end is still to be reported");
+    to.run(&mut rings, Duration::from_mins(1));
+    let texts: Vec<_> = to.texts.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("restarted after 3 crashes"), "{texts:?}");
+    for ring in &rings {
+        assert!(is_empty::<184>(ring.alerter.memory()));
+    }
+    let mut late = [to.start(absent, StartReason::Ordinary)];
+    to.run(&mut late, Duration::from_mins(1));
+    assert!(is_empty::<184>(late[0].alerter.memory()));
+    assert_eq!(to.texts.len(), 1, "{:?}", to.texts);
+}
+
+#[test]
+fn every_error_counts_for_the_heartbeat_whoever_writes_the_file_between() {
+    let mut to = Destination::new();
+    to.storage = true;
+    to.policy.heartbeat = Some(Duration::from_hours(24));
+    let mut rings = [0, 1].map(|_| to.start(fresh(), StartReason::Ordinary));
+    rings[0].error(to.now, "pump dry", 1);
+    // It is committed by then, and not yet sent.
+    to.run(&mut rings, Duration::from_millis(500));
+    rings[1].error(to.now, "valve stuck", 2);
+    rings[1].alerter.flush(to.now);
+    to.run(&mut rings, Duration::from_hours(25));
+    let beats: Vec<_> = to.texts.iter().filter(|(_, _, text)| text.contains("alive")).collect();
+    assert_eq!(beats.len(), 1, "{:?}", to.texts);
+    assert!(beats[0].2.ends_with("alive 1 d, 2 errors"), "{beats:?}");
+}
+
+#[test]
+fn another_rings_failed_attempt_does_not_begin_the_hold_anew() {
+    let mut to = Destination::new();
+    to.policy.hold_error = Duration::from_secs(30);
+    let [mut held, mut other] = [0, 1].map(|_| [to.start(fresh(), StartReason::Ordinary)]);
+    let recorded = to.now;
+    held[0].error(to.now, "pump dry", 1);
+    to.run(&mut held, Duration::from_secs(10));
+    to.answer = not_sent;
+    other[0].error(to.now, "valve stuck", 2);
+    other[0].alerter.flush(to.now);
+    to.run(&mut other, Duration::from_secs(1));
+    to.answer = accepted;
+    to.run(&mut held, Duration::from_mins(2));
+    let sent: Vec<_> = to.texts.iter().map(|(at, ..)| at.since(recorded)).collect();
+    assert_eq!(sent, [Duration::from_secs(30)]);
+}
+
+#[test]
+fn a_file_that_is_gone_is_written_again() {
+    let mut to = Destination::new();
+    let mut ring = to.start(fresh(), StartReason::Ordinary);
+    assert!(ring.alerter.store_destination().is_none(), "nothing has changed");
+    ring.alerter.load_destination(to.now, &[]);
+    let (at, bank) = ring.alerter.store_destination().expect("what it knows");
+    to.file.fill(0);
+    to.file[at..at + bank.len()].copy_from_slice(&bank);
+    assert!(destination_generation(&to.file).is_some());
 }
 
 #[test]

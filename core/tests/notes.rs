@@ -1,7 +1,8 @@
 //! What texts say beside the events: of the budget, of outages, of the account, of the alerter.
 
-use annunciator_core::alerter::{Policy, Quiet, StartReason};
+use annunciator_core::alerter::{Origin, Policy, Quiet, StartReason};
 use annunciator_core::event::{Event, Level};
+use annunciator_core::ring::region_len;
 use annunciator_core::testing::Device;
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Decimal, Outcome, Receipt, Refusal, RefusalClass, Retry};
@@ -227,6 +228,32 @@ fn a_heartbeat_says_that_all_is_well_and_survives_restarts() {
     device.run(week);
     let said: Vec<_> = texts(&device).into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["alive 7 d, 0 errors", "ERROR: unit 1 fails", "alive 7 d, 1 error"]);
+}
+
+#[test]
+fn a_heartbeat_counts_from_the_first_start_also_where_that_is_the_moment_of_boot() {
+    let day = Duration::from_hours(24);
+    let mut device = device(|policy| policy.heartbeat = Some(day));
+    device.clock.set(Instant::ZERO);
+    device.start_with(vec![0; region_len(64)], Origin::Memory);
+    device.run(Duration::from_hours(12));
+    device.kill();
+    device.run(Duration::from_hours(12) + Duration::from_secs(2));
+    let said: Vec<_> = device.transport.accepted().map(|sent| sent.text.as_str()).collect();
+    assert_eq!(said, [format!("{PREFIX}alive 1 d, 0 errors")]);
+}
+
+#[test]
+fn what_was_spent_counts_until_its_window_ends() {
+    let mut device = device(|_| {});
+    report(&mut device, Level::Error, 1);
+    for (hours, spent) in [(0, (1, 1)), (2, (0, 1)), (24, (0, 0))] {
+        device.run(Duration::from_hours(hours) + Duration::from_secs(5));
+        // Time is what the last step was told.
+        device.drive();
+        let stats = device.alerter().stats();
+        assert_eq!((stats.spent_hour, stats.spent_day), spent, "after {hours} h");
+    }
 }
 
 #[test]

@@ -395,8 +395,11 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     fn save(&mut self) {
         self.state.next_seq = self.ring.next_seq();
         self.state.consumed = self.ring.consumed();
-        self.exchange.collect_errors(&mut self.destination);
-        let destination = (!self.exchange.is_external()).then_some(&mut self.destination);
+        let external = self.exchange.is_external();
+        if !external {
+            self.exchange.collect_errors(&mut self.destination);
+        }
+        let destination = (!external).then_some(&mut self.destination);
         self.place = Some(self.state.write(destination, self.ring.memory_mut(), self.place));
         self.commit.state_moved();
     }

@@ -224,7 +224,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         *damaged = damaged.saturating_add(u32::from(found.damaged).min(unreported));
         let now = alerter.to_persistent(setup.now);
         if alerter.destination.notices.heartbeat == Instant::ZERO {
-            alerter.destination.notices.heartbeat = now.max(Instant::from_millis(1));
+            alerter.destination.notices.heartbeat = now.max(instant(1));
         }
         alerter.resume_attempt(origin);
         alerter.count_crash(now);
@@ -241,7 +241,8 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     /// After an unclean end: counts the start, and looks for what was going on.
     fn count_crash(&mut self, now: Instant) {
         if self.reason == StartReason::Ordinary {
-            // One of before may still be to be reported.
+            // One of before may still be to be reported, unless another alerter has done so.
+            self.forget_reported_end();
             self.reason = StartReason::kept(self.state.unclean);
         } else {
             self.destination.crashes.count(&self.policy, now);

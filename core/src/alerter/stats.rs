@@ -158,6 +158,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         let counters = &self.counters;
         let lost = self.losses();
         let tally = &self.state.tally;
+        let (spent_hour, spent_day) = self.destination.budget.spent(self.state.clock.last);
         let told_apart = [tally.expired, tally.refused, tally.damaged, tally.unrecorded];
         let losses = LostEvents {
             evicted: told_apart.into_iter().fold(lost, u32::saturating_sub),
@@ -185,8 +186,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             lost_unreported: lost.saturating_sub(self.state.tally.reported),
             waiting: u32::try_from(self.ring.events()).unwrap_or(u32::MAX),
             starts: self.state.starts,
-            spent_hour: self.destination.budget.hour.spent,
-            spent_day: self.destination.budget.day.spent,
+            spent_hour,
+            spent_day,
             price: self.destination.price,
             balance: self.destination.balance,
             last_code: counters.last_code,
