@@ -35,7 +35,10 @@ pub const fn http_code(status: u16) -> Code {
 }
 
 /// What a code means and what to do about it, for a human. Empty for [`Code::NONE`].
-#[allow(clippy::match_overlapping_arm)] // The ranges say what the single codes above them do not.
+#[expect(
+    clippy::match_overlapping_arm,
+    reason = "the ranges say what the single codes above them do not"
+)]
 pub fn explain(code: Code) -> &'static str {
     match code.0 {
         0 => "",

@@ -48,8 +48,10 @@ impl Meta {
 }
 
 impl From<Stat> for Meta {
-    // The field types differ between architectures.
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the fields have other types on other architectures: a cast that is idle here is not there"
+    )]
     fn from(stat: Stat) -> Meta {
         Meta {
             dev: stat.st_dev as u64,
