@@ -381,29 +381,19 @@ impl Annunciator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Phone;
     use annunciator_core::scrub;
-    use annunciator_core::transport::{Message, Outcome, Receipt, Transport};
-    use std::sync::mpsc;
-
-    struct Said(mpsc::Sender<String>);
-
-    impl Transport for Said {
-        fn send(&mut self, message: &Message<'_>) -> Outcome {
-            let _ = self.0.send(message.text.to_owned());
-            Outcome::Accepted(Receipt::new(message.segments))
-        }
-    }
 
     #[test]
     fn the_hook_changes_and_drops_events_of_every_front_before_they_are_kept() {
-        let (said, texts) = mpsc::channel::<String>();
+        let (phone, texts) = Phone::new();
         // A name of its own: what another run of this test has reported is no news.
         let name = format!("scrubbed-{}", std::process::id());
         let alerts = Builder::new(&name)
             .environment(|_| None)
             .without_spool()
             .hold(Duration::from_secs(3600), Duration::from_secs(3600))
-            .transport("own", Said(said))
+            .transport("own", phone)
             .scrub(|draft| {
                 scrub::secrets(draft);
                 draft.target() != "chatty"

@@ -76,6 +76,8 @@ mod secret;
 mod shared_alerter;
 mod spool;
 mod store;
+#[cfg(test)]
+mod testing;
 mod text;
 mod transports;
 mod worker;

@@ -43,7 +43,7 @@ impl Transport for Phone {
 
 /// A name of its own: what another run of these tests has reported is no news.
 fn name() -> String {
-    format!("pump-{}", std::process::id())
+    format!("threads-{}", std::process::id())
 }
 
 fn builder() -> Builder {

@@ -2,30 +2,20 @@
 
 use super::*;
 use crate::Builder;
+use crate::testing::Phone;
 use annunciator_core::event::{Event, Level};
-use annunciator_core::transport::{Message, Receipt, Transport};
 use std::sync::atomic::AtomicU32;
-use std::sync::mpsc;
-
-struct Said(mpsc::Sender<String>);
-
-impl Transport for Said {
-    fn send(&mut self, message: &Message<'_>) -> Outcome {
-        let _ = self.0.send(message.text.to_owned());
-        Outcome::Accepted(Receipt::new(message.segments))
-    }
-}
 
 /// Nothing of a program's own runs on the worker, so only a fault of ours can make it panic.
 #[test]
 fn a_worker_that_panics_begins_anew_with_what_it_had() {
-    let (said, texts) = mpsc::channel();
+    let (phone, texts) = Phone::new();
     // A name of its own: what another run of this test has reported is no news.
     let name = format!("shaken-{}", std::process::id());
     let alerts = Builder::new(&name)
         .environment(|_| None)
         .without_spool()
-        .transport("own", Said(said))
+        .transport("own", phone)
         .start()
         .expect("a configuration");
     let shared = alerts.shared_alerter();
