@@ -9,8 +9,10 @@
 /// may be lost, torn at any byte, or arrive in any order. After a failed write or sync the alerter
 /// writes everything again before it counts anything as kept.
 ///
-/// What is written: 256 bytes at a multiple of 256, or 12 bytes at 2,048 or 2,064 (the ledger). So
-/// nothing straddles a sector of 512 bytes. What is read, at a start: all of it at once
+/// What is written, by the offsets of `docs/format.md`: the state in pieces of 256 bytes below 1,024;
+/// the last number, 16 bytes at 1,024 or 1,040; the label, 64 bytes at 1,056; whole slots from 1,280
+/// on, or the first 4 bytes of one that was dropped. With slots of 256 bytes nothing straddles a
+/// sector of 512 bytes; each slot of 512 bytes lies in two. What is read, at a start: all of it at once
 /// ([`load`](crate::drive::load)), or single slots ([`repair`](crate::drive::repair)).
 pub trait Storage {
     /// What can go wrong; shown to people, never decided upon.
