@@ -7,7 +7,7 @@
 //!  starts    (20 min) ──► "restarted after 90 crashes in 23 min: ..."   (40 min) ──►  ... 8 h
 //! ```
 //!
-//! They are counted in the state block, since nothing else outlives each of them. A series ends
+//! They are counted in the destination's state, since nothing else outlives each of them. A series ends
 //! with quiet for twice the interval.
 
 use crate::policy::Policy;

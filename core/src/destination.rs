@@ -6,7 +6,7 @@
 //! all of them read and write under a lock: before an attempt, and after its outcome. So there is
 //! one bound on money and one rhythm, whatever starts, ends or dies.
 
-use crate::budget::{Budget, Window};
+use crate::budget::Budget;
 use crate::crashes::Crashes;
 use crate::memory::Memory;
 use crate::notification_log::{Group, NotificationLog};
@@ -156,16 +156,10 @@ impl DestinationState {
 /// Turns the word of an unknown balance into zero: a bank that is too short has none.
 const UNKNOWN: u64 = i64::MIN as u64;
 
-impl Window {
-    #[cfg(test)]
-    fn of(start: Instant, spent: u16) -> Window {
-        Window { start, spent }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::budget::Window;
     use crate::notification_log::GROUPS;
 
     fn at(ticks: u64) -> Instant {
@@ -175,7 +169,10 @@ pub(crate) mod tests {
     pub(crate) fn full() -> DestinationState {
         let mut full = DestinationState {
             clock: Clock { boot: 7 << 40, offset: u64::MAX - 4, last: at(99) },
-            budget: Budget { hour: Window::of(at(5), 3), day: Window::of(at(4), 12) },
+            budget: Budget {
+                hour: Window { start: at(5), spent: 3 },
+                day: Window { start: at(4), spent: 12 },
+            },
             notices: NoticeLog {
                 outage: at(1),
                 budget: at(2),

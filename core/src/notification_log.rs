@@ -68,7 +68,7 @@ pub(crate) struct NotificationLog {
     pub(crate) pace: u8,
 }
 
-/// The unit in which instants are kept in slots and in the state block: 1,024 ms in 32 bits reach
+/// The unit in which instants are kept in slots and in the state: 1,024 ms in 32 bits reach
 /// 139 years, and the conversion is a shift.
 pub(crate) const fn tick(at: Instant) -> u32 {
     (at.as_millis() >> 10) as u32
@@ -252,7 +252,7 @@ impl NotificationLog {
     }
 }
 
-/// The time between two tellings after `step` doublings.
+/// The time between two reports after `step` doublings.
 fn interval(policy: &Policy, step: u8) -> Duration {
     policy.gap.grown(step.min(15), policy.gap_max)
 }

@@ -2,7 +2,7 @@
 //!
 //! The core has no clock. Every entry point takes the [`Instant`] it happens at, so a whole night
 //! of outages is replayed on a laptop in milliseconds, and a device without a calendar works as
-//! well as one with. WallClock time is never asked for a decision.
+//! well as one with. Of the time of day it asks only for quiet hours and for what a text says.
 
 use core::ops::{Add, Sub};
 
@@ -130,13 +130,6 @@ impl Duration {
         }
         Duration(grown)
     }
-
-    /// Twice the span, at most `limit`.
-    #[must_use]
-    pub const fn doubled(self, limit: Duration) -> Duration {
-        let twice = self.0.saturating_mul(2);
-        Duration(if twice < limit.0 { twice } else { limit.0 })
-    }
 }
 
 impl Add for Duration {
@@ -171,12 +164,5 @@ mod tests {
         assert_eq!(Instant::ZERO - Duration::from_secs(1), Instant::ZERO);
         assert_eq!(Instant::ZERO.since(Instant::from_secs(3)), Duration::ZERO);
         assert_eq!(Duration::from_hours(u64::MAX), Duration::MAX);
-    }
-
-    #[test]
-    fn doubling_stops_at_the_limit() {
-        let limit = Duration::from_mins(5);
-        assert_eq!(Duration::from_mins(2).doubled(limit), Duration::from_mins(4));
-        assert_eq!(Duration::from_mins(4).doubled(limit), limit);
     }
 }

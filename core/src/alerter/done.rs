@@ -37,14 +37,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         if let Phase::Sending { segments, events, .. } = self.phase {
             let outcome = Outcome::Unknown(Code::NONE);
             self.phase = Phase::Answered { outcome, segments, events };
-        } else if self.phase != Phase::Idle {
-            self.give_up_digest();
-        }
-    }
-
-    /// A text half written is written anew.
-    fn give_up_digest(&mut self) {
-        if matches!(self.phase, Phase::Composing { .. }) {
+        } else if let Phase::Composing { .. } = self.phase {
+            // A text half written is written anew.
             self.phase = Phase::Noted;
         }
     }

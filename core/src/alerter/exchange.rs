@@ -89,9 +89,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         self.exchange.collect_errors(&mut self.destination);
         self.destination.clock = self.state.clock;
-        let place = BankId::after(self.exchange.place);
         let mut bank = [0; DESTINATION_LEN];
-        self.destination.write(&mut bank, self.exchange.place);
+        let place = self.destination.write(&mut bank, self.exchange.place);
         self.exchange.place = Some(place);
         let at = usize::from(place.bank) * BANK;
         let mut bytes = [0; BANK];

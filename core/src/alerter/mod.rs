@@ -130,7 +130,8 @@ pub enum Step {
     /// There is more to do at once: release whatever lock is held, then call again, with the
     /// buffer untouched.
     Again,
-    /// Write the first `len` bytes of the buffer to storage at offset `at`.
+    /// Write the first `len` bytes of the buffer to storage at offset `at`, and hand the result to
+    /// [`Alerter::done`] before the next step.
     Write {
         /// To hand to [`Alerter::done`].
         token: Token,
@@ -139,7 +140,8 @@ pub enum Step {
         /// Number of bytes.
         len: usize,
     },
-    /// Make the writes so far durable.
+    /// Make the writes so far durable, and hand the result to [`Alerter::done`] before the next step:
+    /// a step between them could have the newest state in storage written over.
     Sync {
         /// To hand to [`Alerter::done`].
         token: Token,

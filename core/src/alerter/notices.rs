@@ -6,7 +6,7 @@
 //!           balance 0.93 │ recovered: ... │ alive 7 d, 0 errors │ unconfirmed ... │ 12 lost
 //! ```
 //!
-//! WallClock time is only printed. Where it was not set, spans stand in its place.
+//! Times of day are what the wall clock said. Where it was not set, spans stand in their place.
 
 use super::{Alerter, Phase, StartReason};
 use crate::digest::{Digest, Group, Piece};
@@ -19,9 +19,9 @@ use crate::time::{Duration, Instant};
 use crate::transport::{Decimal, Reference};
 use heapless::Vec;
 
-/// Notes before the events: the budget, an outage, a crash.
+/// Notices before the events: the budget, an outage, a crash.
 pub(super) const LEADING: u8 = 3;
-/// Notes behind them: balance, recovery, heartbeat, unconfirmed attempts, losses.
+/// Notices behind them: balance, recovery, heartbeat, unconfirmed attempts, losses.
 pub(super) const TRAILING: u8 = 3 + UNCONFIRMED as u8 + 1;
 
 /// An outage shorter than this is not worth words.
@@ -253,7 +253,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 }
 
-/// A note in the making; what does not fit is left out.
+/// A notice in the making; what does not fit is left out.
 struct Notice<'a>(Vec<Piece<'a>, 16>);
 
 impl<'a> Notice<'a> {
@@ -297,7 +297,7 @@ impl<'a> Notice<'a> {
     }
 }
 
-/// Builds note `number` and hands it on with the parts that its receiver needs.
+/// Builds notice `number` and hands it on with the parts that its receiver needs.
 pub(super) fn notice<M: Memory, const TEXT: usize>(
     alerter: &mut Alerter<'_, M, TEXT>,
     attempt: &Attempt,
@@ -340,7 +340,7 @@ pub(super) fn notice<M: Memory, const TEXT: usize>(
                 notice.text(one);
             } else {
                 notice.number(notices.crashes).text(many);
-                // What is kept is rounded up to a tick, the first more often than the last.
+                // Both are kept in whole ticks: the span may be short by one.
                 let tick = Duration::from_millis(1024);
                 notice.text(" in ").span(series.last.since(series.first) + tick);
             }

@@ -149,7 +149,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         let origin = origin(memory.bytes(), setup.origin);
         let (mut state, mut destination) = State::read(memory.bytes(), place);
         let limits = Limits { consumed: state.consumed, next_seq: state.next_seq };
-        let (ring, found) = Ring::recover(memory, buffers.nodes, &limits);
+        let (ring, damaged_slots) = Ring::recover(memory, buffers.nodes, &limits);
         let last = ring.next_seq() - 1;
         if place.is_none() && ring.events() > 0 {
             // Both banks are damaged. What was reported is not known: what is there may have been.
@@ -221,7 +221,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         alerter.commit = Commit::new(setup.storage, banks);
         let unreported = alerter.losses().saturating_sub(alerter.state.tally.reported);
         let damaged = &mut alerter.state.tally.damaged;
-        *damaged = damaged.saturating_add(u32::from(found.damaged).min(unreported));
+        *damaged = damaged.saturating_add(u32::from(damaged_slots).min(unreported));
         let now = alerter.to_persistent(setup.now);
         if alerter.destination.notices.heartbeat == Instant::ZERO {
             alerter.destination.notices.heartbeat = now.max(instant(1));

@@ -138,13 +138,13 @@ pub struct Stats {
     pub waiting: u32,
     /// Starts on this ring, this one included.
     pub starts: u32,
-    /// Segments spent in the present hour's and day's window.
+    /// Segments spent in the present hour's window.
     pub spent_hour: u16,
     /// Segments spent in the present day's window.
     pub spent_day: u16,
-    /// Sum of the prices that the service named, over the life of the ring.
+    /// Sum of the prices that the service named for this destination, in the account's currency.
     pub price: Decimal,
-    /// The balance that the service named last.
+    /// The account's balance that the service named last, in its currency; `None` if it never did.
     pub balance: Option<Decimal>,
     /// The transport's last code.
     pub last_code: Code,

@@ -41,24 +41,24 @@ pub struct Fitted {
 ///
 /// `buf` of [`text_bytes`] is enough; a shorter one cuts earlier.
 pub fn fit(text: &str, segments: u8, fallback: Fallback, buf: &mut [u8]) -> Fitted {
-    let mut pen = SegmentWriter::new(false);
+    let mut writer = SegmentWriter::new(false);
     let mut script = Script::first(fallback);
     loop {
-        pen.restart(script, false);
-        pen.limit(script.encoding().capacity(segments.min(99)));
+        writer.restart(script, false);
+        writer.limit(script.encoding().capacity(segments.min(99)));
         let mut rest = text.chars();
-        while !pen.is_full() && pen.take(&mut rest, buf) {}
-        let cut = pen.is_full();
+        while !writer.is_full() && writer.take(&mut rest, buf) {}
+        let cut = writer.is_full();
         if cut {
-            pen.cut(buf);
+            writer.cut(buf);
         }
-        match pen.better_script(fallback) {
+        match writer.better_script(fallback) {
             Some(better) => script = better,
             None => {
                 return Fitted {
-                    len: pen.len(),
+                    len: writer.len(),
                     encoding: script.encoding(),
-                    segments: u16::from(pen.segments()),
+                    segments: u16::from(writer.segments()),
                     cut,
                 };
             }

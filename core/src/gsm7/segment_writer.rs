@@ -50,7 +50,7 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// A pen at the start of a text without a limit.
+    /// A writer at the start of a text without a limit.
     pub(crate) const fn new(collapse: bool) -> SegmentWriter {
         SegmentWriter {
             at: Cursor::START,
@@ -68,7 +68,7 @@ impl SegmentWriter {
         }
     }
 
-    /// Back to the start of an empty text. A `measuring` pen counts and writes nothing. A run begins with
+    /// Back to the start of an empty text. A `measuring` one counts and writes nothing. A run begins with
     /// [`SegmentWriter::limit`].
     pub(crate) fn restart(&mut self, script: Script, measuring: bool) {
         self.at = Cursor::START;

@@ -394,7 +394,7 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
         Some((at, slot::cell(0, halves_of(self.next_seq - 1))))
     }
 
-    /// The state block in storage carries this next number; its ledger need not.
+    /// The state in storage carries this next number; its ledger need not.
     pub(crate) fn number_kept(&mut self, next_seq: u64) {
         self.ledger_seq = next_seq;
     }

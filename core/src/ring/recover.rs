@@ -3,13 +3,13 @@
 use super::fold::Folds;
 use super::index::{Index, NIL};
 use super::slot::{CELLS, NO_CELLS};
-use super::{LEDGER, Node, Ring, SEQ_LIMIT, ledger, slots_of};
+use super::{Node, OVERHEAD, Ring, SEQ_LIMIT, ledger, slots_of};
 use crate::event::{Level, Record};
 use crate::memory::Memory;
 
-const _: () = assert!(LEDGER.is_multiple_of(super::SLOT));
+const _: () = assert!(OVERHEAD.is_multiple_of(super::SLOT));
 
-/// What the state block says about the slots.
+/// What the state says about the slots.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Limits {
     /// Everything up to this number is settled.
@@ -18,21 +18,14 @@ pub(crate) struct Limits {
     pub(crate) next_seq: u64,
 }
 
-/// What recovery found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Found {
-    /// Slots that held neither a valid record nor nothing.
-    pub(crate) damaged: u16,
-}
-
 impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
     /// Takes over whatever `memory` holds: every record that checks and is not settled. Any bytes
-    /// at all are accepted.
+    /// at all are accepted. Returns also how many slots were neither valid nor free.
     pub(crate) fn recover(
         memory: M,
         nodes: &'a mut [Node],
         limits: &Limits,
-    ) -> (Ring<'a, M, TEXT>, Found) {
+    ) -> (Ring<'a, M, TEXT>, u16) {
         let usable = nodes.len().min(slots_of::<TEXT>(memory.bytes().len()));
         let nodes = nodes.split_at_mut_checked(usable).map_or(&mut [][..], |(front, _)| front);
         let consumed = limits.consumed.min(SEQ_LIMIT);
@@ -53,25 +46,22 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
             folds: Folds::New,
             label_kept: false,
         };
-        let found = ring.take_over();
-        (ring, found)
+        let damaged = ring.take_over();
+        (ring, damaged)
     }
 
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    fn take_over(&mut self) -> Found {
-        let mut found = Found::default();
+    fn take_over(&mut self) -> u16 {
+        let mut damaged = 0;
         for slot in 0..self.index.len() {
             let Some(view) = self.view(slot) else { break };
             if view.is_free() {
                 continue;
             }
-            let valid = view.is_valid();
-            if valid {
+            if view.is_valid() {
                 self.next_seq = self.next_seq.max(view.tally().last.saturating_add(1));
             } else {
-                found.damaged += 1;
-            }
-            if !valid {
+                damaged += 1;
                 self.memory.put(Self::at(slot), &[0; 4]);
             }
         }
@@ -110,7 +100,7 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
             // Storage may still hold what was dropped, and must not bring it back.
             self.set_dirty(slot);
         }
-        found
+        damaged
     }
 
     /// Clears the counts of a slot without a record. A number that was given just before the power

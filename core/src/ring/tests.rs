@@ -177,8 +177,8 @@ fn run(ops: &[Op]) {
     // Each turn lives until the next recovery.
     while done < ops.len() {
         let limits = Limits { consumed: model.consumed, next_seq: 0 };
-        let (mut ring, found) = Ring::<_, TEXT_256>::recover(memory.clone(), &mut nodes, &limits);
-        assert_eq!(found.damaged, 0);
+        let (mut ring, damaged) = Ring::<_, TEXT_256>::recover(memory.clone(), &mut nodes, &limits);
+        assert_eq!(damaged, 0);
         if model.pinned > model.consumed {
             assert_eq!(ring.pin_upto(model.pinned), model.pinned);
         }

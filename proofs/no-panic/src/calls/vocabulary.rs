@@ -22,7 +22,7 @@ fn time() {
     let now = Instant::from_millis(long());
     let span = Duration::from_millis(long());
     sink((now + span, now - span, now.since(Instant::from_secs(long()))));
-    sink((Duration::from_hours(long()), span.doubled(Duration::from_mins(long())), span + span));
+    sink((Duration::from_hours(long()), Duration::from_mins(long()), span + span));
 }
 
 fn events() {
