@@ -46,6 +46,8 @@ pub(crate) struct DestinationFile {
 /// A file that was opened for an exchange, and what is in it.
 struct Copy {
     fd: Arc<OwnedFd>,
+    /// In which runtime directory; `None`: on the disk.
+    dir: Option<Arc<OwnDir>>,
     bytes: Bytes,
     /// Unlocks when dropped.
     lock: Option<LockedFd>,
@@ -79,20 +81,11 @@ impl DestinationFile {
         let deadline = Instant::now() + PATIENCE;
         let cell = in_process(self.identity);
         let mut own = lock_until(&cell, deadline);
-        let mut disk = self.on_disk();
-        let mut runtime = self.dirs.existing().find_map(|dir| self.in_runtime(&dir, false));
-        // Whoever can reach the disk locks the file there.
-        let locked = match (&mut disk, &mut runtime) {
-            (Some(copy), _) | (None, Some(copy)) => copy.lock_until(deadline),
-            (None, None) => true,
-        };
-        if let Some(copy) = disk.iter_mut().chain(&mut runtime).find(|copy| copy.lock.is_some()) {
-            // It may have changed before it was locked.
-            copy.bytes = read(&copy.fd);
-        }
-        let copies = [disk.as_ref(), runtime.as_ref()];
-        let newest =
-            copies.into_iter().flatten().map(|copy| copy.bytes).chain(own.as_deref().copied());
+        let runtime = self.dirs.existing().filter_map(|dir| self.in_runtime(&dir, false));
+        let mut copies: Vec<Copy> = self.on_disk().into_iter().chain(runtime).collect();
+        // Each of them: for another process one may be all that it can reach.
+        let locked = copies.iter_mut().all(|copy| copy.lock_until(deadline));
+        let newest = copies.iter().map(|copy| copy.bytes).chain(own.as_deref().copied());
         let newest = newest.reduce(newer).unwrap_or([0; DESTINATION_LEN]);
         let (result, bank) = work(&newest);
         let Some((at, bank)) = bank else { return result };
@@ -104,20 +97,27 @@ impl DestinationFile {
         }
         // Without the lock, what others have written stays; ours is the newer for us alone.
         if locked {
-            let kept = disk.is_some_and(|copy| copy.write(&bytes, sync).is_ok());
-            if kept {
-                self.dirs
-                    .existing()
-                    .for_each(|dir| _ = sys::unlink(&*dir, &self.identity.state_file()));
-            } else {
-                let made =
-                    || self.dirs.first(|dir| self.in_runtime(dir, true).ok_or_else(String::new));
-                if let Some(copy) = runtime.or_else(|| made().ok()) {
-                    let _ = copy.write(&bytes, false);
-                }
-            }
+            self.write(&copies, &bytes, sync);
         }
         result
+    }
+
+    /// Writes to the disk and ends the other copies, or to all others if the disk takes no writes.
+    fn write(&self, copies: &[Copy], bytes: &Bytes, sync: bool) {
+        let on_disk = copies.iter().find(|copy| copy.dir.is_none());
+        let kept = on_disk.is_some_and(|copy| copy.write(bytes, sync).is_ok());
+        let mut written = kept;
+        for copy in copies {
+            match &copy.dir {
+                Some(dir) if kept => _ = sys::unlink(&**dir, &self.identity.state_file()),
+                Some(_) => written |= copy.write(bytes, false).is_ok(),
+                None => {}
+            }
+        }
+        if !written {
+            let made = self.dirs.first(|dir| self.in_runtime(dir, true).ok_or_else(String::new));
+            let _ = made.map(|copy| copy.write(bytes, false));
+        }
     }
 
     fn on_disk(&self) -> Option<Copy> {
@@ -126,23 +126,23 @@ impl DestinationFile {
         let fd = dir.open_file(&name, OFlags::RDWR | OFlags::CREATE);
         // A disk that cannot be written can still be read.
         let fd = fd.or_else(|_| dir.open_file(&name, OFlags::RDONLY)).ok().flatten();
-        fd.map(Copy::new)
+        fd.map(|fd| Copy::new(fd, None))
     }
 
-    fn in_runtime(&self, dir: &OwnDir, make: bool) -> Option<Copy> {
+    fn in_runtime(&self, dir: &Arc<OwnDir>, make: bool) -> Option<Copy> {
         let flags = if make { OFlags::RDWR | OFlags::CREATE } else { OFlags::RDWR };
-        let fd = sys::open_at(dir, self.identity.state_file().as_str(), flags).ok()?;
+        let fd = sys::open_at(&**dir, self.identity.state_file().as_str(), flags).ok()?;
         let meta = sys::meta(&fd).ok()?;
         let ours = meta.is_private_file() && meta.owner == sys::effective_user();
-        ours.then(|| Copy::new(fd))
+        ours.then(|| Copy::new(fd, Some(Arc::clone(dir))))
     }
 }
 
 impl Copy {
-    fn new(fd: OwnedFd) -> Copy {
+    fn new(fd: OwnedFd, dir: Option<Arc<OwnDir>>) -> Copy {
         let fd = Arc::new(fd);
         let bytes = read(&fd);
-        Copy { fd, bytes, lock: None }
+        Copy { fd, dir, bytes, lock: None }
     }
 
     fn lock_until(&mut self, deadline: Instant) -> bool {
@@ -150,6 +150,8 @@ impl Copy {
             match sys::lock(&*self.fd) {
                 Ok(()) => {
                     self.lock = Some(LockedFd::shared(Arc::clone(&self.fd)));
+                    // It may have changed before it was locked.
+                    self.bytes = read(&self.fd);
                     return true;
                 }
                 Err(Errno::WOULDBLOCK) if Instant::now() < deadline => std::thread::sleep(PAUSE),

@@ -127,6 +127,30 @@ fn without_a_disk_it_is_kept_in_a_runtime_directory_and_comes_back_with_the_disk
 }
 
 #[test]
+fn of_several_runtime_directories_the_newest_copy_counts_and_none_is_left_behind() {
+    let (home, one, two) = (Home::new(), Shm::new(), Shm::new());
+    let dirs = RuntimeDirs::only(vec![one.temp.path().into(), two.temp.path().into()]);
+    let file = DestinationFile::new(&home.spool(), false, key(), &dirs);
+    assert_eq!(spend(&file), 1);
+    // What a process does that sees the second one alone.
+    let first = one.state().unwrap();
+    let mut bytes = [0; DESTINATION_LEN];
+    let read = std::fs::read(&first).unwrap();
+    bytes[..read.len()].copy_from_slice(&read);
+    let (at, bank) = next(&bytes);
+    bytes[at..at + bank.len()].copy_from_slice(&bank);
+    let own = two.dirs().first(|dir| Ok(dir.path().to_path_buf())).unwrap();
+    let second = own.join(first.file_name().unwrap());
+    std::fs::write(&second, bytes).unwrap();
+    chmod(&second, 0o600);
+    assert_eq!(generation(&file), 2);
+    assert_eq!(spend(&file), 3);
+    for copy in [first, second] {
+        assert_eq!(destination_generation(&std::fs::read(&copy).unwrap()), Some(3), "{copy:?}");
+    }
+}
+
+#[test]
 fn a_disk_that_takes_no_writes_is_read_and_then_passed_over() {
     let (home, shm) = (Home::new(), Shm::new());
     let file = home.destination(&shm);
