@@ -23,6 +23,17 @@ pub(super) enum Serve {
     Memory(usize),
 }
 
+impl Serve {
+    /// Its bytes, among those that were chosen from.
+    pub(super) fn of<'a>(self, file: Option<&'a [u8]>, memories: &[&'a [u8]]) -> Option<&'a [u8]> {
+        match self {
+            Serve::Nothing => None,
+            Serve::File => file,
+            Serve::Memory(index) => memories.get(index).copied(),
+        }
+    }
+}
+
 /// What becomes of a memory file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -36,12 +47,7 @@ pub(super) enum Fate {
 /// The choice among the bytes of a spool file and of any number of memory files.
 pub(super) fn choose(file: Option<&[u8]>, memories: &[&[u8]]) -> (Serve, Vec<Fate>) {
     let serve = serve(file, memories);
-    let served = match serve {
-        Serve::Nothing => None,
-        Serve::File => file,
-        Serve::Memory(index) => memories.get(index).copied(),
-    };
-    let served_id = served.and_then(id);
+    let served_id = serve.of(file, memories).and_then(id);
     let fate = |(index, memory): (usize, &&[u8])| match id(memory) {
         _ if serve == Serve::Memory(index) => Fate::Served,
         Some(id) if Some(id) == served_id => Fate::Removed,

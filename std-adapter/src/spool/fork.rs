@@ -44,12 +44,6 @@ impl ForkGuard {
     }
 }
 
-impl Default for ForkGuard {
-    fn default() -> ForkGuard {
-        ForkGuard::new()
-    }
-}
-
 /// A descriptor that holds a lock, until it is closed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LockedFd(Arc<Mutex<Option<Owned>>>);

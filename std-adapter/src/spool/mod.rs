@@ -265,8 +265,7 @@ pub(crate) fn expire(
     let own = InstanceName { key: wanted.key, number: keeper.number() };
     let observer = Observer { dirs: wanted.dirs, own, configured, boot: wanted.boot, now };
     observer.expire_memories(wanted.directory);
-    // What cannot be listed now is no older tomorrow.
-    spool.and_then(|spool| observer.expire(spool.dir()).ok()).unwrap_or(0)
+    spool.map_or(0, |spool| observer.expire(spool.dir()))
 }
 
 /// What a forked child has to close, given what its parent opened.

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use annunciator_core::ring::{self, UNCLAIMED_AT};
+use annunciator_core::ring::{self, OVERHEAD, UNCLAIMED_AT};
 use annunciator_core::time::{Duration, Instant};
 use rustix::fs::OFlags;
 
-use super::choose::{Serve, choose, is_empty};
+use super::choose::{choose, is_empty};
 use super::dir::SpoolDir;
 use super::error::SpoolError;
 use super::file::{MAX_LEN, OpenMark};
 use super::lock::InstanceLock;
+use super::map::HEADER_LEN;
 use super::memory::{Finder, MemoryFile, Probe, peek};
 use super::names::{DestinationKey, InstanceName, MAX_INSTANCES, SpoolIdentity};
 use super::runtime_dirs::RuntimeDirs;
@@ -68,10 +69,11 @@ impl Observer<'_> {
     /// Age is observed time, counted by calls of this function: the wall clock of a device may jump
     /// by decades, so file times prove nothing. Each call writes 16 bytes a ring, unsynced; daily
     /// is often enough.
-    pub(super) fn expire(&self, dir: &SpoolDir) -> Result<u32, SpoolError> {
+    pub(super) fn expire(&self, dir: &SpoolDir) -> u32 {
         let mut instances: Vec<InstanceName> = Vec::new();
         let mut states = Vec::new();
-        for name in dir.names()? {
+        // What cannot be listed now is no older tomorrow.
+        for name in dir.names().unwrap_or_default() {
             states.extend(DestinationKey::of_state(&name));
             let Some((name, "lock" | "spool" | "new")) = InstanceName::parse(&name) else {
                 continue;
@@ -85,7 +87,9 @@ impl Observer<'_> {
         let mut left = Vec::new();
         for name in instances {
             let theirs = name.key != self.own.key && self.configured.contains(&name.key);
-            let expired = if name == self.own || theirs { None } else { self.expired(dir, name)? };
+            let keeps = name == self.own || theirs;
+            // One that cannot be read or removed is left alone, and is no reason to keep others.
+            let expired = if keeps { None } else { self.expired(dir, name).unwrap_or(None) };
             match expired {
                 Some(events) => lost = lost.saturating_add(events),
                 None => left.push(name.key),
@@ -93,12 +97,11 @@ impl Observer<'_> {
         }
         for key in states {
             if !left.contains(&key) && key != self.own.key && !self.configured.contains(&key) {
-                let name = key.state();
-                sys::unlink(dir, &name)
-                    .map_err(|e| SpoolError::io(&dir.path_of(&name), "remove", e))?;
+                // It is tried again tomorrow.
+                let _ = sys::unlink(dir, &key.state());
             }
         }
-        Ok(lost)
+        lost
     }
 
     /// Removes the instance if it is due; returns how many events waited there.
@@ -110,11 +113,7 @@ impl Observer<'_> {
         let file = read(dir, name)?;
         let regions: Vec<Vec<u8>> = memories.iter().map(MemoryFile::bytes).collect();
         let regions: Vec<&[u8]> = regions.iter().map(Vec::as_slice).collect();
-        let served = match choose(file.as_deref(), &regions).0 {
-            Serve::Nothing => None,
-            Serve::File => file.as_deref(),
-            Serve::Memory(index) => regions.get(index).copied(),
-        };
+        let served = choose(file.as_deref(), &regions).0.of(file.as_deref(), &regions);
         if let Some(bytes) = served {
             if name.key == self.own.key && !is_empty(bytes) {
                 return Ok(None);
@@ -180,8 +179,11 @@ impl Observer<'_> {
             unclaimed.observed = unclaimed.observed.saturating_add(more);
         }
         (unclaimed.boot, unclaimed.seen) = (self.boot, now);
-        // Should this fail, it merely grows old more slowly.
-        write(UNCLAIMED_AT, &unclaimed.format());
+        // Should this fail, it merely grows old more slowly. A lowered `ulimit -f` would answer with
+        // a signal.
+        if sys::file_size_limit_below(HEADER_LEN + OVERHEAD).is_none() {
+            write(UNCLAIMED_AT, &unclaimed.format());
+        }
         Duration::from_secs(u64::from(unclaimed.observed))
     }
 }

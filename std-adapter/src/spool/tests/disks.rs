@@ -165,6 +165,11 @@ pub(super) fn play_limited(directory: &Path, dirs: &RuntimeDirs) {
     };
     let mut before = open_sized(directory, SIZE);
     before.prepare().unwrap();
+    // A ring that nobody claims, which grows old.
+    let other = InstanceName { key: DestinationKey::of("491700000000"), number: 0 };
+    let unclaimed = directory.join(other.spool());
+    std::fs::write(&unclaimed, Ring::new(0xC).record("for nobody").bytes()).unwrap();
+    chmod(&unclaimed, 0o600);
     limit(Some(512));
     let error = before.write(SIZE - 1, b"x").unwrap_err();
     assert!(error.to_string().contains("ulimit -f"), "{error}");
@@ -176,6 +181,13 @@ pub(super) fn play_limited(directory: &Path, dirs: &RuntimeDirs) {
     let mut spool = opened.spool.unwrap();
     assert!(matches!(spool.write(0, b"x"), Err(SpoolError::FileSizeLimit { limit: 512, .. })));
     assert!(spool.quarantine(&[0; 4096]).is_err());
+    let wanted = wanted(directory, dirs);
+    let now = Instant::from_secs(1);
+    assert_eq!(expire(Some(&spool), &opened.keeper, &wanted, &[key()], now), 0);
+    let none = directory.join("no-boot-id");
+    let dirs = dirs.clone().with_boot_id(&none);
+    limit(Some(0));
+    assert_ne!(boot(&dirs), boot(&dirs), "no file is made for it");
 
     limit(None);
     spool.write(0, b"x").unwrap();

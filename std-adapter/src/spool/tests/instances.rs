@@ -297,6 +297,24 @@ fn what_nobody_claims_goes_after_35_days_of_observed_time() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_looked_at_keeps_no_other_from_going_or_from_being_counted() {
+    let (home, shm) = (Home::new(), Shm::new());
+    let ours = home.start(&shm);
+    let put = |destination: &str| {
+        let name = InstanceName { key: DestinationKey::of(destination), number: 0 };
+        std::fs::write(home.file(&name.spool()), Ring::new(0xC).record("lost").bytes()).unwrap();
+        chmod(&home.file(&name.spool()), 0o600);
+        // One with a directory in its place, before or behind the other.
+        std::fs::create_dir(home.file(&InstanceName { number: 1, ..name }.spool())).unwrap();
+        std::fs::create_dir(home.file(&InstanceName { number: 2, ..name }.lock())).unwrap();
+    };
+    put("491700000000");
+    put("491700000001");
+    let days = Days { home: &home, shm: &shm, ours, configured: vec![key()], boot: BOOT };
+    assert_eq!([0, 800, 850].map(|hours| days.expire(hours)), [0, 0, 2]);
+}
+
+#[test]
 fn a_start_claims_its_ring_again() {
     let (home, shm) = (Home::new(), Shm::new());
     home.put(1, &Ring::new(0xB).bytes());
