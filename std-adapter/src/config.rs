@@ -2,7 +2,8 @@
 //!
 //! [`Builder`] collects explicit settings; [`Builder::build`] fills the gaps from the environment,
 //! checks everything that is set, and names the variable or method to change if something is wrong.
-//! Nothing later in the crate has to doubt a setting, and nothing reads the environment again.
+//! Nothing later in the crate has to doubt a setting, and nothing reads a setting from the
+//! environment again.
 //!
 //! ```text
 //!  builder's methods ──┐                           ┌─► Setup::Enabled(Config)      start

@@ -291,7 +291,7 @@ fn open(
         // What callers write to the file means more with a state beside it.
         alerter.commit(spool::now());
     }
-    let inherits = found.source != Source::Nothing || found.crashed || !store.orphans().is_empty();
+    let inherits = found.source != Source::Nothing || !store.orphans().is_empty();
     let reporter = Reporter::new(label.clone(), config.on_error.clone());
     let start = worker::start;
     let mut shared = SharedAlerter::new(label, alerter, store, maker, start, transport, reporter);

@@ -179,7 +179,8 @@ pub struct Lost {
     pub expired: u32,
     /// The service refused their text twice.
     pub refused: u32,
-    /// Arrived by a path that must not wait while the ring was in use.
+    /// Arrived by a path that must not wait while the ring was in use, or waited in rings that were
+    /// removed after 35 days without a claim.
     pub unrecorded: u32,
     /// Found damaged when the store was read.
     pub damaged: u32,
@@ -198,8 +199,8 @@ impl Lost {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpoolHealth {
-    /// The file, if there is one.
-    pub file: Option<PathBuf>,
+    /// The spool directory, if it is in use.
+    pub directory: Option<PathBuf>,
     /// Why there is none, or the last error. `None` if all is well.
     pub trouble: Option<String>,
     /// Whether recorded events survive the end of the program, and of its container if it has one.
@@ -211,7 +212,7 @@ pub struct SpoolHealth {
     pub direct_writes: bool,
     /// Whether committed events survive the loss of power.
     pub survives_power_cut: bool,
-    /// Whether the run before this one ended without ending its session: it crashed or was killed.
+    /// Whether the run before this one ended without a word in this boot: it crashed or was killed.
     pub after_crash: bool,
     /// What was asked of the disk since the program started.
     pub disk: DiskUse,
@@ -344,7 +345,7 @@ impl fmt::Display for DestinationHealth {
                     (lost.evicted, "evicted"),
                     (lost.expired, "too old"),
                     (lost.refused, "refused"),
-                    (lost.unrecorded, "while busy"),
+                    (lost.unrecorded, "unrecorded"),
                     (lost.damaged, "damaged"),
                 ],
             )?;
@@ -404,7 +405,7 @@ impl fmt::Display for State {
 
 impl fmt::Display for SpoolHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.file, &self.trouble) {
+        match (&self.directory, &self.trouble) {
             (Some(file), None) => write!(f, "{}", file.display())?,
             (Some(file), Some(trouble)) => write!(f, "{}: {trouble}", file.display())?,
             (None, Some(trouble)) => write!(f, "none: {trouble}")?,

@@ -121,7 +121,7 @@ pub(crate) struct Inner {
     pub(crate) sleeping_until: Instant,
     /// Whether the worker has a thread.
     pub(crate) running: bool,
-    /// Whether the worker ends its session and its thread when it comes to rest.
+    /// Whether the worker ends its run and its thread when it comes to rest.
     pub(crate) closing: bool,
     /// Whether what waits outlives the program.
     pub(crate) keeps: bool,
@@ -335,7 +335,7 @@ impl SharedAlerter {
         }
     }
 
-    /// Has the worker end its session when it comes to rest. An event later starts it again.
+    /// Has the worker end its run when it comes to rest. An event later starts it again.
     pub(crate) fn close(self: &Arc<Self>) {
         if self.is_in_child() {
             return;
@@ -374,7 +374,7 @@ impl SharedAlerter {
         }
     }
 
-    /// Waits until the worker has ended its session and no thread holds the alerter, or for
+    /// Waits until the worker has ended its run and no thread holds the alerter, or for
     /// `deadline`.
     pub(crate) fn wait_closed(&self, deadline: StdInstant) {
         if self.is_in_child() {

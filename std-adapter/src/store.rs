@@ -113,6 +113,8 @@ pub(crate) struct Store {
     after_crash: bool,
     /// What the start found wrong, in words.
     notice: Option<String>,
+    /// What the last look at orphans found wrong, in words.
+    orphan_trouble: Option<String>,
     /// The spool was opened late, and nobody knows yet.
     attached: bool,
     relocked: bool,
@@ -173,6 +175,7 @@ impl Store {
             ring_id: found.ring_id,
             after_crash: found.crashed,
             notice,
+            orphan_trouble: None,
             attached: false,
             relocked: false,
             ended: false,
@@ -363,8 +366,10 @@ impl Store {
         };
         let ready = self.ready();
         SpoolHealth {
-            file: ready.map(|spool| spool.directory().to_path_buf()),
-            trouble: trouble.or_else(|| self.notice.clone()),
+            directory: ready.map(|spool| spool.directory().to_path_buf()),
+            trouble: trouble
+                .or_else(|| self.notice.clone())
+                .or_else(|| self.orphan_trouble.clone()),
             survives_crash: self.keeper.survival() == Survival::Program,
             survives_restart: !matches!(self.keeper.survival(), Survival::Nothing { .. }),
             direct_writes: self.direct_writer().is_some() && failing.is_none(),
@@ -379,9 +384,9 @@ impl Store {
         !matches!(self.keeper.survival(), Survival::Nothing { .. }) || self.ready().is_some()
     }
 
-    /// Keeps in mind what somebody should know.
-    pub(crate) fn note_trouble(&mut self, words: String) {
-        self.notice = Some(words);
+    /// Keeps in mind why an orphan could not be opened at the last look, or that all could.
+    pub(crate) fn note_orphan_trouble(&mut self, words: Option<String>) {
+        self.orphan_trouble = words;
     }
 
     fn ready(&self) -> Option<&Spool> {

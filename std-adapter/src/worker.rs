@@ -27,7 +27,8 @@ use std::time::{Duration, SystemTime};
 
 use annunciator_core::alerter::{Activity, Done, Step, Ticket};
 use annunciator_core::digest::text_bytes;
-use annunciator_core::ring::slot_size;
+use annunciator_core::memory::Memory as _;
+use annunciator_core::ring::{is_empty, slot_size};
 use annunciator_core::time::{self, Instant};
 use annunciator_core::transport::{Code, Outcome};
 
@@ -196,9 +197,10 @@ fn end(inner: &mut Inner, store: &mut Store) -> bool {
     if !inner.alerter.is_settled(spool::now()) {
         return false;
     }
-    let stats = inner.alerter.stats();
-    // What the disk lacks is in the memory file alone.
-    let nothing_left = stats.waiting == 0 && !stats.storage_failing;
+    // What the disk lacks is in the memory file alone. That may be news without an event, too: an
+    // end that nobody has heard of, losses.
+    let empty = is_empty::<TEXT>(inner.alerter.memory().bytes());
+    let nothing_left = empty && !inner.alerter.stats().storage_failing;
     store.end(nothing_left);
     inner.closing = false;
     inner.running = false;
@@ -209,6 +211,8 @@ fn end(inner: &mut Inner, store: &mut Store) -> bool {
 /// Takes the run up.
 fn begin(shared: &SharedAlerter, store: &mut Store) {
     store.resume();
+    // A run that ended with nothing left has removed it.
+    look_after_memory(&mut OwnRing(shared), store, !store.memory_is_linked());
     // Nothing will ever be written there and fail, so this is the time to say it.
     if let Some(why) = store.lacks_disk().map(str::to_owned) {
         refresh(shared, shared.lock(), store, Some(why));
@@ -295,8 +299,8 @@ fn is_sending(alerter: &Ring) -> bool {
 }
 
 /// The next step, unless that needs the destination's state, which is not at hand.
-fn step_unless_wanting(alerter: &mut Ring, now: Instant, buf: &mut Buffer) -> Step {
-    if alerter.wants_destination(now) { Step::Again } else { alerter.step(now, buf) }
+fn step_unless_wanting(alerter: &mut Ring, now: Instant, buf: &mut Buffer) -> Option<Step> {
+    (!alerter.wants_destination(now)).then(|| alerter.step(now, buf))
 }
 
 /// A ring as the worker reaches it.
@@ -304,8 +308,9 @@ trait Served {
     /// Does something with its alerter, under its lock if it has one.
     fn with<R>(&mut self, work: impl FnOnce(&mut Ring) -> R) -> R;
 
-    /// The next step. What came by another way is brought in before.
-    fn step(&mut self, now: Instant, buf: &mut Buffer) -> Step {
+    /// The next step; none if that needs the destination's state. What came by another way is
+    /// brought in before.
+    fn step(&mut self, now: Instant, buf: &mut Buffer) -> Option<Step> {
         self.with(|alerter| step_unless_wanting(alerter, now, buf))
     }
 
@@ -321,7 +326,7 @@ impl Served for OwnRing<'_> {
         work(&mut self.0.lock().alerter)
     }
 
-    fn step(&mut self, now: Instant, buf: &mut Buffer) -> Step {
+    fn step(&mut self, now: Instant, buf: &mut Buffer) -> Option<Step> {
         let mut inner = self.0.lock();
         self.0.drain_side_slot(&mut inner);
         if let Some(direct) = &inner.direct {

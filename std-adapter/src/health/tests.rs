@@ -24,7 +24,7 @@ fn the_report_says_what_is_done_lost_and_kept() {
     one.balance = Decimal::parse("3.5");
     one.spent = Decimal::parse("0.1332").unwrap();
     one.spool = SpoolHealth {
-        file: Some("/var/lib/annunciator/pump.spool".into()),
+        directory: Some("/var/lib/annunciator/pump".into()),
         trouble: None,
         survives_crash: true,
         survives_power_cut: true,
@@ -44,11 +44,11 @@ fn the_report_says_what_is_done_lost_and_kept() {
          +44..00: REFUSED: status 4, wrong credentials: renew VONAGE_API_SECRET; next probe \
          in 5 min\n  \
            events: 12 stored, 3 merged, 9 delivered, 2 waiting, 1 suppressed\n  \
-           lost: 3 evicted, 1 while busy\n  \
+           lost: 3 evicted, 1 unrecorded\n  \
            texts: 2 accepted, 4 segments, 1 unconfirmed; at most 1240 segments a month\n  \
            spent: 0.13320000 EUR\n  \
            balance: 3.50000000 EUR\n  \
-           spool: /var/lib/annunciator/pump.spool; events survive a crash and a power cut\n\
+           spool: /var/lib/annunciator/pump; events survive a crash and a power cut\n\
          gateway: next text in 850 ms\n  \
            events: 0 stored, 0 merged, 0 delivered, 0 waiting\n  \
            texts: 0 accepted, 0 segments; at most 40 segments a month\n  \

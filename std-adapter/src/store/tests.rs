@@ -181,6 +181,21 @@ fn of_a_dead_neighbour_all_is_served_once_and_its_ring_stays_for_the_next() {
 }
 
 #[test]
+fn an_orphan_that_cannot_be_opened_is_a_trouble_only_until_it_can() {
+    let home = Home::new();
+    let mut run = home.open();
+    let trouble = |run: &Run| run.store.health(None).trouble;
+    run.store.note_orphan_trouble(Some("too many open files".to_owned()));
+    assert_eq!(trouble(&run).as_deref(), Some("too many open files"));
+    run.store.note_orphan_trouble(None);
+    assert_eq!(trouble(&run), None);
+    // It hides nothing that the start has found.
+    run.store.notice = Some("it is kept as .damaged".to_owned());
+    run.store.note_orphan_trouble(Some("too many open files".to_owned()));
+    assert_eq!(trouble(&run).as_deref(), Some("it is kept as .damaged"));
+}
+
+#[test]
 fn file_and_memory_move_together_if_somebody_was_quicker_in_a_directory_made_anew() {
     let home = Home::new();
     let mut run = home.open();

@@ -49,19 +49,18 @@ impl Served for OrphanRing {
 impl Orphans {
     /// Looks for orphans, and begins to serve them.
     pub(super) fn look(&mut self, shared: &SharedAlerter, store: &mut Store) {
+        let mut trouble = None;
         for instance in store.orphans() {
-            self.open(shared, store, instance);
+            // Left for a later look.
+            trouble = self.open(shared, store, instance).err().or(trouble);
         }
+        store.note_orphan_trouble(trouble);
     }
 
-    fn open(&mut self, shared: &SharedAlerter, store: &mut Store, instance: u8) {
+    fn open(&mut self, shared: &SharedAlerter, store: &Store, instance: u8) -> Result<(), String> {
         let own = identity(shared.lock().alerter.memory().bytes());
-        let opened = store.open_orphan(instance, own);
-        let (mut theirs, region, found) = match opened {
-            Ok(Some(opened)) => opened,
-            Ok(None) => return,
-            // Left for a later look.
-            Err(words) => return store.note_trouble(words),
+        let Some((mut theirs, region, found)) = store.open_orphan(instance, own)? else {
+            return Ok(());
         };
         let mut alerter = shared.maker.orphan(&theirs, region, &found, &mut self.spare);
         if let Some((now, since, offset)) = wall_clock(shared) {
@@ -74,6 +73,7 @@ impl Orphans {
         let (ring, buf) = (OrphanRing(alerter), Box::new([0; BUFFER]));
         self.changed = true;
         self.served.push(Orphan { number: self.last_number, ring, store: theirs, buf });
+        Ok(())
     }
 
     /// One step of each. Those of which nothing is left are done with.
@@ -87,7 +87,10 @@ impl Orphans {
                 own_sends || others.into_iter().any(|(_, orphan)| is_sending(&orphan.ring.0));
             let Some(orphan) = self.served.get_mut(index) else { break };
             let Orphan { number, ring, store, buf } = orphan;
-            match step(shared, ring, store, buf, *number, busy) {
+            let stepped = step(shared, ring, store, buf, *number, busy);
+            // Its disk came back, and with it another lock.
+            self.changed |= store.take_relocked();
+            match stepped {
                 Progress::Again => progress = Progress::Again,
                 Progress::Blocked if progress != Progress::Again => progress = Progress::Blocked,
                 Progress::Blocked => {}

@@ -32,24 +32,25 @@ pub(super) fn step(
     busy: bool,
 ) -> Progress {
     let now = spool::now();
-    if ring.with(|alerter| alerter.wants_destination(now)) {
-        if busy {
-            return Progress::Blocked;
+    let step = match ring.step(now, buf) {
+        None if busy => return Progress::Blocked,
+        None => {
+            step_with_destination(ring, store, buf);
+            return Progress::Again;
         }
-        step_with_destination(ring, store, buf);
-        return Progress::Again;
-    }
-    match ring.step(now, buf) {
+        Some(step) => step,
+    };
+    match step {
         Step::Again => Progress::Again,
         Step::Idle { until } => Progress::Idle(until),
         Step::Write { token, at, len } => {
             let result = store.write(at, buf.get(..len).unwrap_or(&[]));
-            stored(ring, store, token, result);
+            stored(ring, store, token, result, false);
             Progress::Again
         }
         Step::Sync { token } => {
             let result = store.sync();
-            stored(ring, store, token, result);
+            stored(ring, store, token, result, true);
             Progress::Again
         }
         Step::Send(ticket) => {
@@ -81,11 +82,21 @@ fn step_with_destination(ring: &mut impl Served, store: &Store, buf: &mut Buffer
     });
 }
 
-/// Reports what became of a piece of writing, and looks after the memory file on the way.
-fn stored(ring: &mut impl Served, store: &mut Store, token: Token, result: Result<(), String>) {
+/// Reports what became of a piece of writing. At the end of a round, or if something went wrong, it
+/// looks after the memory file on the way.
+fn stored(
+    ring: &mut impl Served,
+    store: &mut Store,
+    token: Token,
+    result: Result<(), String>,
+    synced: bool,
+) {
     let done = if result.is_ok() { Done::Stored } else { Done::StorageFailed };
-    look_after_memory(ring, store, !store.memory_is_linked());
     let attached = store.take_attached();
+    let ends = synced || attached || result.is_err();
+    if ends {
+        look_after_memory(ring, store, !store.memory_is_linked());
+    }
     ring.with(|alerter| {
         alerter.done(spool::now(), token, done);
         if attached {
@@ -93,5 +104,7 @@ fn stored(ring: &mut impl Served, store: &mut Store, token: Token, result: Resul
             alerter.rewrite(spool::now());
         }
     });
-    ring.stored(store, result.err());
+    if ends {
+        ring.stored(store, result.err());
+    }
 }

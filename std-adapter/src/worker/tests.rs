@@ -38,6 +38,6 @@ fn a_worker_that_panics_begins_anew_with_what_it_had() {
     let health = alerts.health();
     assert_eq!(health.destinations[0].counters.restarts, 2, "{health}");
     drop(alerts);
-    worker.join().expect("it is over with the session");
+    worker.join().expect("it is over with the run");
     assert_eq!(texts.try_iter().count(), 0, "told once");
 }

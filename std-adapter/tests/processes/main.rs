@@ -141,25 +141,9 @@ impl Sandbox {
 
     /// The memory files of these programs, wherever they are.
     fn memory_files(&self) -> Vec<PathBuf> {
-        let variables = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].map(std::env::var_os);
-        let dirs = variables.into_iter().flatten().chain(["/run".into(), "/dev/shm".into()]);
         let stem = self.memory_stem();
-        let mut files = Vec::new();
-        for base in dirs {
-            for own in std::fs::read_dir(base).into_iter().flatten().flatten() {
-                let own = own.path();
-                if !own.to_string_lossy().contains("/annunciator-") {
-                    continue;
-                }
-                let found = std::fs::read_dir(own).into_iter().flatten().flatten();
-                files.extend(
-                    found.map(|file| file.path()).filter(|file| {
-                        file.file_name().unwrap().to_string_lossy().starts_with(&stem)
-                    }),
-                );
-            }
-        }
-        files
+        let ours = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with(&stem);
+        runtime_files().into_iter().filter(ours).collect()
     }
 
     /// How their names begin: with a hash of the spool directory and the destination.
@@ -178,6 +162,16 @@ impl Sandbox {
             .fold(start, |hash, part| fnv(fnv(hash, part.as_os_str().as_encoded_bytes()), b"\0"));
         format!("m{:016x}-", fnv(hash, &key.to_le_bytes()))
     }
+}
+
+/// All files of this kind of program in memory, wherever they are.
+fn runtime_files() -> Vec<PathBuf> {
+    let variables = ["RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].map(std::env::var_os);
+    let dirs = variables.into_iter().flatten().chain(["/run".into(), "/dev/shm".into()]);
+    let list = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let own = dirs.flat_map(|base| list(base.into())).map(|own| own.path());
+    let own = own.filter(|own| own.to_string_lossy().contains("/annunciator-"));
+    own.flat_map(list).map(|file| file.path()).collect()
 }
 
 fn names(home: &Path) -> Vec<String> {
@@ -208,6 +202,20 @@ fn with(home: &Path, phone: impl Transport + Send + 'static) -> Builder {
 /// One that sends nothing and commits nothing by itself as long as the test runs.
 fn silent(home: &Path) -> Annunciator {
     builder(home).hold(AGES, AGES).commit_within(AGES, AGES).start().unwrap()
+}
+
+/// One without a disk, whose memory file is all that it has.
+fn diskless(home: &Path, phone: impl Transport + Send + 'static) -> Builder {
+    // A name of its own: what another run of these tests has left is no news.
+    let name = format!("diskless-{}", home.file_name().unwrap().to_string_lossy());
+    let builder = Annunciator::builder(name).environment(|_| None).without_spool();
+    builder.transport("phone", phone).hold(Duration::ZERO, Duration::ZERO).drop_timeout(PATIENCE)
+}
+
+/// Memory files that hold these words, of whatever program.
+fn memory_with(words: &str) -> usize {
+    let files = runtime_files().into_iter().filter_map(|file| std::fs::read(file).ok());
+    files.filter(|bytes| bytes.windows(words.len()).any(|part| part == words.as_bytes())).count()
 }
 
 fn record(alerts: &Handle, level: Level, message: &str) {
@@ -251,6 +259,11 @@ fn run_part() {
     let home = PathBuf::from(std::env::var_os(HOME).unwrap());
     match part.as_str() {
         "fork" => return forked::run(&home),
+        "no disk" => {
+            let _alerts = diskless(&home, Barred).start().unwrap();
+            std::fs::write(home.join("ready"), "").unwrap();
+            return std::thread::sleep(PATIENCE);
+        }
         "busy fork" => return forked::run_busy(&home),
         _ => {}
     }
@@ -441,6 +454,31 @@ fn memory_of_the_dead_that_had_no_disk_is_served() {
     home.wait_for_words(&["one", "two", "three"]);
     drop(alerts);
     home.next_start_sends_nothing();
+}
+
+#[test]
+fn a_crash_that_nobody_has_heard_of_outlives_a_clean_end_without_a_disk() {
+    let home = Sandbox::new();
+    home.kill(home.command("no disk"));
+    // Nothing waits but that; it is refused, and this run ends as it should.
+    drop(diskless(home.0.path(), Barred).start().unwrap());
+    drop(diskless(home.0.path(), Phone(home.0.path().join("phone"))).start().unwrap());
+    let texts = home.texts();
+    assert!(texts.len() == 1 && texts[0].contains("restarted after a crash"), "{texts:?}");
+}
+
+#[test]
+fn a_run_that_begins_after_an_end_has_its_memory_file_again() {
+    let home = Sandbox::new();
+    let alerts = diskless(home.0.path(), Phone(home.0.path().join("phone"))).start().unwrap();
+    let handle = alerts.handle();
+    let prefix =
+        format!("[Rust Logger diskless-{}] ", home.0.path().file_name().unwrap().display());
+    record(&alerts, Level::Error, "before the end");
+    drop(alerts);
+    assert_eq!(memory_with(&prefix), 0, "nothing is left");
+    record(&handle, Level::Error, "behind the end");
+    wait_for("a memory file", || memory_with(&prefix) == 1);
 }
 
 #[test]
