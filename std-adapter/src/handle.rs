@@ -227,7 +227,10 @@ impl Sink for Shared {
         }
     }
 
-    #[inline]
+    fn scrubs(&self) -> bool {
+        self.scrub.is_some()
+    }
+
     fn scrub(&self, draft: &mut Draft<'_>) -> bool {
         self.scrub.as_ref().is_none_or(|scrub| scrub(draft))
     }

@@ -139,15 +139,13 @@ pub enum State {
 
 /// Counts since the program started, those of [`Lost`] since the store began; they saturate.
 ///
-/// An event is counted in `stored` or `merged` when it arrives, and ends in `delivered` or in one
+/// An event is counted in `recorded` when it arrives, and ends in `delivered` or in one
 /// of `lost`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Events that took a record of their own.
-    pub stored: u32,
-    /// Events that were counted with an equal one still waiting.
-    pub merged: u32,
+    /// Events that took a record of their own, or were counted with an equal one still waiting.
+    pub recorded: u32,
     /// Events that were not recorded on purpose: below the level, dropped by the program's hook, or
     /// logged while another was formatted.
     pub suppressed: u32,
@@ -330,9 +328,9 @@ impl fmt::Display for Health {
 
 impl fmt::Display for DestinationHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counters { stored, merged, suppressed, delivered, lost, .. } = self.counters;
+        let Counters { recorded, suppressed, delivered, lost, .. } = self.counters;
         write!(f, "{}: {}", self.label, self.state)?;
-        write!(f, "\n  events: {stored} stored, {merged} merged, {delivered} delivered")?;
+        write!(f, "\n  events: {recorded} recorded, {delivered} delivered")?;
         write!(f, ", {} waiting", self.waiting)?;
         if suppressed > 0 {
             write!(f, ", {suppressed} suppressed")?;

@@ -40,6 +40,11 @@ pub(crate) trait Sink: Send + Sync {
     /// slot or is counted.
     fn try_record(&self, entry: &Entry);
 
+    /// Whether the program has a hook to be shown each event. Does not change.
+    fn scrubs(&self) -> bool {
+        false
+    }
+
     /// Shows an event to the program's own hook, before it is kept; `false` drops it.
     fn scrub(&self, draft: &mut Draft<'_>) -> bool {
         let _ = draft;
@@ -61,6 +66,8 @@ pub(crate) trait Sink: Send + Sync {
 #[must_use = "it gets no records until it is installed"]
 pub struct Logger<L = Silence> {
     sink: Option<Arc<dyn Sink>>,
+    /// The sink has a hook to be shown each event.
+    scrubs: bool,
     level: LevelFilter,
     inner: L,
     inner_level: LevelFilter,
@@ -91,7 +98,8 @@ impl Logger {
     /// A logger for `sink` alone; without one it records nothing.
     pub(crate) fn new(sink: Option<Arc<dyn Sink>>) -> Logger {
         let level = sink.as_deref().map_or(LevelFilter::Off, |sink| filter(sink.level()));
-        Logger { sink, level, inner: Silence, inner_level: LevelFilter::Off }
+        let scrubs = sink.as_deref().is_some_and(Sink::scrubs);
+        Logger { sink, scrubs, level, inner: Silence, inner_level: LevelFilter::Off }
     }
 
     /// Passes every record on to `inner`, if its `enabled` says so.
@@ -99,8 +107,8 @@ impl Logger {
     /// Say with [`inner_level`](Logger::inner_level) how much `inner` wants, or each filtered-out
     /// `debug!` costs a call.
     pub fn wrap<L: Log>(self, inner: L) -> Logger<L> {
-        let Logger { sink, level, .. } = self;
-        Logger { sink, level, inner, inner_level: LevelFilter::Trace }
+        let Logger { sink, scrubs, level, .. } = self;
+        Logger { sink, scrubs, level, inner, inner_level: LevelFilter::Trace }
     }
 }
 
@@ -154,7 +162,7 @@ impl<L: Log> Logger<L> {
             // An error means that the text is full or a `Display` gave up: what came before counts.
             let _ = draft.write_fmt(*record.args());
         }
-        if !sink.scrub(&mut draft) {
+        if self.scrubs && !sink.scrub(&mut draft) {
             return sink.suppressed();
         }
         sink.record(draft.finish());

@@ -58,8 +58,7 @@ fn until(at: Instant) -> Duration {
 fn counters(stats: &Stats) -> Counters {
     let losses = stats.losses;
     Counters {
-        stored: stats.stored,
-        merged: stats.merged,
+        recorded: stats.recorded,
         suppressed: stats.suppressed,
         delivered: stats.delivered,
         lost: Lost {

@@ -185,8 +185,8 @@ fn panic_in_a_thread() {
     let alerts = start();
     let handle = alerts.handle();
     panic::set_hook(Box::new(move |info| {
-        let stored = handle.health().destinations[0].counters.stored;
-        say(&format!("previous hook: {info}; recorded so far: {stored}"));
+        let recorded = handle.health().destinations[0].counters.recorded;
+        say(&format!("previous hook: {info}; recorded so far: {recorded}"));
     }));
     alerts.install_panic_hook();
     let thread = thread::Builder::new().name("inlet".to_owned());

@@ -211,9 +211,9 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
 
     #[inline]
     fn admitted(&mut self, now: Instant, entry: &Entry<TEXT>, admission: Admission) -> Admission {
-        self.counters.admitted(admission);
         self.schedule_commit(now, entry.level);
         if admission == Admission::Lost {
+            self.counters.turned_away(1);
             return admission;
         }
         if entry.level >= Level::Error {
@@ -246,6 +246,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         let now = self.to_persistent(now);
         self.state.tally.unrecorded = self.state.tally.unrecorded.saturating_add(events);
         self.ring.turn_away(events);
+        self.counters.turned_away(events);
         self.commit.state_dirty = true;
         self.schedule_commit(now, Level::Warn);
         self.schedule_loss_report(now);

@@ -3,6 +3,7 @@
 use super::commit::Commit;
 use super::exchange::Exchange;
 use super::schedule::Schedule;
+use super::stats::Counters;
 use super::{Alerter, Buffers, Phase, Policy};
 use crate::destination::DestinationState;
 use crate::digest::Digest;
@@ -201,7 +202,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
             schedule: Schedule::new(),
             moved: false,
             token: setup.seed,
-            counters: Default::default(),
+            counters: Counters::new(last + 1),
             wall: None,
             notices: Default::default(),
             reason: setup.reason,

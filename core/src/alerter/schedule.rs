@@ -31,9 +31,13 @@ pub(super) struct Schedule {
     in_flight_level: Level,
     /// The budget allows nothing before this.
     budget_blocked_until: Instant,
-    /// Group and tick of the event that was looked at last.
-    last_touched: Option<(u32, u32)>,
+    /// Group and tick of the event that was looked at last, or [`UNTOUCHED`]. The first event of a
+    /// batch always finds that.
+    last_touched: u64,
 }
+
+/// No group and tick: the tick is 139 years away.
+const UNTOUCHED: u64 = u64::MAX;
 
 /// Nothing is due.
 const NEVER: Due = Due { earliest: Instant::FAR_FUTURE, held: Instant::FAR_FUTURE };
@@ -49,7 +53,7 @@ impl Schedule {
             waiting_level: Level::Trace,
             in_flight_level: Level::Trace,
             budget_blocked_until: Instant::ZERO,
-            last_touched: None,
+            last_touched: UNTOUCHED,
         }
     }
 
@@ -70,14 +74,14 @@ impl Schedule {
         level: Level,
     ) -> bool {
         // Within one tick a second event of a group moves nothing that the first has not moved.
-        let touched = Some((group, tick(now)));
+        let touched = u64::from(tick(now)) << 32 | u64::from(group);
         let touches = self.last_touched != touched;
         if touches {
             self.last_touched = touched;
             self.touch(log.due(policy, now, group, level), level);
-        }
-        if self.batch_len == 0 {
-            self.batch_since = now;
+            if self.batch_len == 0 {
+                self.batch_since = now;
+            }
         }
         self.batch_len = self.batch_len.saturating_add(1);
         if touches || self.batch_len == policy.batch {
@@ -113,7 +117,7 @@ impl Schedule {
         self.waiting_level = self.waiting_level.max(level);
         self.batch_len = self.batch_len.saturating_add(1);
         // The next event looks whether there are enough to end the hold.
-        self.last_touched = None;
+        self.last_touched = UNTOUCHED;
     }
 
     /// A record in flight was scanned.
@@ -157,7 +161,7 @@ impl Schedule {
     /// What was due is to be found anew, by a scan.
     pub(super) fn forget_due(&mut self) {
         self.due = NEVER;
-        self.last_touched = None;
+        self.last_touched = UNTOUCHED;
     }
 
     /// The same, because another alerter has changed the destination's state.
@@ -171,7 +175,7 @@ impl Schedule {
 
     /// An outcome came: what it concerns is looked at anew by the next event.
     pub(super) fn on_outcome(&mut self) {
-        self.last_touched = None;
+        self.last_touched = UNTOUCHED;
     }
 
     /// The batch was not sent: what waits has waited long enough.

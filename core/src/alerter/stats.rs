@@ -2,15 +2,14 @@
 
 use super::{Alerter, Phase};
 use crate::memory::Memory;
-use crate::ring::Admission;
 use crate::time::Instant;
 use crate::transport::{Code, Decimal, Refusal};
 
 /// Counts since this alerter was made, kept as they happen.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counters {
-    stored: u32,
-    merged: u32,
+    /// The number that the next event would have, had none been recorded yet.
+    next_number: u64,
     suppressed: u32,
     texts: u32,
     segments: u32,
@@ -25,14 +24,15 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    #[inline]
-    pub(super) fn admitted(&mut self, admission: Admission) {
-        let count = match admission {
-            Admission::Stored => &mut self.stored,
-            Admission::Merged => &mut self.merged,
-            Admission::Suppressed | Admission::Lost => return,
-        };
-        *count = count.saturating_add(1);
+    pub(super) fn new(next_number: u64) -> Counters {
+        Counters { next_number, ..Counters::default() }
+    }
+
+    /// Events that could not be recorded took numbers all the same. Those that are recorded are not
+    /// counted here: their numbers are their count.
+    #[cold]
+    pub(super) fn turned_away(&mut self, events: u32) {
+        self.next_number += u64::from(events);
     }
 
     pub(super) fn suppressed(&mut self, events: u32) {
@@ -104,10 +104,9 @@ pub struct LostEvents {
 pub struct Stats {
     /// What it is doing.
     pub activity: Activity,
-    /// Events that got a record of their own, since this alerter was made.
-    pub stored: u32,
-    /// Events merged into an equal one, likewise.
-    pub merged: u32,
+    /// Events recorded since this alerter was made, each in a record of its own or counted with an
+    /// equal one.
+    pub recorded: u32,
     /// Events below the threshold, likewise.
     pub suppressed: u32,
     /// Events named or counted by accepted texts, likewise.
@@ -152,6 +151,11 @@ pub struct Stats {
     pub last_refusal: Option<Refusal>,
 }
 
+#[inline]
+fn saturate(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// A snapshot.
     pub fn stats(&self) -> Stats {
@@ -169,8 +173,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         };
         Stats {
             activity: self.activity(),
-            stored: counters.stored,
-            merged: counters.merged,
+            recorded: saturate(self.ring.next_seq() - counters.next_number),
             suppressed: counters.suppressed,
             delivered: counters.delivered,
             texts: counters.texts,
@@ -184,7 +187,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             lost,
             losses,
             lost_unreported: lost.saturating_sub(self.state.tally.reported),
-            waiting: u32::try_from(self.ring.events()).unwrap_or(u32::MAX),
+            waiting: saturate(self.ring.events()),
             starts: self.state.starts,
             spent_hour,
             spent_day,
@@ -196,7 +199,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     }
 
     fn activity(&self) -> Activity {
-        let at = self.to_boot_time(self.send_at());
+        let send_at = self.send_at();
+        let at = self.to_boot_time(send_at);
         match self.phase {
             Phase::Noting
             | Phase::Noted
@@ -205,7 +209,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             | Phase::Answered { .. } => Activity::Sending,
             _ => match self.retry.latched() {
                 Some(refusal) => Activity::Latched(self.to_boot_time(self.retry.until()), refusal),
-                None if self.send_at() == Instant::FAR_FUTURE => Activity::Idle,
+                None if send_at == Instant::FAR_FUTURE => Activity::Idle,
                 None if self.retry.failures() > 0 => Activity::BackingOff(at),
                 None if self.schedule.is_out_of_budget(self.state.clock.last) => {
                     Activity::OutOfBudget(at)

@@ -128,10 +128,10 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
     #[inline]
     pub(crate) fn admit(&mut self, entry: &Entry<TEXT>, now: Instant) -> Admission {
         let bucket = self.index.bucket(entry.key);
-        let equal = self.index.find(&self.memory, bucket, entry.key, |view| {
-            view.seq() > self.closed && view.holds(entry)
-        });
-        match equal {
+        let closed = self.closed;
+        let latest = self.index.find(&self.memory, bucket, entry.key, |view| view.seq() > closed);
+        // Of different events with one key, which are rare, only the latest is merged into.
+        match latest.filter(|slot| self.view(*slot).is_some_and(|view| view.holds(entry))) {
             Some(slot) => self.merge(slot, now),
             None => self.store(bucket, entry, now),
         }

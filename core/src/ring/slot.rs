@@ -202,20 +202,21 @@ impl<'a, const TEXT: usize> View<'a, TEXT> {
             let distance = self.word(at + 4).wrapping_sub(seq as u32);
             u64::from(self.word(at)) << 32 | u64::from(distance)
         };
+        let counts = |at| read_cell(self.head, at, self.check()).is_some() && said(at) > 1 << 32;
         // The greater one is looked at first, and mostly it is all.
-        let mut cells = [(CELLS, CELLS + CELL), (CELLS + CELL, CELLS)];
-        if said(CELLS) < said(CELLS + CELL) {
-            cells.reverse();
+        let is_second = said(CELLS) < said(CELLS + CELL);
+        let (mut at, mut next) = (CELLS, CELLS + CELL);
+        if is_second {
+            (at, next) = (next, at);
         }
-        for (at, next) in cells {
-            if let Some([count, last, lasted]) = read_cell(self.head, at, self.check())
-                && said(at) > 1 << 32
-            {
-                let last = seq.wrapping_add(u64::from(last.wrapping_sub(seq as u32)));
-                return Tally { count, last, lasted, next };
+        if !counts(at) {
+            (at, next) = (next, at);
+            if !counts(at) {
+                return Tally { count: 1, last: seq, lasted: 0, next: CELLS };
             }
         }
-        Tally { count: 1, last: seq, lasted: 0, next: CELLS }
+        let last = seq.wrapping_add(said(at) & u64::from(u32::MAX));
+        Tally { count: self.word(at), last, lasted: self.word(at + 8), next }
     }
 
     pub(crate) fn count(self) -> u32 {

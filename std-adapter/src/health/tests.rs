@@ -11,8 +11,7 @@ fn the_report_says_what_is_done_lost_and_kept() {
     };
     one.waiting = 2;
     one.counters = Counters {
-        stored: 12,
-        merged: 3,
+        recorded: 15,
         delivered: 9,
         suppressed: 1,
         lost: Lost { evicted: 3, unrecorded: 1, ..Lost::default() },
@@ -43,14 +42,14 @@ fn the_report_says_what_is_done_lost_and_kept() {
         "pump\n\
          +44..00: REFUSED: status 4, wrong credentials: renew VONAGE_API_SECRET; next probe \
          in 5 min\n  \
-           events: 12 stored, 3 merged, 9 delivered, 2 waiting, 1 suppressed\n  \
+           events: 15 recorded, 9 delivered, 2 waiting, 1 suppressed\n  \
            lost: 3 evicted, 1 unrecorded\n  \
            texts: 2 accepted, 4 segments, 1 unconfirmed; at most 1240 segments a month\n  \
            spent: 0.13320000 EUR\n  \
            balance: 3.50000000 EUR\n  \
            spool: /var/lib/annunciator/pump; events survive a crash and a power cut\n\
          gateway: next text in 850 ms\n  \
-           events: 0 stored, 0 merged, 0 delivered, 0 waiting\n  \
+           events: 0 recorded, 0 delivered, 0 waiting\n  \
            texts: 0 accepted, 0 segments; at most 40 segments a month\n  \
            spool: none: no HOME; events end with the program\n  \
            last trouble: connection refused\n\
