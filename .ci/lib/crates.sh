@@ -10,9 +10,9 @@ our_files() {
     done
 }
 
-# Manifests of the crates outside the workspace: bench, fuzz, proofs.
+# Manifests of the crates outside the workspace.
 outside_manifests() {
-    our_files 'bench/**Cargo.toml' 'fuzz/**Cargo.toml' 'proofs/**Cargo.toml' | sort -u
+    our_files 'checks/**Cargo.toml' | sort -u
 }
 
 # feature_sets CRATE [WITHOUT]: every set of features that is a state of its own, one a line,

@@ -1,4 +1,4 @@
 # A long turn of every fuzz target.
 set -euo pipefail
 
-fuzz/run.sh --seconds "${FUZZ_SECONDS_LONG:-300}"
+checks/fuzz/run.sh --seconds "${FUZZ_SECONDS_LONG:-300}"

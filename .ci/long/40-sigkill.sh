@@ -3,5 +3,5 @@ set -euo pipefail
 source .ci/lib/say.sh
 
 export CARGO_TARGET_DIR=$PWD/target/sigkill
-run cargo run --quiet --release --locked --manifest-path proofs/sigkill/Cargo.toml -- \
+run cargo run --quiet --release --locked --manifest-path checks/proofs/sigkill/Cargo.toml -- \
     "${SIGKILL_TRIALS:-1000}"

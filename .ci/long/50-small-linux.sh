@@ -1,4 +1,4 @@
-# The end-to-end tests and sample_app for ARMv7 and AArch64: see proofs/README.md.
+# The end-to-end tests and sample_app for ARMv7 and AArch64: see checks/proofs/README.md.
 set -euo pipefail
 
-proofs/small-linux/run.sh
+checks/proofs/small-linux/run.sh

@@ -15,7 +15,7 @@ proven "lints::annunciator-core[testing]" cargo clippy --quiet --package annunci
     --no-default-features --features testing -- -D warnings
 for manifest in $(outside_manifests); do
     # The firmware of the proofs has no meaning on this machine; its own steps build it.
-    [[ $manifest != proofs/* ]] || continue
+    [[ $manifest != checks/proofs/* ]] || continue
     proven "lints::$manifest" \
         cargo clippy --quiet --manifest-path "$manifest" --all-targets --locked -- -D warnings
 done

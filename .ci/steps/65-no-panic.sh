@@ -1,4 +1,4 @@
-# No panic can be reached from what firmware calls: see proofs/README.md.
+# No panic can be reached from what firmware calls: see checks/proofs/README.md.
 set -euo pipefail
 
-proofs/no-panic/prove.sh
+checks/proofs/no-panic/prove.sh

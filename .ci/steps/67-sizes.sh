@@ -1,5 +1,5 @@
-# Flash, RAM and stack of the core on each chip against proofs/sizes/budgets.txt: see
-# proofs/README.md.
+# Flash, RAM and stack of the core on each chip against checks/proofs/sizes/budgets.txt: see
+# checks/proofs/README.md.
 set -euo pipefail
 
-proofs/sizes/measure.sh --check
+checks/proofs/sizes/measure.sh --check

@@ -1,4 +1,5 @@
-# How long the core keeps interrupts off, and that an interrupt loses nothing: see proofs/README.md.
+# How long the core keeps interrupts off, and that an interrupt loses nothing: see
+# checks/proofs/README.md.
 set -euo pipefail
 
-proofs/critical-sections/measure.sh
+checks/proofs/critical-sections/measure.sh

@@ -1,4 +1,4 @@
-# A short turn of every fuzz target, after the control: see fuzz/README.md.
+# A short turn of every fuzz target, after the control: see checks/fuzz/README.md.
 set -euo pipefail
 
-fuzz/run.sh --seconds "${FUZZ_SECONDS:-15}"
+checks/fuzz/run.sh --seconds "${FUZZ_SECONDS:-15}"

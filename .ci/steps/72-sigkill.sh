@@ -4,4 +4,4 @@ set -euo pipefail
 source .ci/lib/say.sh
 
 export CARGO_TARGET_DIR=$PWD/target/sigkill
-run cargo run --quiet --release --locked --manifest-path proofs/sigkill/Cargo.toml -- 100
+run cargo run --quiet --release --locked --manifest-path checks/proofs/sigkill/Cargo.toml -- 100

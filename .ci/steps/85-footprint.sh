@@ -1,4 +1,4 @@
 # What the adapter adds to a small program on Linux: bytes, memory, threads, crates.
 set -euo pipefail
 
-proofs/footprint/run.sh --check
+checks/proofs/footprint/run.sh --check

@@ -3,15 +3,15 @@
 # of 64 slots and messages of 160 bytes; held against the ceilings in budget.txt. Then an interrupt's
 # view: see ../README.md.
 #
-#   proofs/critical-sections/measure.sh            prints and checks
+#   checks/proofs/critical-sections/measure.sh            prints and checks
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 source .ci/lib/say.sh
 source .ci/lib/install.sh
 source .ci/lib/bare-metal.sh
 
 TARGET=thumbv7m-none-eabi
-HERE=$PWD/proofs/critical-sections
+HERE=$PWD/checks/proofs/critical-sections
 
 main() {
     bare_metal_tools

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # What the core takes on each chip; see ../README.md.
 #
-#   proofs/sizes/measure.sh            a table: flash, RAM, stack, beside the aims
-#   proofs/sizes/measure.sh --check    the same, and fails if anything has grown over budgets.txt
-#   proofs/sizes/measure.sh --pin      the same, and makes it the budgets
+#   checks/proofs/sizes/measure.sh            a table: flash, RAM, stack, beside the aims
+#   checks/proofs/sizes/measure.sh --check    the same, and fails if anything has grown over budgets.txt
+#   checks/proofs/sizes/measure.sh --pin      the same, and makes it the budgets
 #
-#   proofs/sizes/measure.sh --files thumbv7m-none-eabi alerter     code by source file of the core
-#   proofs/sizes/measure.sh --largest thumbv7m-none-eabi alerter   the largest symbols
-#   proofs/sizes/measure.sh --chains thumbv7m-none-eabi alerter    the deepest chains of calls
+#   checks/proofs/sizes/measure.sh --files thumbv7m-none-eabi alerter     code by source file of the core
+#   checks/proofs/sizes/measure.sh --largest thumbv7m-none-eabi alerter   the largest symbols
+#   checks/proofs/sizes/measure.sh --chains thumbv7m-none-eabi alerter    the deepest chains of calls
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 source .ci/lib/say.sh
 source .ci/lib/install.sh
 source .ci/lib/bare-metal.sh
@@ -17,7 +17,7 @@ source .ci/lib/bare-metal.sh
 TARGET_DIR=$PWD/target/sizes
 # The sizes of stack frames are an unstable output of every compiler.
 export RUSTC_BOOTSTRAP=1
-BUDGETS=proofs/sizes/budgets.txt
+BUDGETS=checks/proofs/sizes/budgets.txt
 # Sets of features of the crate beside this.
 PROGRAMS=(alerter shared vonage signature)
 # Another release of the compiler moves figures a little: percent.
@@ -71,7 +71,7 @@ rows() {
 build() {
     local log=$CARGO_TARGET_DIR/build.log emit=link
     [[ $2 != vonage && $2 != signature ]] && emit+=,asm=$(assembly "$1" "$2")
-    bare_cargo "$1" rustc --release --locked --manifest-path proofs/sizes/Cargo.toml \
+    bare_cargo "$1" rustc --release --locked --manifest-path checks/proofs/sizes/Cargo.toml \
         --features "$2" -- --emit=$emit -Zemit-stack-sizes 2>"$log" \
         || { cat "$log" >&2; exit 1; }
 }
@@ -92,13 +92,13 @@ ram() {
 # Of making an alerter, of recording, of a step; a client is the caller's and has its own.
 stack() {
     [[ $2 == alerter || $2 == shared ]] || { echo - - -; return; }
-    awk -v entries='start record step' -f proofs/sizes/stack.awk "$(assembly "$1" "$2")"
+    awk -v entries='start record step' -f checks/proofs/sizes/stack.awk "$(assembly "$1" "$2")"
 }
 
 chains() {
     local entry
     for entry in start record step; do
-        awk -v entries="$entry" -v chain=1 -f proofs/sizes/stack.awk "$(assembly "$1" "$2")"
+        awk -v entries="$entry" -v chain=1 -f checks/proofs/sizes/stack.awk "$(assembly "$1" "$2")"
     done | llvm-cxxfilt
 }
 

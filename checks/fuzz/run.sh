@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Fuzzes on the stable toolchain; see README.md beside this.
 #
-#   fuzz/run.sh --seconds 30             every target for 30 seconds each, after the control
-#   fuzz/run.sh --seconds 600 answer     one target
-#   fuzz/run.sh answer FILE...           replays inputs, for instance one that crashed
+#   checks/fuzz/run.sh --seconds 30             every target for 30 seconds each, after the control
+#   checks/fuzz/run.sh --seconds 600 answer     one target
+#   checks/fuzz/run.sh answer FILE...           replays inputs, for instance one that crashed
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 source .ci/lib/say.sh
 
 # What cargo-fuzz asks of the nightly compiler with -Zsanitizer, the stable one can do by an LLVM
@@ -39,7 +39,7 @@ main() {
     if ((${#files[@]})); then
         run "$(program "$target")" "${files[@]}"
     elif ((seconds == 0)); then
-        die "--seconds is missing; see the head of fuzz/run.sh"
+        die "--seconds is missing; see the head of checks/fuzz/run.sh"
     elif [[ -n $target ]]; then
         fuzz "$target" "$seconds"
     else
@@ -53,12 +53,12 @@ main() {
 # The explicit target keeps the flags away from build scripts, which run without libFuzzer.
 build() {
     RUSTFLAGS=${COVERAGE//$'\n'/ } cargo build --quiet --release --locked --target "$HOST" \
-        --manifest-path fuzz/Cargo.toml
+        --manifest-path checks/fuzz/Cargo.toml
 }
 
 targets() {
     local file
-    for file in fuzz/targets/*.rs; do
+    for file in checks/fuzz/targets/*.rs; do
         file=${file##*/}
         [[ $file == planted.rs ]] || echo "${file%.rs}"
     done
@@ -72,11 +72,11 @@ program() {
 fuzz() {
     local target=$1 seconds=$2 seeds=()
     mkdir -p "$LEARNT/$target" "$CRASHES"
-    [[ ! -d fuzz/seeds/$target ]] || seeds=("fuzz/seeds/$target")
+    [[ ! -d checks/fuzz/seeds/$target ]] || seeds=("checks/fuzz/seeds/$target")
     [[ $target != answer ]] || recorded_answers "$LEARNT/answer"
     local options=(-max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1
         -artifact_prefix="$CRASHES/$target-")
-    [[ ! -f fuzz/seeds/$target.dict ]] || options+=(-dict="fuzz/seeds/$target.dict")
+    [[ ! -f checks/fuzz/seeds/$target.dict ]] || options+=(-dict="checks/fuzz/seeds/$target.dict")
     local log=$CARGO_TARGET_DIR/$target.log
     if "$(program "$target")" "${options[@]}" "$LEARNT/$target" "${seeds[@]}" >"$log" 2>&1; then
         local runs edges
@@ -86,7 +86,7 @@ fuzz() {
     else
         echo "test fuzz::$target ... FAILED"
         grep -vE '^#|^ +[0-9]+: |^ +at ' "$log" | tail -n 40
-        echo "again: fuzz/run.sh $target <the file named above>"
+        echo "again: checks/fuzz/run.sh $target <the file named above>"
         return 1
     fi
 }

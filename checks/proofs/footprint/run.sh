@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # What Annunciator adds to a small program on Linux; see ../README.md.
 #
-#   proofs/footprint/run.sh            prints the table
-#   proofs/footprint/run.sh --check    and fails if a budget of budgets.txt is exceeded
+#   checks/proofs/footprint/run.sh            prints the table
+#   checks/proofs/footprint/run.sh --check    and fails if a budget of budgets.txt is exceeded
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 source .ci/lib/say.sh
 
-MANIFEST=proofs/footprint/Cargo.toml
+MANIFEST=checks/proofs/footprint/Cargo.toml
 export CARGO_TARGET_DIR=$PWD/target/footprint
 BIN=$CARGO_TARGET_DIR/release
 # Each figure of memory is the median of so many runs.
@@ -128,7 +128,7 @@ budgets() {
             echo "test footprint::$row::$column ... FAILED ($value of $most)"
             failed=1
         fi
-    done <proofs/footprint/budgets.txt
+    done <checks/proofs/footprint/budgets.txt
     return $failed
 }
 

@@ -2,11 +2,11 @@
 # Annunciator on small Linux devices, ARMv7 (hard float) and AArch64, in QEMU's user mode, over real
 # TLS; see ../README.md.
 #
-#   proofs/small-linux/run.sh                     everything
-#   proofs/small-linux/run.sh --sample            sample_app alone
-#   proofs/small-linux/run.sh [--sample] TARGET   for one of them
+#   checks/proofs/small-linux/run.sh                     everything
+#   checks/proofs/small-linux/run.sh --sample            sample_app alone
+#   checks/proofs/small-linux/run.sh [--sample] TARGET   for one of them
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 source .ci/lib/say.sh
 source .ci/lib/install.sh
 source .ci/lib/bare-metal.sh
@@ -133,14 +133,14 @@ WITH_A_PROGRAM=(destinations:: front:: guard:: kill:: panics:: restart:: secrets
 footprint() {
     local target=$1 program row='' sizes=() most
     run small_cargo "$target" std,panic_abort build --quiet --release --locked \
-        --manifest-path proofs/footprint/Cargo.toml --bin hello --bin client --bin adapter \
+        --manifest-path checks/proofs/footprint/Cargo.toml --bin hello --bin client --bin adapter \
         --features client,adapter
     for program in hello client adapter; do
         sizes+=("$(stat -c %s "$CARGO_TARGET_DIR/$target/release/$program")")
         row+=" $program ${sizes[-1]}"
     done
     say "bytes for $target:$row, above the client $((sizes[2] - sizes[1]))"
-    most=$(awk -v row="$target" '$1 == row { print $3 }' proofs/footprint/budgets.txt)
+    most=$(awk -v row="$target" '$1 == row { print $3 }' checks/proofs/footprint/budgets.txt)
     proven "small_linux::$target::footprint" test $((sizes[2] - sizes[1])) -le "$most"
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Proves by linking that no panic can be reached; see README.md beside this.
 #
-#   proofs/no-panic/prove.sh                           every target and setting of CI
-#   proofs/no-panic/prove.sh thumbv7m-none-eabi s      one of them
+#   checks/proofs/no-panic/prove.sh                           every target and setting of CI
+#   checks/proofs/no-panic/prove.sh thumbv7m-none-eabi s      one of them
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 source .ci/lib/say.sh
 source .ci/lib/install.sh
 source .ci/lib/bare-metal.sh
@@ -40,7 +40,7 @@ prove_one() {
 only_theirs() {
     build "$@" --no-default-features --features answer,explain --quiet
     local ways
-    ways=$(proofs/no-panic/why.sh "$CARGO_TARGET_DIR/$1/release/no-panic")
+    ways=$(checks/proofs/no-panic/why.sh "$CARGO_TARGET_DIR/$1/release/no-panic")
     awk '
         / calls / { settle(); way = $0; found = 0 }
         way != "" && !found && / at / && !/\/library\// { found = 1; theirs = /serde-json-core/ }
@@ -75,7 +75,7 @@ control_fails() {
 explain() {
     say "the ways to a panic, innermost call first:"
     build "$@" --features explain --quiet
-    proofs/no-panic/why.sh "$CARGO_TARGET_DIR/$1/release/no-panic"
+    checks/proofs/no-panic/why.sh "$CARGO_TARGET_DIR/$1/release/no-panic"
 }
 
 # build TARGET LEVEL ARGUMENTS...
@@ -83,7 +83,7 @@ build() {
     local target=$1 level=$2
     shift 2
     CARGO_PROFILE_RELEASE_OPT_LEVEL=$level bare_cargo "$target" build --release --locked \
-        --manifest-path proofs/no-panic/Cargo.toml "$@"
+        --manifest-path checks/proofs/no-panic/Cargo.toml "$@"
 }
 
 main "$@"
