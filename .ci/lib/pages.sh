@@ -57,17 +57,29 @@ readme_is_short() {
     return 1
 }
 
-# The figures in the README are those of docs/figures.md: every number with a thousands separator,
-# a fraction or a unit of size in the section "What it costs" stands there too.
+# What the README says that it costs is what docs/figures.md says: of each row the numbers that a
+# section of that page has at the place which awk names.
 figures_agree() {
-    local wrong=0 figure
-    while read -r figure; do
-        grep -qF -- "$figure" docs/figures.md && continue
-        echo "README.md has a figure that docs/figures.md has not: $figure"
-        wrong=$((wrong + 1))
-    done < <(sed -n '/^## What it costs/,/^## /p' README.md \
-        | grep -oE '[0-9]+(,[0-9]{3})+|[0-9]+ KiB|[0-9]+ segments' | sort -u)
+    local wrong=0
+    agree 'a log call' log-call '$1 == "annunciator" { printf "%d", $2 }'
+    agree 'one error 10,000 times' storms '/^one error 10,000 times/ { print $7 }'
+    agree 'one fault that never ends' month '/^one fault/ { print $(NF - 3) }'
+    agree 'the worst that the default budget allows' month '/^the worst/ { print $(NF - 4) }'
+    agree 'a small Linux program with Annunciator' linux '$1 == "adapter" { print $2, $3 }'
+    agree 'the core on a Cortex-M3' chips '$1 ~ /^thumbv7m/ && $2 == "alerter" { print $3 }'
     ((wrong == 0))
+}
+
+# agree ROW SECTION AWK
+agree() {
+    local shown measured figure
+    shown=$(grep -F "| $1 |" README.md | cut -d'|' -f3 | sed -E ':a; s/([0-9]),([0-9]{3})/\1\2/; ta')
+    measured=$(sed -n "/^<!-- $2: /,/^<!-- end -->/p" docs/figures.md | awk "$3")
+    for figure in ${measured:-nothing}; do
+        grep -qw -- "$figure" <<<"$shown" && continue
+        echo "README.md, row '$1': docs/figures.md has $figure"
+        wrong=$((wrong + 1))
+    done
 }
 
 # Each picture is what its script draws.
@@ -79,4 +91,19 @@ pictures_are_current() {
         stale=$((stale + 1))
     done
     ((stale == 0))
+}
+
+# No sentence of a page has more than thirty words. Code and tables are no sentences.
+sentences_are_short() {
+    local page long=0
+    while read -r page; do
+        sed -E '/^```/,/^```/d; /^<!-- /d; /^ *[|]/d; s/^ *([-*]|[0-9]+[.]|#+|>) /\n/' "$page" \
+            | awk -v RS= -v page="$page" '{
+                gsub(/\n/, " "); gsub(/\]\([^)]*\)/, "]"); gsub(/e\.g\./, "eg")
+                count = split($0 " ", parts, /[.!?:;]["*)_]* /)
+                for (i = 1; i <= count; i++)
+                    if (split(parts[i], words, " ") > 30) { print page ": " parts[i]; long = 1 }
+            } END { exit long }' || long=1
+    done < <(our_files '*.md' ':!*/CHANGELOG.md')
+    ((long == 0))
 }

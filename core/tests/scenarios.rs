@@ -1,6 +1,7 @@
 //! Whole stories on virtual time, with the texts that were sent pinned.
 
 use annunciator_core::alerter::{Alerter, Buffers, Done, PREFIX_MAX, Setup, Step};
+use annunciator_core::budget::Limits;
 use annunciator_core::digest::{Group, text_bytes};
 use annunciator_core::drive::drive;
 use annunciator_core::event::{Event, Level};
@@ -218,7 +219,13 @@ fn a_fault_that_never_ends_costs_in_a_month_what_the_readme_says() {
         let sent = device.transport.sent.iter().filter(|sent| days.contains(&sent.at));
         sent.map(|sent| u32::from(sent.segments)).sum::<u32>()
     };
-    assert_eq!((segments(0, 1), segments(1, 2), segments(0, 31)), (11, 3, 101));
+    let (first, second, month) = (segments(0, 1), segments(1, 2), segments(0, 31));
+    assert_eq!((first, second, month), (11, 3, 101));
+    println!(
+        "one fault, each minute, segments: {first} on day 1, {second} on day 2, {month} in 31 days"
+    );
+    let worst = Limits::default().worst_month();
+    println!("the worst that the default budget allows: {worst} segments in 31 days");
 }
 
 #[test]
