@@ -61,6 +61,7 @@
 //! Build after daemonizing. A child that is forked later has none of the threads and must not touch
 //! the parent's files. There, other loggers get every record; for the SMS an event is only counted,
 //! and [`Handle::health`] says so. A child that wants to alert builds an alerter of its own.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod chain;
