@@ -10,6 +10,7 @@
 //!    └──────────────► latched: probes after 1, 5, 30 min, then hourly ──────► open, n = 0
 //! ```
 
+use crate::hash;
 use crate::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::transport::{Refusal, RetryCause};
@@ -42,7 +43,8 @@ impl Retry {
             failures: 0,
             unrecognised: 0,
             latch: None,
-            random: if seed == 0 { 0x9E37_79B9 } else { seed },
+            // Devices that count their seeds from one are to differ at the first draw.
+            random: hash::fold(hash::mix(1, seed as u64)) | 1,
         }
     }
 
@@ -163,6 +165,19 @@ mod tests {
         assert!(
             waits.iter().any(|wait| *wait < 75_000) && waits.iter().any(|wait| *wait > 225_000)
         );
+    }
+
+    #[test]
+    fn neighbouring_seeds_spread_the_first_attempt_over_the_whole_span() {
+        let policy = Policy::default();
+        let mut quarters = [0; 4];
+        for seed in 0..100 {
+            let mut retry = Retry::new(seed);
+            retry.failed(&policy, Instant::ZERO, RetryCause::Failure, None);
+            let wait = retry.until().as_millis();
+            quarters[(wait as usize - 1) / 250] += 1;
+        }
+        assert!(quarters.iter().all(|devices| (15..=35).contains(devices)), "{quarters:?}");
     }
 
     #[test]
