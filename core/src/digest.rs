@@ -5,8 +5,8 @@
 //! every group named before any is reported at length, and `+12 more` for the events of groups that
 //! found no room. It never exceeds the segments asked for, whatever the records hold.
 //!
-//! It is a machine that does a small, bounded piece of work a call, because on a microcontroller
-//! each call happens inside a critical section, and between calls the ring may change. It owns no
+//! Each call does a small, bounded piece of work: on a microcontroller a call happens inside a
+//! critical section. Between calls the ring may change. It owns no
 //! memory: the groups and the text are the caller's, and so are the records, which it asks for by
 //! slot, one at a time.
 //!

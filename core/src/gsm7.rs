@@ -2,7 +2,7 @@
 //!
 //! A text whose every character is in the GSM 03.38 alphabet has 160 septets a segment; one stray
 //! character more and it has 70 UTF-16 units. So this layer counts exactly what a text costs
-//! ([`Counter`]), replaces what can be replaced by something GSM has ([`transliterate`]), and cuts
+//! ([`Counter`]). It replaces characters by similar ones that GSM has ([`transliterate`]), and cuts
 //! a text to the segments it may cost ([`fit`]).
 //!
 //! Rules and figures: 3GPP TS 23.038 (alphabet, extension table), TS 23.040 (a joined part gives

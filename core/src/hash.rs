@@ -1,9 +1,8 @@
 //! One hash for identities and for checks on stored bytes.
 //!
 //! A chain of multiplications over 64-bit words, folded to 32 bits. Damage goes unseen once in 2³²,
-//! as with a CRC of that width. It needs no table, and eight bytes cost five instructions on a
-//! 64-bit processor and about a dozen on a Cortex-M3, where a CRC without a table needs about a
-//! hundred. It is no defence against somebody who forges bytes on purpose.
+//! as with a CRC of that width. It needs no table. Eight bytes cost five instructions on a 64-bit
+//! processor and about a dozen on a Cortex-M3, where a CRC without a table needs about a hundred. It is no defence against somebody who forges bytes on purpose.
 
 /// Odd, with well spread bits: 2⁶⁴ divided by the golden ratio.
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -28,8 +28,8 @@ pub struct Policy {
     /// A group that was reported counts as new again only after it was quiet for twice its interval,
     /// and for at least this long. Default 2 h.
     pub fade: Duration,
-    /// How often new kinds of ERROR may break the gap in an hour, each time in a text of one
-    /// segment and after a hold eight times as long as before. Default 3.
+    /// How often new kinds of ERROR may break the gap in an hour. Each time the text has one segment,
+    /// and the hold before it is eight times as long as the last. Default 3.
     pub breaks_per_hour: u8,
     /// Most billed segments a text may take, 1 to 6. Default 2.
     pub segments: u8,

@@ -54,11 +54,15 @@ const TOKEN: usize = 20;
 /// So often a message is looked through at most.
 const ROUNDS: usize = 8;
 
-/// Replaces by `***` what follows `password=` and the like (also in URLs, in JSON and in what `Debug`
-/// prints; to the closing quote if there is an opening one), `?key=` and `--password`, the word after
-/// `Bearer` and `Basic`, the password in `user:password@host`, 32 hex digits or more, and tokens that
-/// show by how they begin whose they are (AWS, GitHub, GitLab, Google, Slack, Stripe, `sk-`, JSON web
-/// tokens).
+/// Replaces secrets by `***`:
+///
+/// - what follows `password=` and the like, also in URLs, in JSON and in what `Debug` prints: to the
+///   closing quote if there is an opening one;
+/// - what follows `?key=` and `--password`, and the word after `Bearer` and `Basic`;
+/// - the password in `user:password@host`;
+/// - 32 hex digits or more;
+/// - tokens that show by how they begin whose they are: AWS, GitHub, GitLab, Google, Slack, Stripe,
+///   `sk-`, JSON web tokens.
 pub fn secrets<const TEXT: usize>(draft: &mut Draft<'_, TEXT>) {
     // What is hidden can bare another shape before it; a few rounds end that.
     for _ in 0..ROUNDS {

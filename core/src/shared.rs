@@ -2,9 +2,9 @@
 //!
 //! A `static` needs nothing but a `const` constructor; the alerter is put in once memory and time
 //! are there. Events are cut, joined and hashed before the section is entered, so that it covers
-//! one copy into a slot. An event that comes at a moment when the alerter is in use (a fault within
-//! the section), or before there is one, goes to a side slot for one event; if that is taken, the
-//! less severe of the two is counted and the count is reported.
+//! one copy into a slot. There is a side slot for one event: for what comes before there is an
+//! alerter, or while it is in use (a fault within the section). If it is taken, the less severe of
+//! the two is counted and the count is reported.
 //!
 //! The side slot ends with the run. A handler that will reset the chip calls
 //! [`record_last`](Shared::record_last) instead, with memory that survives the reset; the next start

@@ -1,6 +1,6 @@
 //! Time as the core sees it: milliseconds since boot, handed in by the caller.
 //!
-//! The core has no clock. Every entry point takes the [`Instant`] it happens at, so a whole night
+//! The core has no clock. Every entry point takes the [`Instant`] it happens at. So a whole night
 //! of outages is replayed on a laptop in milliseconds, and a device without a calendar works as
 //! well as one with. Of the time of day it asks only for quiet hours and for what a text says.
 

@@ -1,8 +1,8 @@
 //! A Vonage SMS service on loopback, for tests of anything that sends through it.
 //!
-//! It speaks real TLS with a private authority, answers as scripted, from a plain acceptance to a
-//! connection that dies in the middle of an answer, and keeps a record of every request together
-//! with all that is wrong with it. It knows nothing of its client and can judge any.
+//! It speaks real TLS with a private authority. It answers as scripted, from a plain acceptance to a
+//! connection that dies in the middle of an answer. It keeps a record of every request, with all
+//! that is wrong with it. It knows nothing of its client and can judge any.
 //!
 //! ```
 //! use annunciator_simulator::{Answer, Simulator};

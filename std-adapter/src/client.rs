@@ -2,7 +2,7 @@
 //!
 //! The core builds the request and understands the answer; this module moves the bytes and settles
 //! what no protocol says: whether a request that got no answer may have arrived. The HTTP client
-//! cannot tell (a hang in the handshake and one after the request look alike in its errors), so the
+//! cannot tell: a hang in the handshake and one after the request look alike in its errors. So the
 //! body is handed to it as a reader that records when it is first asked for bytes. Credentials and
 //! text are in the body or useless without it, so before that moment nothing can have been sent.
 //!
@@ -15,8 +15,8 @@
 //! ```
 //!
 //! Every attempt has a connection of its own. Texts are a minute apart or more, where servers close
-//! idle connections, and a request written into a connection that the server is closing would count
-//! as `Unknown` although it never arrived: a text sent twice for a handshake saved.
+//! idle connections. A request written into a connection that the server is closing would count as
+//! `Unknown` although it never arrived: a text sent twice for a handshake saved.
 //!
 //! No redirect is followed, no cookie kept, nothing read from the environment; header and body of
 //! an answer are bounded in size, and every step has a deadline.

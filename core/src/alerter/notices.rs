@@ -161,8 +161,8 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
     }
 
-    /// That events were lost while nothing else waits, or that nobody knows of some whether they were
-    /// reported, is worth a text of its own, at the pace of repeated trouble.
+    /// Schedules a text if events were lost or a delivery is unconfirmed while no other event waits.
+    /// It keeps the reporting interval of repeated trouble.
     pub(super) fn schedule_loss_report(&mut self, now: Instant) {
         // A loss beside what waits is reported with that, at its pace.
         let alone = self.ring.events() <= self.ring.in_flight();

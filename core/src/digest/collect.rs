@@ -1,9 +1,9 @@
 //! From records to groups, in order of rank.
 //!
 //! The records come in the order of their slots, not of their arrival, and the same groups with
-//! the same counts must come out of any order. So when the entries do not suffice, the first walk
-//! only finds out which groups are kept (the best by rank, and the one with the latest record of
-//! the most severe level), and a second walk counts.
+//! the same counts must come out of any order. When the entries do not suffice, the first walk
+//! only finds out which groups are kept: the best by rank, and the one with the latest record of
+//! the most severe level. A second walk counts.
 
 use super::group::before;
 use super::{Call, Digest, Group, Stage, Want};

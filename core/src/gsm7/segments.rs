@@ -16,7 +16,7 @@ impl Encoding {
     /// Units that may be filled so that the text certainly costs no more than `segments` (none
     /// counts as one): 160 or 70 for one, 152 or 66 a part for several.
     ///
-    /// A part holds one unit more, but a pair that does not fit moves to the next part as a whole,
+    /// A part holds one unit more. But a pair that does not fit moves to the next part as a whole,
     /// and a gateway with a longer part header has room for 152 only.
     pub const fn capacity(self, segments: u8) -> u16 {
         match (self, segments) {

@@ -3,9 +3,9 @@
 use super::{septets, table};
 use core::str::Chars;
 
-/// The text with as much as possible of it replaced by what GSM has: quotes, dashes, spaces and
-/// accented letters by plain ones, decomposed accents by the composed letter if GSM has it, control
-/// characters by a space, line ends by LF, invisible characters by nothing.
+/// The text with as much as possible of it replaced by what GSM has. Quotes, dashes, spaces and
+/// accented letters become plain ones; a decomposed accent becomes the composed letter if GSM has
+/// that. A control character becomes a space, a line end LF, an invisible character nothing.
 ///
 /// What has no replacement stays as it is.
 pub fn transliterate(text: &str) -> Transliterate<'_> {

@@ -17,7 +17,7 @@
 //! * What ends records is one number, the event up to which everything was settled, so a batch of
 //!   any size is forgotten by one write.
 //! * Losses are not counted but worked out: `last number - settled - waiting`. Whatever destroys
-//!   a record (an eviction, a torn sector, a flipped bit) needs no second store to count it, and a
+//!   a record, an eviction, a torn sector or a flipped bit, needs no second store to count it. A
 //!   record that turns out to be there after all is not lost. So no crash between two stores, and
 //!   no unsynced write that arrives while another does not, can lose a count or invent one.
 //! * What a crash tore before it was whole was never numbered, and is not counted.

@@ -1,8 +1,8 @@
 //! A serial line between a device without a network and a gateway that has one.
 //!
 //! The device decides what is sent and when; the gateway sends it. What the gateway learns comes
-//! back as one of the core's outcomes, so that the device itself waits out an outage beyond the
-//! gateway, with its own ring, budget and backoff.
+//! back as one of the core's outcomes. So the device itself waits out an outage beyond the gateway,
+//! with its own ring, budget and backoff.
 //!
 //! ```text
 //!  device                           gateway                          service

@@ -1,6 +1,6 @@
 //! The limit: the least that a call can do whose event survives the death of the process. The
-//! message is formatted on the stack, the clock read once, one place of an index probed, and the
-//! event copied with its CRC into a ring that is mapped from a memory-backed file, under a mutex.
+//! message is formatted on the stack, the clock read once, one place of an index probed. Under a
+//! mutex, the event is copied with its CRC into a ring that is mapped from a memory-backed file.
 //! No merging, no eviction by rank, no counts: whatever a real ring does comes on top.
 
 use super::yardstick::Text;

@@ -1,8 +1,8 @@
 //! An implementation of `critical-section` that measures itself: SysTick is read on the way in and
 //! on the way out.
 //!
-//! QEMU is told that an instruction takes 16 ns, and the chip that its clock has a period of 5 ns,
-//! so each instruction is 3.2 counts and the figure is exact.
+//! QEMU is told that an instruction takes 16 ns, and the chip that its clock has a period of 5 ns.
+//! So each instruction is 3.2 counts, and the figure is exact.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use cortex_m::interrupt;
