@@ -43,8 +43,11 @@ fn in_a_sandbox(
         command.args(["-rm", "sh", "-c", words, "sh"]);
         command
     };
-    let may = unshare(&format!("{make} && exec {behind} true")).output();
+    let may = unshare("mount -t tmpfs none /mnt").output();
     if !may.is_ok_and(|output| output.status.success()) {
+        // As `.ci/run` requires them.
+        let required = std::env::var_os("ANNUNCIATOR_TESTS_NAMESPACES").is_some();
+        assert!(!required, "no namespaces for this user");
         eprintln!("no namespaces for this user: left out");
         return None;
     }

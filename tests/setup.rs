@@ -68,7 +68,7 @@ fn a_setting_that_cannot_be_used_is_named_with_the_fix() {
     for (variable, value, fix) in [
         ("ALERT_PHONE_NUMBER", "07700 900000", "write +44 20... instead of 020..."),
         ("ALERT_PHONE_NUMBER", "+44 7700 900000, pump", "number 2"),
-        ("ALERT_LEVEL", "loud", "loud"),
+        ("ALERT_LEVEL", "loud", "use TRACE, DEBUG, INFO, WARN, ERROR"),
         ("ALERT_SENDER", "a sender too long", "11"),
         ("ALERT_SPOOL", "spool", "write the whole path"),
         ("VONAGE_SMS_URL", "http://rest.nexmo.com/sms/json", "use https"),

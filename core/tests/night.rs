@@ -194,19 +194,3 @@ fn seventy_two_hours() {
     assert_eq!((stats.waiting, stats.lost_unreported), (0, 0));
     assert_eq!(night.delivered + stats.delivered + stats.lost, night.recorded, "{stats:?}");
 }
-
-#[test]
-fn the_same_night_twice_is_the_same() {
-    assert_eq!(story().table, story().table);
-}
-
-#[test]
-fn no_hour_costs_more_than_its_budget() {
-    let night = story();
-    let mut hours = vec![0_u32; 100];
-    for (_, line) in &night.table {
-        let hour: usize = line[..2].parse().unwrap();
-        hours[hour] += u32::from(line.contains(" accepted "));
-    }
-    assert!(hours.iter().all(|texts| *texts <= 10), "{hours:?}");
-}

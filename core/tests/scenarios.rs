@@ -207,7 +207,7 @@ fn nothing_is_due_for_an_idle_device() {
 }
 
 #[test]
-fn a_fault_that_never_ends_costs_in_a_month_what_the_readme_says() {
+fn a_fault_that_never_ends_costs_three_segments_a_day_after_the_first() {
     let mut device = Device::new(32);
     let start = device.clock.now();
     for _ in 0..31 * 24 * 60 {
@@ -229,7 +229,7 @@ fn a_fault_that_never_ends_costs_in_a_month_what_the_readme_says() {
 }
 
 #[test]
-fn errors_without_end_cost_in_a_day_what_the_readme_says() {
+fn errors_without_end_cost_the_budget_of_the_day_and_no_more() {
     let mut device = Device::new(247);
     for line in 1..=24 * 60 * 6 {
         let message = format!("trouble in part {line}");

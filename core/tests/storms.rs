@@ -37,8 +37,3 @@ fn a_day_of_the_same_trouble_costs_twelve_segments() {
 fn the_table_is_as_documented() {
     assert_eq!(table(), include_str!("storms/table.txt"), "{}", table());
 }
-
-#[test]
-fn every_scenario_says_in_which_order_its_events_arrive() {
-    assert!(SCENARIOS.iter().all(|scenario| !scenario.order.is_empty()));
-}

@@ -2,16 +2,20 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use annunciator_core::alerter::{Origin, is_damaged};
+use annunciator_core::alerter::{DESTINATION_LEN, Origin, is_damaged};
 use annunciator_core::event::TEXT_256;
 use annunciator_core::ring::{OVERHEAD, SLOT, region_len};
 use annunciator_core::storage::NoStorage;
 use annunciator_core::testing::CuttingMemory;
 
 use crate::life::{Progress, Remains, Script, Start, live};
+use crate::ran;
 use crate::scripts;
 use crate::world::World;
 
+/// A state bank, of which there are two at the beginning, and its check, kind, generation and length.
+const BANK: usize = DESTINATION_LEN / 2;
+const BANK_HEADER: usize = 16;
 const PARTS: usize = 4;
 const START: Start = Start { origin: Origin::Memory, boot: 1, whole: true };
 
@@ -86,14 +90,14 @@ fn without_untouched_slots(after: &[u8], before: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Where to cut a life: inside every store at every byte, but inside the sections of a state block,
-/// which stand or fall together, only between the stores; with `ANNUNCIATOR_LONG` there too.
+/// Where to cut a life: inside every store at every byte. But the words of a state bank stand or fall
+/// together: inside them only between the stores, and with `ANNUNCIATOR_LONG` at every byte too.
 fn cut_points(memory: &CuttingMemory) -> Vec<u64> {
     let ends = memory.puts().iter().skip(1).map(|(end, _)| *end).chain([memory.stored()]);
     let mut points = Vec::new();
     for ((start, at), end) in memory.puts().iter().copied().zip(ends) {
-        let section = at < 2 * 1024 && at % 1024 >= 16;
-        points.extend(if section && !long() { start..start + 1 } else { start..end });
+        let words = at < 2 * BANK && at % BANK >= BANK_HEADER;
+        points.extend(if words && !long() { start..start + 1 } else { start..end });
     }
     points
 }
@@ -148,7 +152,7 @@ fn every_cut_of_memory_loses_nothing_and_invents_nothing() {
         let parts: Vec<_> = (0..PARTS).map(|part| scope.spawn(move || singles(part))).collect();
         parts.into_iter().map(|part| part.join().expect("no failure")).sum()
     });
-    println!("{cases} single cuts of memory");
+    ran(cases, 35_000, "single cuts of memory");
 }
 
 #[test]
@@ -167,7 +171,7 @@ fn every_pair_of_cuts_of_memory_loses_nothing_and_invents_nothing() {
             }
         }
     }
-    println!("{cases} pairs of cuts of memory");
+    ran(cases, 1_100, "pairs of cuts of memory");
 }
 
 /// Bytes that no other set reaches in the default run: every byte of a check, then every byte of the

@@ -9,6 +9,7 @@ use annunciator_core::testing::{CutStorage, CuttingMemory, Fault};
 
 use crate::cuts::long;
 use crate::life::{Op, Progress, Remains, Script, Start, live};
+use crate::ran;
 use crate::scripts;
 use crate::world::World;
 
@@ -245,7 +246,7 @@ fn every_power_cut_loses_nothing_committed_and_invents_nothing() {
             }
         }
     }
-    println!("{cases} single power cuts");
+    ran(cases, 30_000, "single power cuts");
 }
 
 #[test]
@@ -273,7 +274,7 @@ fn every_pair_of_power_cuts_loses_nothing_committed_and_invents_nothing() {
             }
         }
     }
-    println!("{cases} pairs of power cuts");
+    ran(cases, 1_400, "pairs of power cuts");
 }
 
 #[test]
@@ -290,7 +291,7 @@ fn a_failing_storage_costs_nothing_while_memory_is_there() {
             }
         }
     }
-    println!("{cases} storages that fail for a while");
+    ran(cases, 2_300, "storages that fail for a while");
 }
 
 /// What left while storage failed may be told again, and its like: nothing vanishes for that.
@@ -318,7 +319,7 @@ fn power_cuts_of_a_storage_that_failed_lose_nothing_committed() {
             }
         }
     }
-    println!("{cases} power cuts of storages that failed");
+    ran(cases, 1_900, "power cuts of storages that failed");
 }
 
 impl Case {
