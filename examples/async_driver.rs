@@ -63,9 +63,7 @@ async fn send(message: &Message<'_>) -> Outcome {
 fn main() {
     let (mut nodes, mut groups) = ([Node::EMPTY; SLOTS], [Group::EMPTY; 16]);
     let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
-    let mut setup = Setup::new("[Rust Logger chip] ");
-    setup.now = now();
-    setup.storage = false;
+    let setup = Setup::new("[Rust Logger chip] ").now(now()).storage(false);
     let alerter = RefCell::new(Alerter::new([0; region_len(SLOTS)], buffers, &setup));
 
     alerter.borrow_mut().record(now(), &Event::new(Level::Warn, "battery at 20 %"));

@@ -20,11 +20,9 @@ fn main() {
     let mut memory = [0; region_len(SLOTS)];
     let (mut nodes, mut groups) = ([Node::EMPTY; SLOTS], [Group::EMPTY; 16]);
     let mut buf = [0; text_bytes(2)];
-    let mut setup = Setup::new("[Rust Logger pump] ");
-    // It lives in memory alone.
-    setup.storage = false;
-    // Another for each device, so that not all try again at the same moment.
-    setup.seed = 3;
+    // It lives in memory alone. The seed is another for each device, so that not all try again at
+    // the same moment.
+    let setup = Setup::new("[Rust Logger pump] ").storage(false).seed(3);
     let buffers = Buffers { nodes: &mut nodes, groups: &mut groups };
     let mut alerter = Alerter::new(&mut memory, buffers, &setup);
 

@@ -8,7 +8,19 @@ use crate::transport::Decimal;
 
 pub(crate) const DAY_MINUTES: u32 = 24 * 60;
 
-/// How one destination is served. Start from [`Policy::default`] and change fields.
+/// How one destination is served. Start from [`Policy::default`] and change what differs.
+///
+/// ```
+/// use annunciator_core::alerter::Policy;
+/// use annunciator_core::event::Level;
+/// use annunciator_core::time::Duration;
+///
+/// let policy = Policy::default()
+///     .level(Level::Error)
+///     .gap(Duration::from_mins(5))
+///     .heartbeat(Some(Duration::from_hours(24 * 7)));
+/// assert_eq!(policy.gap, Duration::from_mins(5));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
@@ -91,6 +103,46 @@ impl Quiet {
         let passed = span(self.from, minute);
         let left = length.saturating_sub(passed);
         Duration::from_mins(u64::from(left))
+    }
+}
+
+/// A method for each field, which sets it.
+macro_rules! setters {
+    ($of:ident: $($field:ident: $type:ty),* $(,)?) => {$(
+        #[doc = concat!("Sets [`", stringify!($field), "`](field@", stringify!($of), "::", stringify!($field), ").")]
+        #[must_use]
+        pub const fn $field(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+    )*};
+}
+pub(crate) use setters;
+
+impl Policy {
+    setters! {
+        Policy:
+        level: Level,
+        hold_error: Duration,
+        hold_other: Duration,
+        batch: u16,
+        gap: Duration,
+        gap_max: Duration,
+        fade: Duration,
+        breaks_per_hour: u8,
+        segments: u8,
+        fallback: Fallback,
+        limits: Limits,
+        backoff_min: Duration,
+        backoff_max: Duration,
+        wait_max: Duration,
+        expiry: Duration,
+        commit_error: Duration,
+        commit_other: Duration,
+        low_balance: Option<Decimal>,
+        heartbeat: Option<Duration>,
+        recovered: Option<Duration>,
+        quiet: Option<Quiet>,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::event::Level;
 use crate::hash;
 use crate::memory::Memory;
 use crate::notification_log::instant;
+use crate::policy::setters;
 use crate::retry::Retry;
 use crate::ring::{self, Limits, Ring, was_initialized};
 use crate::state::{self, Attempt, State};
@@ -74,11 +75,12 @@ impl StartReason {
 /// What an alerter is made with.
 ///
 /// ```
-/// # use annunciator_core::alerter::{Origin, Setup};
-/// # use annunciator_core::time::Duration;
-/// let mut setup = Setup::new("[Rust Logger pump] ");
-/// setup.origin = Origin::Storage;
-/// setup.policy.hold_other = Duration::from_secs(30);
+/// use annunciator_core::alerter::{Origin, Policy, Setup};
+/// use annunciator_core::time::Duration;
+///
+/// let policy = Policy::default().hold_other(Duration::from_secs(30));
+/// let setup = Setup::new("[Rust Logger pump] ").origin(Origin::Storage).policy(policy).seed(4711);
+/// # let _ = setup;
 /// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -127,6 +129,20 @@ impl<'a> Setup<'a> {
             destination: None,
             storage: true,
         }
+    }
+
+    setters! {
+        Setup:
+        prefix: Option<&'a str>,
+        policy: Policy,
+        now: Instant,
+        boot: u64,
+        seed: u32,
+        ring_id: u64,
+        origin: Origin,
+        destination: Option<&'a [u8]>,
+        reason: StartReason,
+        storage: bool,
     }
 }
 

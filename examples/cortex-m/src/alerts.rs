@@ -45,18 +45,18 @@ pub fn start<S: Storage>(storage: &mut S) -> Restored<S::Error> {
     let ring = unsafe { survivor(&raw mut RING) };
     let restored = restore(storage, ring);
 
-    let mut setup = Setup::new(PREFIX);
-    setup.now = clock::uptime();
-    setup.boot = restored.boot;
-    setup.origin = restored.origin;
+    // A product takes its serial number for a seed.
+    let mut setup = Setup::new(PREFIX)
+        .now(clock::uptime())
+        .boot(restored.boot)
+        .origin(restored.origin)
+        .seed(6965);
     // Memory that survived means a reset, and here each is one after a panic or a fault. A device
     // that also resets on purpose, for an update, looks at what its handlers left, or at the
     // reset-cause register.
     if restored.origin == Origin::Memory {
-        setup.reason = StartReason::Reset;
+        setup = setup.reason(StartReason::Reset);
     }
-    // A product takes its serial number.
-    setup.seed = 6965;
     let nodes = singleton!(: [Node; SLOTS] = [Node::EMPTY; SLOTS]).expect("called once");
     let groups = singleton!(: [Group; GROUPS] = [Group::EMPTY; GROUPS]).expect("called once");
     ALERTS.attach(Alerter::new(ring, Buffers { nodes, groups }, &setup));
