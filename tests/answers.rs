@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use annunciator::{Level, Logger, State};
+use annunciator::health::State;
+use annunciator::{Level, Logger};
 use annunciator_simulator::{Answer, Outcome, Simulator};
 use annunciator_tests::{
     Harness, PATIENCE, PHONE_DIGITS, error, flush_all, health, side_by_side, text, wait_for,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use annunciator::State;
+use annunciator::health::State;
 use annunciator_simulator::{Answer, Simulator};
 use annunciator_tests::{
     Harness, OTHER_PHONE, PATIENCE, PHONE_DIGITS, error, text, wait_for, wait_for_end,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use annunciator::{Annunciator, State};
+use annunciator::Annunciator;
+use annunciator::health::State;
 use annunciator_simulator::Answer;
 use annunciator_tests::{
     Harness, PATIENCE, error, flush_all, health, impatient, run, side_by_side, text, wait_for,

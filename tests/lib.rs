@@ -17,7 +17,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use std::{fs, thread};
 
-use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level, State};
+use annunciator::health::{DestinationHealth, State};
+use annunciator::{Annunciator, Builder, Event, Handle, Level};
 use annunciator_simulator::{Received, Simulator};
 
 pub use console::Console;

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use annunciator::State;
+use annunciator::health::State;
 use annunciator_simulator::Answer;
 use annunciator_tests::{
     Harness, PATIENCE, error, files_below, flush_all, health, holds, run, side_by_side, text,

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use annunciator::annunciator_core::scrub;
-use annunciator::annunciator_core::transport::Decimal;
+use annunciator::scrub;
+use annunciator::transport::Decimal;
 use annunciator::{Event, Level};
 use annunciator_simulator::Simulator;
 use annunciator_tests::{Harness, PATIENCE, error, flush_all, health, text, wait_for};

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use annunciator::Annunciator;
-use annunciator::annunciator_core::transport::{Message, Outcome, Receipt, Transport};
+use annunciator::transport::{Message, Outcome, Receipt, Transport};
 
 /// Makes one attempt and says what came of it. All the rest is done by the library: what to say,
 /// when to say it, when to try again, what it may cost.

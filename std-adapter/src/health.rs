@@ -1,7 +1,7 @@
 //! How the alerter itself is doing, for people and for a status page.
 //!
 //! A [`Health`] is a snapshot: plain values, gathered under short locks, printed by `Display` as a
-//! report of a few lines. [`Reporter`] calls the program's `on_error` callback about trouble when
+//! report of a few lines. The reporter calls the program's `on_error` callback about trouble when
 //! it arises, changes or ends, and not again at every attempt. Neither goes through `log`: what
 //! alerts must not alert about itself.
 

@@ -29,19 +29,19 @@
 //! | [`Annunciator`] | the guard: flushes when it is dropped, within a deadline |
 //! | [`Handle`] | what the guard derefs to and `handle()` clones: records, flushes, reports |
 //! | [`Logger`] | the front for the `log` crate, alone or around another logger |
-//! | [`Health`] | how it is doing, for people |
+//! | [`Health`](health::Health) | how it is doing, for people |
 //!
 //! - `Annunciator` is `#[must_use]`: bound to `_` it ends at once. Its drop flushes for 2 s at most
 //!   ([`Builder::drop_timeout`]) even if the network swallows everything. What is kept does not
 //!   depend on it: a program that is killed, or leaves by `std::process::exit`, has its events sent
 //!   by its next start.
-//! - `flush(timeout) -> `[`FlushReport`] ends the hold of pending events. The interval between
+//! - `flush(timeout) -> `[`FlushReport`](health::FlushReport) ends the hold of pending events. The interval between
 //!   texts and the budget still apply. It reports what was sent, what is kept on disk and what is
 //!   in memory only.
 //! - `detach(self) -> Handle` is for programs that never return from `main`: nothing flushes at the
 //!   end.
 //! - `record(&Event)` records an [`Event`] without `log`.
-//! - `health() -> `[`Health`] is a snapshot. [`Builder::on_error`] sets a callback for its changes.
+//! - `health() -> `[`Health`](health::Health) is a snapshot. [`Builder::on_error`] sets a callback for its changes.
 //!
 //! # What a log call costs and what it may wait for
 //!
@@ -69,7 +69,7 @@ mod client;
 mod config;
 mod event;
 mod handle;
-mod health;
+pub mod health;
 mod logger;
 mod panic_hook;
 mod report;
@@ -83,19 +83,23 @@ mod text;
 mod transports;
 mod worker;
 
-pub use annunciator_core;
 pub use annunciator_core::event::{Event, Level};
+pub use annunciator_core::scrub;
 #[cfg(feature = "signature")]
 pub use annunciator_core::vonage::Algorithm;
 pub use chain::{Chain, chain};
 pub use config::{Builder, Config, ConfigError, Destination, Disabled, Setting, Setup};
 pub use event::Draft;
 pub use handle::{Annunciator, Handle};
-pub use health::{
-    Counters, DestinationHealth, DiskUse, FlushReport, Health, Lost, SpoolHealth, State, Trouble,
-};
 pub use logger::{Logger, Silence, Tee};
 pub use secret::Secret;
+
+/// One attempt to send a text, and what came of it: for a transport of your own.
+pub mod transport {
+    pub use annunciator_core::gsm7::Encoding;
+    #[doc(inline)]
+    pub use annunciator_core::transport::*;
+}
 
 /// Compiles the program of the README.
 #[cfg(doctest)]

@@ -1,9 +1,10 @@
 //! What the public types promise by their traits alone: a program may hand them to other threads, and
 //! its errors to whoever shows errors.
 
+use annunciator::health::{FlushReport, Health, Trouble};
 use annunciator::{
-    Annunciator, Builder, Config, ConfigError, Destination, FlushReport, Handle, Health, Logger,
-    Secret, Setup, Silence, Tee, Trouble,
+    Annunciator, Builder, Config, ConfigError, Destination, Handle, Logger, Secret, Setup, Silence,
+    Tee,
 };
 
 fn goes_anywhere<T: Send + Sync + Unpin>() {}

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use annunciator::annunciator_core::transport::{Message, Outcome, Receipt, Transport};
+use annunciator::transport::{Message, Outcome, Receipt, Transport};
 use annunciator::{Annunciator, Builder, Event, Handle, Level};
 
 /// The longest wait for what should happen soon.

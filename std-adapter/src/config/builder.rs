@@ -273,7 +273,7 @@ impl Builder {
     /// up. `None`: never. Default: 1.
     ///
     /// ```
-    /// # use annunciator::{Builder, annunciator_core::transport::Decimal};
+    /// # use annunciator::{Builder, transport::Decimal};
     /// let builder = Builder::new("pump").low_balance(Decimal::parse("2.50"));
     /// ```
     pub fn low_balance(mut self, limit: Option<Decimal>) -> Builder {
@@ -335,7 +335,7 @@ impl Builder {
     /// one:
     ///
     /// ```
-    /// # use annunciator::{Builder, annunciator_core::scrub};
+    /// # use annunciator::{Builder, scrub};
     /// let builder = Builder::new("pump").scrub(|draft| {
     ///     scrub::secrets(draft);
     ///     draft.target() != "chatty"

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use annunciator::Level;
-use annunciator::annunciator_core::ring::OPEN_AT;
-use annunciator::annunciator_core::transport::{Code, Message, Outcome, Retry, Transport};
+use annunciator::transport::{Code, Message, Outcome, Retry, Transport};
+use annunciator_core::ring::OPEN_AT;
 
 use sandbox::*;
 

@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annunciator::annunciator_core::transport::{
-    Code, Message, Outcome, Receipt, Refusal, RefusalClass, Transport,
-};
-use annunciator::{Annunciator, Builder, DestinationHealth, Event, Handle, Level};
+use annunciator::health::DestinationHealth;
+use annunciator::transport::{Code, Message, Outcome, Receipt, Refusal, RefusalClass, Transport};
+use annunciator::{Annunciator, Builder, Event, Handle, Level};
 use tempfile::TempDir;
 
 pub(crate) const PART: &str = "ANNUNCIATOR_PROCESSES_PART";

@@ -5,12 +5,12 @@
 //! times, each operation keeps the least of its times, and what is left has no interruption in it.
 
 use crate::measure::times::Clock;
-use annunciator::annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
-use annunciator::annunciator_core::digest::{Group, text_bytes};
-use annunciator::annunciator_core::event::{Event, Level};
-use annunciator::annunciator_core::ring::{Node, SLOT, slots};
-use annunciator::annunciator_core::time::{Duration, Instant};
-use annunciator::annunciator_core::transport::{Code, Outcome, Receipt, Retry};
+use annunciator::transport::{Code, Outcome, Receipt, Retry};
+use annunciator::{Event, Level};
+use annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
+use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::ring::{Node, SLOT, slots};
+use annunciator_core::time::{Duration, Instant};
 use std::collections::BTreeMap;
 
 /// As the adapter's: a spool of 64 KiB.

@@ -1,8 +1,8 @@
 //! How long a text takes: from the first error after quiet to its request on the wire, and from the
 //! answer to the end of a flush. Real client, real TLS, the simulator as the service.
 
-use annunciator::annunciator_core::event::{Event, Level};
 use annunciator::{Annunciator, Handle};
+use annunciator::{Event, Level};
 use annunciator_simulator::Simulator;
 use std::path::Path;
 use std::time::{Duration, Instant};

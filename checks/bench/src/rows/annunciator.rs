@@ -9,7 +9,7 @@
 //! service is down, the ring is full, and each new event displaces an old one.
 
 use crate::row::Row;
-use annunciator::annunciator_core::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
+use annunciator::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
 use annunciator::{Annunciator, Builder};
 use std::path::Path;
 use std::time::Duration;

@@ -18,7 +18,7 @@ use std::process::{Child, Command, ExitCode};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use annunciator::annunciator_core::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
+use annunciator::transport::{Code, Message, Outcome, Receipt, Retry, Transport};
 use annunciator::{Annunciator, Builder};
 use map::{THREADS, calls};
 
