@@ -14,25 +14,24 @@
 //!                                                                                         Outcome
 //! ```
 //!
-//! | module | holds |
+//! | type | is |
 //! |---|---|
-//! | [`number`] | [`Number`] and [`Sender`]: who gets a text and who it comes from, checked once |
-//! | [`request`] | [`Request`]: the form body and the `Authorization` header |
-//! | `sign` | the signature of a signed request (feature `signature`) |
-//! | [`answer`] | [`AnswerReader`]: bytes of an answer to an outcome |
-//! | [`status`] | what each code means, to the alerter and to a human |
+//! | [`Number`], [`Sender`] | who gets a text and who it comes from, checked once |
+//! | [`Request`] | the form body and the `Authorization` header; signed with the feature `signature` |
+//! | [`AnswerReader`] | bytes of an answer to an outcome |
+//! | [`explain`] | what each code means to a human |
 //!
 //! Facts come from Vonage's published OpenAPI description of the SMS API (1.5.1), its documentation
 //! pages, and answers recorded in public test suites.
 
-pub mod answer;
+mod answer;
 mod form;
-pub mod number;
-pub mod request;
+mod number;
+mod request;
 mod scanner;
 #[cfg(feature = "signature")]
 mod sign;
-pub mod status;
+mod status;
 
 pub use answer::{Answer, AnswerReader, Part, retry_after_seconds};
 pub use number::{Number, NumberError, RouteError, Sender, SenderError, check_route};
@@ -40,7 +39,7 @@ pub use number::{Number, NumberError, RouteError, Sender, SenderError, check_rou
 pub use request::Algorithm;
 pub use request::{Auth, Credentials, CredentialsError, Options, OptionsError};
 pub use request::{Request, RequestError, max_body_len};
-pub use status::explain;
+pub use status::{explain, http_code};
 
 /// Where texts are posted unless another address is configured.
 pub const DEFAULT_URL: &str = "https://rest.nexmo.com/sms/json";

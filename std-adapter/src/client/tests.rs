@@ -11,7 +11,7 @@ use annunciator_core::time::Duration as Span;
 use annunciator_core::transport::{
     Code, Message, Outcome, Reference, RefusalClass, Retry, Transport,
 };
-use annunciator_core::vonage::status::http_code;
+use annunciator_core::vonage::http_code;
 
 use super::explain::local;
 use annunciator_core::vonage::{Number, Sender};
