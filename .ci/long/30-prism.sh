@@ -17,7 +17,7 @@ main() {
     command_or_debian npm npm
     mkdir -p "$WORK"
     (cd "$WORK" && run npm install --silent --no-audit --no-fund --ignore-scripts "$PRISM")
-    cargo build --quiet --locked --package annunciator-simulator --example self_test \
+    cargo build --quiet --locked --package annunciator-simulator --package annunciator --example self_test \
         --package annunciator-examples --bins
     trap stop EXIT
 

@@ -41,7 +41,8 @@ impl<D: Drivable + ?Sized> Drivable for &mut D {
     }
 }
 
-/// Does everything that is to be done now and returns until when there is nothing more.
+/// Does everything that is to be done now and returns until when there is nothing more:
+/// [`Instant::FAR_FUTURE`] if nothing waits. It is a time to sleep until, not the present one.
 ///
 /// `clock` gives the time since boot; `buf` is described at [`Alerter::step`]. Blocks while the
 /// storage and the transport do.

@@ -1,4 +1,4 @@
-//! What carries a text away, and the three answers it may give: sent, not sent, unknown.
+//! What carries a text away, and the four outcomes: accepted, not sent, refused, unknown.
 
 use crate::gsm7::Encoding;
 use crate::time::Duration;

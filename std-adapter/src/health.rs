@@ -139,7 +139,7 @@ pub enum State {
 
 /// Counts since the program started, those of [`Lost`] since the store began; they saturate.
 ///
-/// An event is counted in `recorded` when it arrives, and ends in `delivered` or in one
+/// An event is counted in `recorded` when it arrives, by this run, and ends in `delivered` or in one
 /// of `lost`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]

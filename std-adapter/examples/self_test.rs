@@ -5,20 +5,18 @@
 //! ```
 //!
 //! Run it once on each new device, with the environment of the program that is to alert later. It
-//! costs one segment a destination. Exits with 0 if all were accepted, with 1 if not, and with 2
-//! if nothing is configured.
+//! costs one segment for each number. Exits with 0 if all were accepted, with 1 if not, and with 2
+//! if nothing is configured. A device needs no cargo: copy `target/release/examples/self_test` there,
+//! which `cargo build --release --example self_test` has made.
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use annunciator::{Annunciator, Event, Level};
-use annunciator_examples::Stage;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let builder = Annunciator::builder("self test on {host}").sender("SelfTest");
-    let (stage, builder) = Stage::set(builder, &["+44 7700 900000"])?;
-    let alerts = builder.start()?;
+    let alerts = Annunciator::builder("self test on {host}").sender("SelfTest").start()?;
     if let Some(why) = alerts.health().disabled {
         println!("Nothing was sent: {why}");
         return Ok(ExitCode::from(2));
@@ -45,7 +43,5 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
         println!("  spool: {}", destination.spool);
     }
-    drop(alerts);
-    stage.close()?;
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
