@@ -6,14 +6,11 @@
 //! all of them read and write under a lock: before an attempt, and after its outcome. So there is
 //! one bound on money and one rhythm, whatever starts, ends or dies.
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Window};
 use crate::crashes::Crashes;
 use crate::memory::Memory;
-use crate::notification_log::{Group, NotificationLog};
-use crate::state::{
-    self, BANK, BankId, Clock, DESTINATION, Words, all, down_to, high, long, low, ticks, ticks_up,
-    up_to,
-};
+use crate::notification_log::{GROUPS, Group, NotificationLog};
+use crate::state::{self, BANK, BankId, Clock, DESTINATION, Reader, Writer, high, low, word};
 use crate::time::Instant;
 use crate::transport::Decimal;
 
@@ -42,7 +39,7 @@ pub(crate) struct NoticeLog {
 }
 
 /// The state of one destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct DestinationState {
     /// The persistent time that all its instants are of.
     pub(crate) clock: Clock,
@@ -56,100 +53,115 @@ pub(crate) struct DestinationState {
 }
 
 impl DestinationState {
-    /// Gives or takes every word of a file: where the state stands in a ring, the ring's clock is
-    /// its own.
-    fn file_words(&mut self, words: &mut dyn Words) {
-        self.clock.words(words);
-        all(words, &mut [0; 3]);
-        self.words(words);
-    }
-
-    /// Gives or takes every other word, in the order of the format.
-    pub(crate) fn words(&mut self, words: &mut dyn Words) {
+    /// Writes every word but those of the clock, in the order of the format.
+    pub(crate) fn write_words<M: Memory + ?Sized>(&self, words: &mut Writer<'_, M>) {
         let DestinationState { budget, log, notices, crashes, .. } = self;
         // No text yet: zero.
         let last_text = log.last_text.unwrap_or(Instant::ZERO);
-        let mut w = [
-            ticks_up(budget.hour.start),
-            ticks_up(budget.day.start),
-            u32::from(budget.hour.spent) | u32::from(budget.day.spent) << 16,
-            ticks(last_text),
-            ticks(log.breaks_since),
-            u32::from_le_bytes([log.breaks, log.pace, log.len(), 0]),
-        ];
-        all(words, &mut w);
-        budget.hour.start = up_to(w[0], budget.hour.start);
-        budget.day.start = up_to(w[1], budget.day.start);
-        (budget.hour.spent, budget.day.spent) = (w[2] as u16, (w[2] >> 16) as u16);
-        if w[3] != ticks(last_text) {
-            log.last_text = Some(down_to(w[3], last_text));
-        }
-        log.breaks_since = down_to(w[4], log.breaks_since);
-        let [breaks, pace, len, _] = w[5].to_le_bytes();
-        (log.breaks, log.pace) = (breaks, pace);
-        log.set_len(len);
-        for group in log.groups_mut() {
+        words.put([
+            word(budget.hour.start.tick_up()),
+            word(budget.day.start.tick_up()),
+            word(u32::from(budget.hour.spent) | u32::from(budget.day.spent) << 16),
+            word(last_text.tick()),
+            word(log.breaks_since.tick()),
+            [log.breaks, log.pace, log.groups.len() as u8, 0],
+        ]);
+        for group in &log.groups {
             let [low, high] = group.times.to_le_bytes();
-            let rest = u32::from_le_bytes([group.step, group.level, low, high]);
-            let mut w = [group.group, group.reported, group.seen, rest];
-            all(words, &mut w);
-            let [step, level, low, high] = w[3].to_le_bytes();
-            let times = u16::from_le_bytes([low, high]);
-            *group = Group { group: w[0], reported: w[1], seen: w[2], step, level, times };
+            words.put([
+                word(group.group),
+                word(group.reported),
+                word(group.seen),
+                [group.step, group.level, low, high],
+            ]);
         }
-
+        let price = self.price.0 as u64;
         // A balance that is not known is none, not zero.
         let balance = self.balance.map_or(i64::MIN, |balance| balance.0) as u64 ^ UNKNOWN;
-        let price = self.price.0 as u64;
-        let mut w = [
-            ticks(notices.outage),
-            ticks_up(notices.budget),
-            ticks(notices.heartbeat),
-            notices.errors,
-            u32::from(notices.low_balance),
-            ticks(crashes.first),
-            ticks(crashes.last),
-            ticks(crashes.reported_at),
-            crashes.starts,
-            crashes.reported,
-            u32::from(crashes.step),
+        words.put([
+            word(notices.outage.tick()),
+            word(notices.budget.tick_up()),
+            word(notices.heartbeat.tick()),
+            word(notices.errors),
+            word(notices.low_balance.into()),
+            word(crashes.first.tick()),
+            word(crashes.last.tick()),
+            word(crashes.reported_at.tick()),
+            word(crashes.starts),
+            word(crashes.reported),
+            word(crashes.step.into()),
             low(price),
             high(price),
             low(balance),
             high(balance),
-        ];
-        all(words, &mut w);
-        notices.outage = down_to(w[0], notices.outage);
-        notices.budget = up_to(w[1], notices.budget);
-        notices.heartbeat = down_to(w[2], notices.heartbeat);
-        (notices.errors, notices.low_balance) = (w[3], w[4] != 0);
-        crashes.first = down_to(w[5], crashes.first);
-        crashes.last = down_to(w[6], crashes.last);
-        crashes.reported_at = down_to(w[7], crashes.reported_at);
-        (crashes.starts, crashes.reported, crashes.step) = (w[8], w[9], w[10] as u8);
-        self.price = Decimal(long(w[11], w[12]) as i64);
-        let balance = (long(w[13], w[14]) ^ UNKNOWN) as i64;
-        self.balance = (balance != i64::MIN).then_some(Decimal(balance));
+        ]);
+    }
+
+    /// Reads the same words.
+    pub(crate) fn read_words(words: &mut Reader<'_>) -> DestinationState {
+        let (hour, day) = (words.instant(), words.instant());
+        let spent = words.word();
+        let budget = Budget {
+            hour: Window { start: hour, spent: spent as u16 },
+            day: Window { start: day, spent: (spent >> 16) as u16 },
+        };
+        let mut log = NotificationLog {
+            last_text: Some(words.instant()).filter(|at| *at > Instant::ZERO),
+            breaks_since: words.instant(),
+            ..NotificationLog::default()
+        };
+        let [breaks, pace, len, _] = words.word().to_le_bytes();
+        (log.breaks, log.pace) = (breaks, pace);
+        for _ in 0..len.min(GROUPS as u8) {
+            let (group, reported, seen) = (words.word(), words.word(), words.word());
+            let [step, level, low, high] = words.word().to_le_bytes();
+            let times = u16::from_le_bytes([low, high]);
+            log.remember(Group { group, reported, seen, step, level, times });
+        }
+        DestinationState {
+            clock: Clock::default(),
+            budget,
+            log,
+            notices: NoticeLog {
+                outage: words.instant(),
+                budget: words.instant(),
+                heartbeat: words.instant(),
+                errors: words.word(),
+                low_balance: words.word() != 0,
+            },
+            crashes: Crashes {
+                first: words.instant(),
+                last: words.instant(),
+                reported_at: words.instant(),
+                starts: words.word(),
+                reported: words.word(),
+                step: words.word() as u8,
+            },
+            price: Decimal(words.long() as i64),
+            balance: Some((words.long() ^ UNKNOWN) as i64)
+                .filter(|balance| *balance != i64::MIN)
+                .map(Decimal),
+        }
     }
 
     /// Reads the newest bank of a destination's file, and says which it was.
     pub(crate) fn read(file: &[u8]) -> Option<(DestinationState, BankId)> {
         let place = state::find(DESTINATION, file);
         let mut words = state::reader(file, place)?;
-        let mut destination = DestinationState::default();
-        destination.file_words(&mut words);
-        Some((destination, place?))
+        let clock = Clock::read_words(&mut words);
+        // Kept free.
+        let _ = [words.word(), words.word(), words.word()];
+        Some((DestinationState { clock, ..DestinationState::read_words(&mut words) }, place?))
     }
 
-    /// Writes itself as the bank that follows `after`.
-    pub(crate) fn write<M: Memory + ?Sized>(
-        &mut self,
-        file: &mut M,
-        after: Option<BankId>,
-    ) -> BankId {
-        let place = BankId::after(after);
-        state::write(DESTINATION, file, place, |words| self.file_words(words));
-        place
+    /// Writes itself as the bank that follows `after`. Where it stands in a ring, the ring's clock
+    /// is its own.
+    pub(crate) fn write<M: Memory + ?Sized>(&self, file: &mut M, after: Option<BankId>) -> BankId {
+        state::write(DESTINATION, file, after, |words| {
+            self.clock.write_words(words);
+            words.put([[0; 4]; 3]);
+            self.write_words(words);
+        })
     }
 }
 
@@ -159,8 +171,6 @@ const UNKNOWN: u64 = i64::MIN as u64;
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::budget::Window;
-    use crate::notification_log::GROUPS;
 
     fn at(ticks: u64) -> Instant {
         Instant::from_millis(ticks << 10)
@@ -197,7 +207,7 @@ pub(crate) mod tests {
         (full.log.breaks, full.log.pace) = (2, 3);
         for group in 1..=GROUPS as u32 {
             let [reported, seen] = [2, 3];
-            full.log.restore(Group { group, reported, seen, step: 4, level: 5, times: 600 });
+            full.log.remember(Group { group, reported, seen, step: 4, level: 5, times: 600 });
         }
         full
     }
@@ -208,7 +218,7 @@ pub(crate) mod tests {
         assert_eq!(DestinationState::read(&file), None);
         let first = full().write(&mut file, None);
         assert_eq!(DestinationState::read(&file), Some((full(), first)));
-        let mut newer = DestinationState { balance: None, ..full() };
+        let newer = DestinationState { balance: None, ..full() };
         let second = newer.write(&mut file, Some(first));
         assert_ne!(first.bank, second.bank);
         assert_eq!(DestinationState::read(&file), Some((newer, second)));

@@ -15,6 +15,7 @@
 use crate::event::Level;
 use crate::policy::Policy;
 use crate::time::{Duration, Instant};
+use heapless::Vec;
 
 /// Groups remembered. The one not seen for longest makes room for a new one.
 pub(crate) const GROUPS: usize = 16;
@@ -55,10 +56,9 @@ pub(crate) struct Due {
 }
 
 /// The rhythm of one destination's texts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct NotificationLog {
-    groups: [Group; GROUPS],
-    len: u8,
+    pub(crate) groups: Vec<Group, GROUPS, u8>,
     /// The last text that was accepted; `None`: there was none yet.
     pub(crate) last_text: Option<Instant>,
     /// Since when breaks of the gap are counted, and how many there were.
@@ -68,35 +68,7 @@ pub(crate) struct NotificationLog {
     pub(crate) pace: u8,
 }
 
-/// The unit in which instants are kept in slots and in the state: 1,024 ms in 32 bits reach
-/// 139 years, and the conversion is a shift.
-pub(crate) const fn tick(at: Instant) -> u32 {
-    (at.as_millis() >> 10) as u32
-}
-
-/// The first instant of a tick.
-pub(crate) const fn instant(tick: u32) -> Instant {
-    Instant::from_millis((tick as u64) << 10)
-}
-
 impl NotificationLog {
-    pub(crate) fn groups(&self) -> &[Group] {
-        self.groups.get(..usize::from(self.len)).unwrap_or(&self.groups)
-    }
-
-    pub(crate) fn len(&self) -> u8 {
-        self.len
-    }
-
-    /// Room for so many groups, for reading them back.
-    pub(crate) fn set_len(&mut self, len: u8) {
-        self.len = len.min(GROUPS as u8);
-    }
-
-    pub(crate) fn groups_mut(&mut self) -> &mut [Group] {
-        self.groups.get_mut(..usize::from(self.len)).unwrap_or(&mut [])
-    }
-
     /// Takes over when groups were seen last, where `other` knows of later times.
     pub(crate) fn merge_seen(&mut self, other: &NotificationLog) {
         for group in &mut self.groups {
@@ -106,17 +78,22 @@ impl NotificationLog {
         }
     }
 
-    /// Adds a group.
+    /// Adds a group; without room the one not seen for longest goes.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
-    pub(crate) fn restore(&mut self, group: Group) {
-        if let Some(place) = self.groups.get_mut(usize::from(self.len)) {
-            *place = group;
-            self.len += 1;
+    pub(crate) fn remember(&mut self, group: Group) {
+        if let Err(group) = self.groups.push(group)
+            && let Some(stalest) = self.groups.iter_mut().min_by_key(|group| group.seen)
+        {
+            *stalest = group;
         }
     }
 
     fn group(&self, key: u32) -> Option<&Group> {
-        self.groups().iter().find(|group| group.group == key)
+        self.groups.iter().find(|group| group.group == key)
+    }
+
+    fn group_mut(&mut self, key: u32) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.group == key)
     }
 
     /// Notes that an event touched the group and says when the event may be reported.
@@ -170,10 +147,8 @@ impl NotificationLog {
 
     /// Notes that an event touched the group.
     fn touch(&mut self, now: Instant, key: u32) {
-        let known = usize::from(self.len);
-        let mut groups = self.groups.iter_mut().take(known);
-        if let Some(place) = groups.find(|group| group.group == key) {
-            place.seen = place.seen.max(tick(now));
+        if let Some(group) = self.group_mut(key) {
+            group.seen = group.seen.max(now.tick());
         }
     }
 
@@ -181,22 +156,24 @@ impl NotificationLog {
     pub(crate) fn known(&self, policy: &Policy, now: Instant, key: u32) -> Option<Instant> {
         let group = self.group(key)?;
         let interval = interval(policy, group.step);
-        let faded = instant(group.seen) + (interval + interval).max(policy.fade);
-        (now < faded).then(|| instant(group.reported) + interval)
+        let faded = Instant::of_tick(group.seen) + (interval + interval).max(policy.fade);
+        (now < faded).then(|| Instant::of_tick(group.reported) + interval)
     }
 
     /// When the next group of ERROR that was reported has been quiet for so long.
     pub(crate) fn recovers(&self, quiet: Duration) -> Instant {
-        let groups = self.groups().iter().filter(|group| group.may_recover());
-        groups.map(|group| instant(group.seen) + quiet).min().unwrap_or(Instant::FAR_FUTURE)
+        let groups = self.groups.iter().filter(|group| group.may_recover());
+        groups
+            .map(|group| Instant::of_tick(group.seen) + quiet)
+            .min()
+            .unwrap_or(Instant::FAR_FUTURE)
     }
 
     /// How many have been; `mark` if that is reported now.
     pub(crate) fn recovered(&mut self, quiet: Duration, now: Instant, mark: bool) -> u32 {
-        let known = usize::from(self.len);
         let mut groups = 0;
-        for group in self.groups.iter_mut().take(known) {
-            if group.may_recover() && instant(group.seen) + quiet <= now {
+        for group in &mut self.groups {
+            if group.may_recover() && Instant::of_tick(group.seen) + quiet <= now {
                 groups += 1;
                 group.level |= if mark { RECOVERED } else { 0 };
             }
@@ -235,20 +212,15 @@ impl NotificationLog {
     /// Notes that an accepted text named or counted this group.
     pub(crate) fn group_accepted(&mut self, policy: &Policy, now: Instant, key: u32, level: u8) {
         let known = self.known(policy, now, key).is_some();
-        let now = tick(now);
-        if let Some(group) = self.groups.iter_mut().find(|group| group.group == key) {
+        let now = now.tick();
+        if let Some(group) = self.group_mut(key) {
             group.step = if known { group.step.saturating_add(1).min(15) } else { 0 };
             group.reported = now;
             group.level = level;
             group.times = group.times.saturating_add(1);
             return;
         }
-        let fresh = Group { group: key, reported: now, seen: now, step: 0, level, times: 1 };
-        if usize::from(self.len) < GROUPS {
-            self.restore(fresh);
-        } else if let Some(stalest) = self.groups.iter_mut().min_by_key(|group| group.seen) {
-            *stalest = fresh;
-        }
+        self.remember(Group { group: key, reported: now, seen: now, step: 0, level, times: 1 });
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::destination::DestinationState;
 use crate::hash;
 use crate::memory::Memory;
-use crate::ring::word;
+use crate::ring::word as word_at;
 use crate::time::Instant;
 
 /// Size of a bank.
@@ -105,19 +105,17 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Gives or takes every word, in the order of the format.
-    fn words(&mut self, words: &mut dyn Words) {
-        let State { tally, clock, .. } = self;
+    /// Writes every word, in the order of the format.
+    fn write_words<M: Memory + ?Sized>(&self, words: &mut Writer<'_, M>) {
+        let tally = &self.tally;
         let attempt = self.attempt.unwrap_or_default();
         // No attempt has a last word of zero: one that is there has its highest bit set.
         let there = if self.attempt.is_some() { THERE } else { 0 };
-        let Attempt { unknowns, style, charged, channel, .. } = attempt;
-        let flags = u32::from_le_bytes([unknowns, style, charged, channel & 0x7F]) | there;
-        let mut w = [
+        words.put([
             low(self.ring_id),
             high(self.ring_id),
-            self.starts,
-            self.batches,
+            word(self.starts),
+            word(self.batches),
             low(self.consumed),
             high(self.consumed),
             low(self.next_seq),
@@ -126,87 +124,86 @@ impl State {
             high(self.settled),
             low(self.maybe_delivered),
             high(self.maybe_delivered),
-            tally.reported,
-            tally.expired,
-            tally.refused,
-            tally.damaged,
-            tally.unrecorded,
-            tally.suppressed,
+            word(tally.reported),
+            word(tally.expired),
+            word(tally.refused),
+            word(tally.damaged),
+            word(tally.unrecorded),
+            word(tally.suppressed),
             low(attempt.upto),
             high(attempt.upto),
-            attempt.reference,
-            attempt.losses,
-            flags,
-        ];
-        all(words, &mut w);
-        self.ring_id = long(w[0], w[1]);
-        (self.starts, self.batches) = (w[2], w[3]);
-        self.consumed = long(w[4], w[5]);
-        self.next_seq = long(w[6], w[7]);
-        self.settled = long(w[8], w[9]);
-        self.maybe_delivered = long(w[10], w[11]);
-        *tally = Tally {
-            reported: w[12],
-            expired: w[13],
-            refused: w[14],
-            damaged: w[15],
-            unrecorded: w[16],
-            suppressed: w[17],
-        };
-        let [unknowns, style, charged, channel] = (w[22] & !THERE).to_le_bytes();
-        let (upto, reference, losses) = (long(w[18], w[19]), w[20], w[21]);
-        self.attempt = (w[22] & THERE != 0).then_some(Attempt {
-            upto,
-            reference,
-            losses,
-            unknowns,
-            style,
-            charged,
-            channel,
-        });
+            word(attempt.reference),
+            word(attempt.losses),
+            [attempt.unknowns, attempt.style, attempt.charged, attempt.channel & !THERE | there],
+        ]);
+        for unknown in &self.unconfirmed {
+            let first = unknown.reference | u32::from(unknown.level) << 24;
+            words.put([word(first), word(unknown.events)]);
+        }
+        self.clock.write_words(words);
+        words.put([word(self.unclean.into())]);
+    }
 
-        for unknown in &mut self.unconfirmed {
-            let mut w = [unknown.reference | u32::from(unknown.level) << 24, unknown.events];
-            all(words, &mut w);
+    /// Reads the same words.
+    fn read_words(words: &mut Reader<'_>) -> State {
+        let mut state = State {
+            ring_id: words.long(),
+            starts: words.word(),
+            batches: words.word(),
+            consumed: words.long(),
+            next_seq: words.long(),
+            settled: words.long(),
+            maybe_delivered: words.long(),
+            tally: Tally {
+                reported: words.word(),
+                expired: words.word(),
+                refused: words.word(),
+                damaged: words.word(),
+                unrecorded: words.word(),
+                suppressed: words.word(),
+            },
+            ..State::default()
+        };
+        let (upto, reference, losses) = (words.long(), words.word(), words.word());
+        let [unknowns, style, charged, last] = words.word().to_le_bytes();
+        let channel = last & !THERE;
+        let attempt = Attempt { upto, reference, losses, unknowns, style, charged, channel };
+        state.attempt = (last & THERE != 0).then_some(attempt);
+        for unknown in &mut state.unconfirmed {
+            let first = words.word();
             *unknown = Unconfirmed {
-                reference: w[0] & 0x00FF_FFFF,
-                level: (w[0] >> 24) as u8,
-                events: w[1],
+                reference: first & 0x00FF_FFFF,
+                level: (first >> 24) as u8,
+                events: words.word(),
             };
         }
-        clock.words(words);
-        let mut w = [u32::from(self.unclean)];
-        all(words, &mut w);
-        self.unclean = w[0] as u8;
+        state.clock = Clock::read_words(words);
+        state.unclean = words.word() as u8;
+        state
     }
 
     /// Reads the bank at `place`; without one all is as at a first start.
     pub(crate) fn read(bytes: &[u8], place: Option<BankId>) -> (State, DestinationState) {
-        let (mut state, mut destination) = (State::default(), DestinationState::default());
-        if let Some(mut words) = reader(bytes, place) {
-            state.words(&mut words);
-            destination.words(&mut words);
-            destination.clock = state.clock;
-        }
-        (state, destination)
+        let mut words = reader(bytes, place).unwrap_or(Reader(&[]));
+        let state = State::read_words(&mut words);
+        let destination = DestinationState::read_words(&mut words);
+        (state, DestinationState { clock: state.clock, ..destination })
     }
 
     /// Writes the bank over the older one of `memory`, which `after` is not, and returns where.
     /// `destination`, if it has no place of its own, is part of it.
     pub(crate) fn write<M: Memory + ?Sized>(
-        &mut self,
-        destination: Option<&mut DestinationState>,
+        &self,
+        destination: Option<&DestinationState>,
         memory: &mut M,
         after: Option<BankId>,
     ) -> BankId {
-        let place = BankId::after(after);
-        write(RING, memory, place, |words| {
-            self.words(words);
+        write(RING, memory, after, |words| {
+            self.write_words(words);
             if let Some(destination) = destination {
-                destination.words(words);
+                destination.write_words(words);
             }
-        });
-        place
+        })
     }
 }
 
@@ -241,13 +238,13 @@ pub(crate) fn find(kind: Kind, bytes: &[u8]) -> Option<BankId> {
 /// The bank, if its check holds.
 fn sound(kind: Kind, bytes: &[u8], bank: u8) -> Option<BankId> {
     let block = block(bytes, bank)?;
-    let len = word(block, 12) as usize;
+    let len = word_at(block, 12) as usize;
     if !len.is_multiple_of(4) {
         return None;
     }
     let covered = block.get(4..HEADER.checked_add(len)?)?;
-    let sound = word(block, 4) == kind.0 && check(kind, covered) == word(block, 0);
-    sound.then_some(BankId { bank, generation: word(block, 8) })
+    let sound = word_at(block, 4) == kind.0 && check(kind, covered) == word_at(block, 0);
+    sound.then_some(BankId { bank, generation: word_at(block, 8) })
 }
 
 /// Whether one of the banks was written whole and damaged since: perhaps the newest, whatever its
@@ -262,7 +259,7 @@ pub(crate) fn is_damaged(bytes: &[u8]) -> bool {
 
 /// Bytes in use of this bank.
 pub(crate) fn used(bytes: &[u8], bank: u8) -> usize {
-    block(bytes, bank).map_or(0, |block| HEADER.saturating_add(word(block, 12) as usize))
+    block(bytes, bank).map_or(0, |block| HEADER.saturating_add(word_at(block, 12) as usize))
 }
 
 /// The bytes of one bank.
@@ -277,134 +274,97 @@ fn check(kind: Kind, covered: &[u8]) -> u32 {
 /// A reader of the words of the bank at `place`.
 pub(crate) fn reader(bytes: &[u8], place: Option<BankId>) -> Option<Reader<'_>> {
     let block = block(bytes, place?.bank)?;
-    Some(Reader(block.get(HEADER..)?.get(..word(block, 12) as usize)?))
+    Some(Reader(block.get(HEADER..)?.get(..word_at(block, 12) as usize)?))
 }
 
-/// Writes the words that `give` visits to a bank.
+/// Writes the words that `give` puts as the bank that follows `after`, and returns where.
 pub(crate) fn write<M: Memory + ?Sized>(
     kind: Kind,
     memory: &mut M,
-    place: BankId,
+    after: Option<BankId>,
     give: impl FnOnce(&mut Writer<'_, M>),
-) {
+) -> BankId {
+    let place = BankId::after(after);
     let at = usize::from(place.bank) * BANK;
     memory.put(at, &[0]);
     let from = at + HEADER;
-    let mut words = Writer { memory, at: from, end: at + BANK };
+    let mut words = Writer { memory, at: from };
     give(&mut words);
     let len = words.at - from;
-    let memory = words.memory;
-    for (index, value) in (1..).zip([kind.0, place.generation, len as u32]) {
-        memory.put(at + 4 * index, &value.to_le_bytes());
-    }
+    words.at = at + 4;
+    words.put([word(kind.0), word(place.generation), word(len as u32)]);
     let covered = memory.bytes().get(at + 4..).and_then(|rest| rest.get(..HEADER - 4 + len));
     let [last, first @ ..] = check(kind, covered.unwrap_or(&[])).to_le_bytes();
     memory.put(at + 1, &first);
     memory.put(at, &[last]);
+    place
 }
 
 impl Clock {
-    /// Gives or takes its words.
-    pub(crate) fn words(&mut self, words: &mut dyn Words) {
-        let mut w = [
+    pub(crate) fn write_words<M: Memory + ?Sized>(&self, words: &mut Writer<'_, M>) {
+        words.put([
             low(self.boot),
             high(self.boot),
             low(self.offset),
             high(self.offset),
-            ticks_up(self.last),
-        ];
-        all(words, &mut w);
-        *self = Clock {
-            boot: long(w[0], w[1]),
-            offset: long(w[2], w[3]),
-            last: up_to(w[4], self.last),
-        };
+            word(self.last.tick_up()),
+        ]);
+    }
+
+    pub(crate) fn read_words(words: &mut Reader<'_>) -> Clock {
+        Clock { boot: words.long(), offset: words.long(), last: words.instant() }
     }
 }
 
-/// In the last word of an attempt: there is one.
-const THERE: u32 = 1 << 31;
+/// In the last byte of an attempt: there is one.
+const THERE: u8 = 1 << 7;
 
-/// Reads or writes the words of a bank: one list of them serves both.
-pub(crate) trait Words {
-    /// Writes these bytes, or replaces them by those that are read; by zeros beyond the end.
-    fn bytes(&mut self, bytes: &mut [u8]);
+/// A word as it stands in a bank.
+pub(crate) const fn word(word: u32) -> [u8; 4] {
+    word.to_le_bytes()
 }
 
-/// Writes these words, or replaces them by those that are read.
-#[inline]
-pub(crate) fn all<const N: usize>(words: &mut dyn Words, array: &mut [u32; N]) {
-    let mut bytes = array.map(u32::to_le_bytes);
-    words.bytes(bytes.as_flattened_mut());
-    *array = bytes.map(u32::from_le_bytes);
+/// The first word of a long one.
+pub(crate) const fn low(long: u64) -> [u8; 4] {
+    word(long as u32)
 }
 
-pub(crate) const fn low(long: u64) -> u32 {
-    long as u32
-}
-
-pub(crate) const fn high(long: u64) -> u32 {
-    (long >> 32) as u32
-}
-
-pub(crate) const fn long(low: u32, high: u32) -> u64 {
-    low as u64 | (high as u64) << 32
-}
-
-/// An instant in ticks of 1,024 ms, rounded down: nobody waits for one that is kept longer than for
-/// the one that was. All ones: never.
-#[cfg_attr(target_pointer_width = "32", inline(never))]
-pub(crate) fn ticks(at: Instant) -> u32 {
-    u32::try_from(at.as_millis() >> 10).unwrap_or(u32::MAX)
-}
-
-/// The same, rounded up: what is bounded by it is not over too early.
-#[cfg_attr(target_pointer_width = "32", inline(never))]
-pub(crate) fn ticks_up(at: Instant) -> u32 {
-    ticks(Instant::from_millis(at.as_millis().saturating_add(1023)))
-}
-
-/// The instant of a word that was read; `same`, to the millisecond, if it is the word of that.
-#[cfg_attr(target_pointer_width = "32", inline(never))]
-pub(crate) fn down_to(word: u32, same: Instant) -> Instant {
-    if word == ticks(same) { same } else { instant(word) }
-}
-
-/// The same for a word that was rounded up.
-#[cfg_attr(target_pointer_width = "32", inline(never))]
-pub(crate) fn up_to(word: u32, same: Instant) -> Instant {
-    if word == ticks_up(same) { same } else { instant(word) }
-}
-
-fn instant(word: u32) -> Instant {
-    if word == u32::MAX { Instant::FAR_FUTURE } else { Instant::from_millis(u64::from(word) << 10) }
+/// And the second.
+pub(crate) const fn high(long: u64) -> [u8; 4] {
+    word((long >> 32) as u32)
 }
 
 /// Takes words off a bank; zeros beyond its end.
 pub(crate) struct Reader<'a>(&'a [u8]);
 
-impl Words for Reader<'_> {
-    fn bytes(&mut self, bytes: &mut [u8]) {
-        let (taken, rest) = self.0.split_at_checked(bytes.len()).unwrap_or((self.0, &[]));
+impl Reader<'_> {
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    pub(crate) fn word(&mut self) -> u32 {
+        let (word, rest) = self.0.split_first_chunk().unwrap_or((&[0; 4], &[]));
         self.0 = rest;
-        bytes.fill(0);
-        bytes.iter_mut().zip(taken).for_each(|(to, from)| *to = *from);
+        u32::from_le_bytes(*word)
+    }
+
+    pub(crate) fn long(&mut self) -> u64 {
+        u64::from(self.word()) | u64::from(self.word()) << 32
+    }
+
+    pub(crate) fn instant(&mut self) -> Instant {
+        Instant::of_tick(self.word())
     }
 }
 
-/// Puts words, never beyond their bank.
+/// Puts words into a bank.
 pub(crate) struct Writer<'m, M: ?Sized> {
     memory: &'m mut M,
     at: usize,
-    end: usize,
 }
 
-impl<M: Memory + ?Sized> Words for Writer<'_, M> {
-    fn bytes(&mut self, bytes: &mut [u8]) {
-        if self.at + bytes.len() <= self.end {
-            self.memory.put(self.at, bytes);
-            self.at += bytes.len();
-        }
+impl<M: Memory + ?Sized> Writer<'_, M> {
+    #[inline]
+    pub(crate) fn put<const N: usize>(&mut self, words: [[u8; 4]; N]) {
+        self.memory.put(self.at, words.as_flattened());
+        self.at += 4 * N;
     }
 }
 
@@ -456,12 +416,12 @@ mod tests {
     fn a_bank_is_read_back_as_written_and_the_newest_wins() {
         let mut memory = [0xEE_u8; 2 * BANK];
         assert_eq!(find(RING, &memory), None);
-        let mut state = full();
-        let first = state.write(Some(&mut destination()), &mut memory, None);
+        let state = full();
+        let first = state.write(Some(&destination()), &mut memory, None);
         assert!(used(&memory, first.bank) <= BANK);
         assert_eq!(State::read(&memory, find(RING, &memory)), (full(), destination()));
-        let mut newer = State { batches: 78, attempt: None, ..state };
-        let second = newer.write(Some(&mut destination()), &mut memory, Some(first));
+        let newer = State { batches: 78, attempt: None, ..state };
+        let second = newer.write(Some(&destination()), &mut memory, Some(first));
         assert_ne!(first.bank, second.bank);
         assert_eq!(find(RING, &memory), Some(second));
         assert_eq!(State::read(&memory, Some(second)).0, newer);
@@ -479,9 +439,9 @@ mod tests {
     #[test]
     fn any_damaged_byte_leaves_the_bank_before() {
         let mut memory = [0_u8; 2 * BANK];
-        let mut state = full();
-        let first = state.write(Some(&mut destination()), &mut memory, None);
-        let second = state.write(Some(&mut destination()), &mut memory, Some(first));
+        let state = full();
+        let first = state.write(Some(&destination()), &mut memory, None);
+        let second = state.write(Some(&destination()), &mut memory, Some(first));
         let at = usize::from(second.bank) * BANK;
         for byte in 0..used(&memory, second.bank) {
             for bit in 0..8 {
@@ -501,7 +461,7 @@ mod tests {
             let check = check(RING, &memory[4..HEADER + len]);
             memory[..4].copy_from_slice(&check.to_le_bytes());
         };
-        let len = word(&memory, 12) as usize;
+        let len = word_at(&memory, 12) as usize;
         let mut longer = memory;
         longer[HEADER + len + 200..][..8].fill(9);
         sealed(&mut longer, len + 208);

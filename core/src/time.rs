@@ -57,6 +57,25 @@ impl Instant {
         self.0
     }
 
+    /// The unit in which instants are kept in slots and in the state: 1,024 ms in 32 bits reach 139
+    /// years, and the conversion is a shift. Rounded down: nobody waits for one that is kept longer
+    /// than for the one that was. All ones: never.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    pub(crate) const fn tick(self) -> u32 {
+        let ticks = self.0 >> 10;
+        if ticks < u32::MAX as u64 { ticks as u32 } else { u32::MAX }
+    }
+
+    /// The same, rounded up: what is bounded by it is not over too early.
+    pub(crate) const fn tick_up(self) -> u32 {
+        Instant(self.0.saturating_add(1023)).tick()
+    }
+
+    /// The first instant of a tick.
+    pub(crate) const fn of_tick(tick: u32) -> Instant {
+        if tick == u32::MAX { Instant::FAR_FUTURE } else { Instant((tick as u64) << 10) }
+    }
+
     /// Time passed from `earlier` to here; zero if `earlier` is not earlier.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub const fn since(self, earlier: Instant) -> Duration {

@@ -402,7 +402,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         if !external {
             self.exchange.collect_errors(&mut self.destination);
         }
-        let destination = (!external).then_some(&mut self.destination);
+        let destination = (!external).then_some(&self.destination);
         self.place = Some(self.state.write(destination, self.ring.memory_mut(), self.place));
         self.commit.state_moved();
     }

@@ -10,7 +10,6 @@ use crate::digest::Digest;
 use crate::event::Level;
 use crate::hash;
 use crate::memory::Memory;
-use crate::notification_log::instant;
 use crate::policy::setters;
 use crate::retry::Retry;
 use crate::ring::{self, Limits, Ring, was_initialized};
@@ -186,9 +185,9 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         }
         let mut exchange = Exchange::new(setup.destination.is_some(), None);
         if let Some(file) = setup.destination {
-            let read = DestinationState::read(file);
-            exchange = Exchange::new(true, read.map(|(_, place)| place));
-            destination = read.map(|(destination, _)| destination).unwrap_or_default();
+            let (read, place) = DestinationState::read(file).unzip();
+            exchange = Exchange::new(true, place);
+            destination = read.unwrap_or_default();
         }
         let rebooted = place.is_none() || state.clock.boot != setup.boot;
         if rebooted {
@@ -241,7 +240,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         *damaged = damaged.saturating_add(u32::from(damaged_slots).min(unreported));
         let now = alerter.to_persistent(setup.now);
         if alerter.destination.notices.heartbeat == Instant::ZERO {
-            alerter.destination.notices.heartbeat = now.max(instant(1));
+            alerter.destination.notices.heartbeat = now.max(Instant::of_tick(1));
         }
         alerter.resume_attempt(origin);
         alerter.count_crash(now);
@@ -270,7 +269,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
         }
         self.cause = self.ring.last_severe().filter(|(slot, seq)| {
             let record = self.ring.remains(*slot, *seq);
-            record.is_some_and(|record| now.since(instant(record.tick)) < CAUSE)
+            record.is_some_and(|record| now.since(Instant::of_tick(record.tick)) < CAUSE)
         });
         self.schedule_commit(now, Level::Error);
     }

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::event::Level;
-use crate::notification_log::{Due, NotificationLog, tick};
+use crate::notification_log::{Due, NotificationLog};
 use crate::policy::Policy;
 use crate::time::{Duration, Instant};
 
@@ -74,7 +74,7 @@ impl Schedule {
         level: Level,
     ) -> bool {
         // Within one tick a second event of a group moves nothing that the first has not moved.
-        let touched = u64::from(tick(now)) << 32 | u64::from(group);
+        let touched = now.as_millis() >> 10 << 32 | u64::from(group);
         let touches = self.last_touched != touched;
         if touches {
             self.last_touched = touched;
@@ -127,7 +127,7 @@ impl Schedule {
 
     /// All records were scanned.
     pub(super) fn on_scan_end(&mut self, now: Instant) {
-        self.scanned_at = tick(now);
+        self.scanned_at = now.tick();
         if core::mem::take(&mut self.flushed) {
             self.flush(now);
         }
@@ -197,7 +197,7 @@ impl Schedule {
     /// quiet hours or the budget, or the device slept.
     pub(super) fn is_stale(&self, now: Instant, expiry: Duration) -> bool {
         // Longer than an eighth of the age that counts.
-        let since = u64::from(tick(now).saturating_sub(self.scanned_at)) << (10 + 3);
+        let since = u64::from(now.tick().saturating_sub(self.scanned_at)) << (10 + 3);
         since > expiry.as_millis()
     }
 

@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::digest::{Composed, Spec, Style, Supply, Want};
 use crate::event::Level;
 use crate::memory::Memory;
-use crate::notification_log::{Due, instant};
+use crate::notification_log::Due;
 use crate::ring::PREFIX_MAX;
 use crate::state::Attempt;
 use crate::time::{Duration, Instant};
@@ -39,7 +39,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             return Step::Again;
         }
         let (group, level, count) = (record.group, record.level, record.count);
-        let first = instant(record.tick);
+        let first = Instant::of_tick(record.tick);
         if now.since(first) >= self.policy.expiry {
             let expired = &mut self.state.tally.expired;
             *expired = expired.saturating_add(count);
