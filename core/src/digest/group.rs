@@ -158,7 +158,7 @@ impl Group {
     pub(super) fn cost(&self, led: bool) -> u32 {
         let mut cost = item_cost(self.level(), self.room, self.events);
         if led && self.room > 0 {
-            cost -= self.level().name().len() as u32 + 2;
+            cost -= level_cost(self.level());
         }
         if self.records > 1 {
             cost += 8 + digits(u32::from(self.records));
@@ -169,8 +169,13 @@ impl Group {
 
 /// Units of an item: `, ERROR: body (x57)`.
 pub(super) fn item_cost(level: Level, body: u16, count: u32) -> u32 {
-    let lead = 2 + level.name().len() as u32 + if body > 0 { 2 } else { 0 };
+    let lead = level_cost(level) + if body > 0 { 2 } else { 0 };
     lead + u32::from(body) + if count > 1 { 4 + digits(count) } else { 0 }
+}
+
+/// Units of a level and what separates it: `, ERROR`, or `ERROR: `.
+pub(super) fn level_cost(level: Level) -> u32 {
+    2 + level.name().len() as u32
 }
 
 /// Units of `, +12 more`; none if nothing is left over.

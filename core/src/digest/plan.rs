@@ -8,7 +8,7 @@
 //! If the names do not fit, levels are said once only; if they still do not, all is measured again
 //! for shorter names.
 
-use super::group::{NAME, SHORT_NAME, before, item_cost, more_cost};
+use super::group::{NAME, SHORT_NAME, before, item_cost, level_cost, more_cost};
 use super::{Call, Digest, Group, Stage, Style, Want};
 use crate::gsm7::Script;
 
@@ -110,9 +110,9 @@ impl Digest {
         let others = self.total.saturating_sub(known);
         let room = u32::from(self.room.saturating_sub(more_cost(others)));
         let mut needed = if self.plain { 0 } else { self.names };
-        if self.compact || needed > room {
-            self.compact = true;
-            needed = compact(call.groups);
+        self.compact |= needed > room;
+        if self.compact {
+            needed = needed.saturating_sub(said_again(call.groups));
         }
         if let Some(rest) = room.checked_sub(needed).filter(|_| others == 0) {
             call.groups.iter_mut().for_each(|group| group.set_named(true));
@@ -221,15 +221,14 @@ impl Digest {
     }
 }
 
-/// What the names need if each level is said once; the groups stand in order of level.
-fn compact(groups: &[Group]) -> u32 {
+/// Units of the levels that a name before has said already; the groups stand in order of level.
+fn said_again(groups: &[Group]) -> u32 {
     let mut led = None;
-    let mut needed = 0u32;
-    for group in groups {
-        needed = needed.saturating_add(group.cost(led == Some(group.level())));
-        if group.room > 0 {
-            led = Some(group.level());
+    let mut units = 0;
+    for group in groups.iter().filter(|group| group.room > 0) {
+        if led.replace(group.level()) == Some(group.level()) {
+            units += level_cost(group.level());
         }
     }
-    needed
+    units
 }

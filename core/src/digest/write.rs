@@ -232,20 +232,22 @@ impl Digest {
     pub(super) fn count(&mut self, call: &mut Call<'_>) {
         self.writer.limit(self.capacity(call));
         let group = call.groups.get(usize::from(self.index)).filter(|_| self.count > 1);
-        if let Some((records, slot)) = group.map(|group| (group.records, group.last_written)) {
-            self.writer.words(" (x", call.text);
-            self.writer.number(self.count, call.text);
-            if records > 1 && !self.plain {
-                self.writer.words(", ", call.text);
-                self.writer.number(u32::from(records), call.text);
-                self.writer.words(" kinds", call.text);
-                if self.extras && self.room >= 8 + WORTH {
-                    self.limit_run(call, self.room);
-                    return self.go(Stage::Latest, Want::Record(slot));
-                }
+        let Some(group) = group else { return self.end_item() };
+        let (records, slot) = (u32::from(group.records), group.last_written);
+        self.writer.owe_space();
+        self.writer.words("(x", call.text);
+        self.writer.number(self.count, call.text);
+        if records > 1 && !self.plain {
+            self.separate(call);
+            self.writer.number(records, call.text);
+            self.writer.owe_space();
+            self.writer.words("kinds", call.text);
+            if self.extras && self.room >= 8 + WORTH {
+                self.limit_run(call, self.room);
+                return self.go(Stage::Latest, Want::Record(slot));
             }
-            self.writer.punctuate(b')', call.text);
         }
+        self.writer.punctuate(b')', call.text);
         self.end_item();
     }
 
