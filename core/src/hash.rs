@@ -18,7 +18,8 @@ pub(crate) const fn mix(state: u64, word: u64) -> u64 {
 ///
 /// What is left behind the last whole word is covered by a word that overlaps it, so that no loop
 /// over single bytes is needed.
-#[inline]
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+#[cfg_attr(not(target_pointer_width = "32"), inline)]
 pub(crate) fn bytes(mut state: u64, bytes: &[u8]) -> u64 {
     let (pairs, rest) = bytes.as_chunks::<16>();
     for pair in pairs {

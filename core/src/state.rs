@@ -182,6 +182,11 @@ impl State {
         state
     }
 
+    /// Whether a line of a text is to stand for attempts of unknown fate.
+    pub(crate) fn has_unconfirmed(&self) -> bool {
+        self.unconfirmed.iter().any(|unknown| unknown.events > 0)
+    }
+
     /// Reads the bank at `place`; without one all is as at a first start.
     pub(crate) fn read(bytes: &[u8], place: Option<BankId>) -> (State, DestinationState) {
         let mut words = reader(bytes, place).unwrap_or(Reader(&[]));
@@ -252,7 +257,7 @@ fn sound(kind: Kind, bytes: &[u8], bank: u8) -> Option<BankId> {
 /// that a power cut tore.
 pub(crate) fn is_damaged(bytes: &[u8]) -> bool {
     (0..2).any(|bank| {
-        let whole = block(bytes, bank).and_then(<[u8]>::first).is_some_and(|first| *first != 0);
+        let whole = block(bytes, bank).is_some_and(|[first, ..]| *first != 0);
         whole && sound(RING, bytes, bank).is_none()
     })
 }
@@ -263,8 +268,8 @@ pub(crate) fn used(bytes: &[u8], bank: u8) -> usize {
 }
 
 /// The bytes of one bank.
-pub(crate) fn block(bytes: &[u8], bank: u8) -> Option<&[u8]> {
-    bytes.get(usize::from(bank) * BANK..)?.get(..BANK)
+pub(crate) fn block(bytes: &[u8], bank: u8) -> Option<&[u8; BANK]> {
+    bytes.get(usize::from(bank) * BANK..)?.first_chunk()
 }
 
 fn check(kind: Kind, covered: &[u8]) -> u32 {

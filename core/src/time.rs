@@ -72,6 +72,7 @@ impl Instant {
     }
 
     /// The first instant of a tick.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn of_tick(tick: u32) -> Instant {
         if tick == u32::MAX { Instant::FAR_FUTURE } else { Instant((tick as u64) << 10) }
     }

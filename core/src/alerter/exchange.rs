@@ -11,7 +11,7 @@ use super::{Alerter, Phase};
 use crate::destination::{DESTINATION_LEN, DestinationState};
 use crate::event::Level;
 use crate::memory::Memory;
-use crate::state::{BANK, BankId, Clock};
+use crate::state::{self, BANK, BankId, Clock};
 use crate::time::Instant;
 
 /// Where the destination's state stands, and what of it is new.
@@ -89,14 +89,10 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         }
         self.exchange.collect_errors(&mut self.destination);
         self.destination.clock = self.state.clock;
-        let mut bank = [0; DESTINATION_LEN];
-        let place = self.destination.write(&mut bank, self.exchange.place);
+        let mut file = [0; DESTINATION_LEN];
+        let place = self.destination.write(&mut file, self.exchange.place);
         self.exchange.place = Some(place);
-        let at = usize::from(place.bank) * BANK;
-        let mut bytes = [0; BANK];
-        let written = bank.get(at..at + BANK).unwrap_or(&[]);
-        bytes.iter_mut().zip(written).for_each(|(to, from)| *to = *from);
-        Some((at, bytes))
+        Some((usize::from(place.bank) * BANK, *state::block(&file, place.bank)?))
     }
 
     pub(super) fn destination_changed(&mut self) {

@@ -167,7 +167,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
         // A loss beside what waits is reported with that, at its pace.
         let alone = self.ring.events() <= self.ring.in_flight();
         let lost = alone && self.losses() > self.state.tally.reported;
-        if !lost && !self.has_unconfirmed() {
+        if !lost && !self.state.has_unconfirmed() {
             return;
         }
         let pause = self.policy.gap.grown(self.retry.failures(), self.policy.gap_max);

@@ -215,7 +215,7 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
     /// The text is whole: hand it out, or drop the attempt if there turned out to be nothing in it.
     fn launch(&mut self, attempt: &Attempt, composed: Composed) -> Step {
         let events = composed.named.saturating_add(composed.more);
-        let notices = attempt.losses > self.state.tally.reported || self.has_unconfirmed();
+        let notices = attempt.losses > self.state.tally.reported || self.state.has_unconfirmed();
         let notices = notices || self.notices.is_news();
         if events == 0 && !notices {
             self.destination.budget.refund(attempt.charged);
@@ -236,10 +236,6 @@ impl<M: Memory, const TEXT: usize> Alerter<'_, M, TEXT> {
             reference: Reference(attempt.reference),
             repeat: attempt.unknowns > 0,
         })
-    }
-
-    pub(super) fn has_unconfirmed(&self) -> bool {
-        self.state.unconfirmed.iter().any(|unknown| unknown.reference != 0 || unknown.events != 0)
     }
 
     /// All events lost so far; those evicted in flight count once their text was not sent.

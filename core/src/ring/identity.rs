@@ -45,7 +45,7 @@ pub fn is_empty<const TEXT: usize>(region: &[u8]) -> bool {
         last = last.max(record.tally().last);
     }
     let lost = last.saturating_sub(state.settled);
-    let open = state.attempt.is_some() || state.unconfirmed.iter().any(|line| line.events > 0);
+    let open = state.attempt.is_some() || state.has_unconfirmed();
     !open && state.unclean == 0 && lost <= u64::from(state.tally.reported)
 }
 

@@ -167,13 +167,7 @@ impl<'a, M: Memory, const TEXT: usize> Ring<'a, M, TEXT> {
         let Some(slot) = self.index.take() else { return self.turn_away(1) };
         let seq = self.next_seq;
         self.take_numbers(1);
-        let header = slot::header(entry, seq, now);
-        let (check, rest) = header.split_at(4);
-        let at = Self::at(slot);
-        self.memory.put(at, &[0; 4]);
-        self.memory.put(at + slot::text_at(), entry.text());
-        self.memory.put(at + 4, rest);
-        self.memory.put(at, check);
+        slot::write(&mut self.memory, Self::at(slot), entry, seq, now);
         self.touched = slot;
         self.waiting += 1;
         if displaced != NIL {
@@ -541,12 +535,7 @@ pub(crate) fn write_alone<M: Memory + ?Sized, const TEXT: usize>(
     slot: &mut M,
     entry: &Entry<TEXT>,
 ) {
-    let header = slot::header(entry, 1, Instant::ZERO);
-    let (check, rest) = header.split_at(4);
-    slot.put(0, &[0; 4]);
-    slot.put(slot::text_at(), entry.text());
-    slot.put(4, rest);
-    slot.put(0, check);
+    slot::write(slot, 0, entry, 1, Instant::ZERO);
 }
 
 /// The record that [`write_alone`] has left.
@@ -593,7 +582,7 @@ fn halves_of(number: u64) -> [u32; 3] {
 fn ledger(bytes: &[u8]) -> (u64, usize) {
     let cell = |at| {
         let [low, high, _] = slot::read_cell(bytes, at, 0)?;
-        Some(u64::from(low) | u64::from(high) << 32).filter(|number| *number < SEQ_LIMIT)
+        Some(slot::pair(low, high)).filter(|number| *number < SEQ_LIMIT)
     };
     let (first, second) = (cell(LEDGER).unwrap_or(0), cell(LEDGER + PITCH).unwrap_or(0));
     if first > second { (first, LEDGER + PITCH) } else { (second, LEDGER) }

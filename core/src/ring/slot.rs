@@ -14,6 +14,7 @@
 
 use crate::event::{Entry, Level, Record, Site, TEXT_256, TEXT_512, cut_at, lengths};
 use crate::hash;
+use crate::memory::Memory;
 use crate::time::Instant;
 
 /// Size of a slot of [`TEXT_256`] bytes of text: two fill a sector of 512 bytes exactly, so none
@@ -43,13 +44,27 @@ pub(super) const fn size<const TEXT: usize>() -> usize {
     TEXT_AT + TEXT
 }
 
-/// The first 40 bytes of a slot, check included.
-#[inline]
-pub(crate) fn header<const TEXT: usize>(
+/// Makes the slot at `at` a record of this event, the text before the header and the check last: it
+/// is no record until it is whole.
+#[inline(always)]
+pub(super) fn write<M: Memory + ?Sized, const TEXT: usize>(
+    memory: &mut M,
+    at: usize,
     entry: &Entry<TEXT>,
     seq: u64,
     now: Instant,
-) -> [u8; CELLS] {
+) {
+    let header = header(entry, seq, now);
+    let (check, rest) = header.split_at(4);
+    memory.put(at, &[0; 4]);
+    memory.put(at + TEXT_AT, entry.text());
+    memory.put(at + 4, rest);
+    memory.put(at, check);
+}
+
+/// The first 40 bytes of a slot, check included.
+#[inline]
+fn header<const TEXT: usize>(entry: &Entry<TEXT>, seq: u64, now: Instant) -> [u8; CELLS] {
     let mut bytes = [0; CELLS];
     let millis = now.as_millis();
     let words = [
@@ -72,7 +87,7 @@ pub(crate) fn header<const TEXT: usize>(
 }
 
 /// Two words as one, the first in the lower half.
-const fn pair(low: u32, high: u32) -> u64 {
+pub(super) const fn pair(low: u32, high: u32) -> u64 {
     low as u64 | (high as u64) << 32
 }
 
@@ -120,11 +135,6 @@ pub(crate) struct Tally {
     pub(crate) lasted: u32,
     /// Where in its slot the next cell goes: not over the one this was read from.
     pub(crate) next: usize,
-}
-
-/// Where in its slot the text stands.
-pub(crate) const fn text_at() -> usize {
-    TEXT_AT
 }
 
 /// Reads fields of a slot without judging it. Out-of-range bytes read as zero.
