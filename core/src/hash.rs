@@ -2,7 +2,8 @@
 //!
 //! A chain of multiplications over 64-bit words, folded to 32 bits. Damage goes unseen once in 2³²,
 //! as with a CRC of that width. It needs no table. Eight bytes cost five instructions on a 64-bit
-//! processor and about a dozen on a Cortex-M3, where a CRC without a table needs about a hundred. It is no defence against somebody who forges bytes on purpose.
+//! processor and about a dozen on a Cortex-M3, where a CRC without a table needs about a hundred.
+//! It is no defence against somebody who forges bytes on purpose.
 
 /// Odd, with well spread bits: 2⁶⁴ divided by the golden ratio.
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -65,10 +66,8 @@ pub(crate) fn wording(level: u8, target: &[u8], message: &[u8]) -> u32 {
     let mut in_number = false;
     for byte in message {
         let digit = byte.is_ascii_digit();
-        if !digit {
-            state = mix(state, u64::from(*byte));
-        } else if !in_number {
-            state = mix(state, u64::from(b'0'));
+        if !digit || !in_number {
+            state = mix(state, u64::from(if digit { b'0' } else { *byte }));
         }
         in_number = digit;
     }

@@ -10,7 +10,6 @@
 //!    └──────────────► latched: probes after 1, 5, 30 min, then hourly ──────► open, n = 0
 //! ```
 
-use crate::hash;
 use crate::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::transport::{Refusal, RetryCause};
@@ -44,7 +43,7 @@ impl Retry {
             unrecognised: 0,
             latch: None,
             // Devices that count their seeds from one are to differ at the first draw.
-            random: hash::fold(hash::mix(1, seed as u64)) | 1,
+            random: seed.wrapping_mul(0x9E37_79B9) | 1,
         }
     }
 

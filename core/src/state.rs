@@ -368,8 +368,15 @@ pub(crate) struct Writer<'m, M: ?Sized> {
 impl<M: Memory + ?Sized> Writer<'_, M> {
     #[inline]
     pub(crate) fn put<const N: usize>(&mut self, words: [[u8; 4]; N]) {
-        self.memory.put(self.at, words.as_flattened());
-        self.at += 4 * N;
+        self.put_bytes(words.as_flattened());
+    }
+
+    /// A chip that cannot store a word at any place does it byte by byte: there a call is smaller.
+    #[cfg_attr(target_arch = "riscv32", inline(never))]
+    #[cfg_attr(not(target_arch = "riscv32"), inline)]
+    fn put_bytes(&mut self, bytes: &[u8]) {
+        self.memory.put(self.at, bytes);
+        self.at += bytes.len();
     }
 }
 
