@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
 use annunciator_core::ring::{Identity, region_len_of, slots_of};
-use annunciator_core::storage::Storage;
 use annunciator_core::time::{self, Instant};
 
 use crate::config::{OFF, Place};

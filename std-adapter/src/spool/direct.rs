@@ -93,15 +93,6 @@ impl Target {
     }
 }
 
-/// What became of a direct write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Direct {
-    /// The bytes are with the kernel: the end of the program no longer matters.
-    Written,
-    /// The disk refused; the worker will find out and write everything again.
-    Failed,
-}
-
 /// Writes a few bytes of the region from any thread.
 ///
 /// The worker must still write the same bytes: it may be about to overwrite them with
@@ -130,7 +121,7 @@ impl DirectWriter {
 
     /// Both at once, for what is in no ring; `None`: skipped.
     #[cfg(test)]
-    pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Option<Direct> {
+    pub(crate) fn write(&self, at: usize, bytes: &[u8]) -> Option<bool> {
         Some(self.begin(at, bytes.len())?.write(bytes))
     }
 
@@ -172,8 +163,9 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// One write, no sync.
-    pub(crate) fn write(self, bytes: &[u8]) -> Direct {
+    /// One write, no sync. Whether the bytes are with the kernel, so that the end of the program no
+    /// longer matters; if not, the worker will find out and write everything again.
+    pub(crate) fn write(self, bytes: &[u8]) -> bool {
         let Permit { target, capacity, ref file, at, .. } = self;
         target.begun.fetch_add(1, Ordering::SeqCst);
         // A lowered `ulimit -f` would answer with a signal.
@@ -188,7 +180,7 @@ impl Permit<'_> {
             target.failed.store(true, Ordering::SeqCst);
         }
         target.ended.fetch_add(1, Ordering::SeqCst);
-        if written { Direct::Written } else { Direct::Failed }
+        written
     }
 }
 

@@ -19,7 +19,6 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use annunciator_core::ring::{OPEN_AT, OVERHEAD, UNCLAIMED_AT};
-use annunciator_core::storage::Storage;
 use rustix::fs::OFlags;
 
 use crate::health::DiskUse;
@@ -27,40 +26,18 @@ use crate::health::DiskUse;
 use super::dir::SpoolDir;
 use super::direct::{DirectWriter, Target};
 use super::error::{Change, SpoolError};
+use super::marks::{OpenMark, UNCLAIMED_LEN};
 use super::names::InstanceName;
-use super::orphans::UNCLAIMED_LEN;
 use super::sys::{self, Meta};
 
 /// No spool file is read beyond this, whatever its size.
 pub(super) const MAX_LEN: usize = 16 << 20;
 
-/// What the file says of a program that works on it: one byte that no commit writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OpenMark {
-    /// None does.
-    Closed,
-    /// One does.
-    Open,
-    /// One does, and has a memory file that is newer.
-    OpenInMemory,
-}
-
-impl OpenMark {
-    /// What a ring's bytes from a spool file say.
-    pub(super) fn of(bytes: &[u8]) -> OpenMark {
-        match bytes.get(OPEN_AT) {
-            Some(1) => OpenMark::Open,
-            Some(2) => OpenMark::OpenInMemory,
-            _ => OpenMark::Closed,
-        }
-    }
-}
-
 /// One instance's ring in its file.
 ///
-/// As a [`Storage`]: after an error the next successful [`sync`](Storage::sync) makes durable
-/// exactly the bytes written since; all others read as zero from then on. Until then the file of
-/// before stays under its name, for a start that comes first.
+/// After an error the next successful [`sync`](SpoolFile::sync) makes durable exactly the bytes
+/// written since; all others are zero from then on. Until then the file of before stays under its
+/// name, for a start that comes first.
 #[derive(Debug)]
 pub(super) struct SpoolFile {
     dir: Arc<SpoolDir>,
@@ -136,6 +113,10 @@ impl SpoolFile {
         };
         opened.aim();
         Ok(opened)
+    }
+
+    pub(super) fn dir(&self) -> &Arc<SpoolDir> {
+        &self.dir
     }
 
     pub(super) fn name(&self) -> InstanceName {
@@ -273,6 +254,15 @@ impl SpoolFile {
         self.aim();
     }
 
+    /// Removes the file, and what a rewrite may have left.
+    pub(super) fn remove(&self) -> Result<(), SpoolError> {
+        for name in [self.name.spool(), self.name.fresh()] {
+            sys::unlink(&*self.dir, &name)
+                .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "remove", e))?;
+        }
+        Ok(())
+    }
+
     /// Gives the file the name of another instance's.
     pub(super) fn give_away(&mut self, to: InstanceName) -> Result<(), SpoolError> {
         self.start_over();
@@ -282,6 +272,71 @@ impl SpoolFile {
         self.state = State::Absent;
         self.aim();
         Ok(())
+    }
+
+    /// Writes to the file, or to a new one after an error.
+    pub(super) fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.check_bounds(at, bytes.len())?;
+        // Before the first write of a commit: an error now costs nothing yet.
+        if self.is_at_rest() {
+            self.check_limit(self.capacity)?;
+            self.verify()?;
+        }
+        if self.is_to_be_made() {
+            self.begin()?;
+        }
+        let written = match &mut self.state {
+            State::Current { file, dirty, .. } => {
+                *dirty = true;
+                self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
+            }
+            State::Fresh { file } => {
+                self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
+            }
+            State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
+        };
+        if let Err(e) = written {
+            let path = self.dir.path_of(&self.name.spool());
+            return Err(self.fail(SpoolError::io(&path, "write", e)));
+        }
+        self.used.writes += 1;
+        self.used.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes durable what was written.
+    pub(super) fn sync(&mut self) -> Result<(), SpoolError> {
+        let path = || self.dir.path_of(&self.name.spool());
+        if self.direct.take_failure() {
+            let path = path();
+            return Err(self.fail(SpoolError::Changed { path, how: Change::Doubtful }));
+        }
+        // Those over by now are covered by the sync to come; those under way may not be.
+        let ended = self.direct.ended();
+        let direct = self.direct.begun() != self.direct_synced;
+        let synced = match &self.state {
+            State::Absent => return Ok(()),
+            State::Doubtful { .. } => return Err(SpoolError::NothingRewritten { path: path() }),
+            // Nothing to ask of the disk, but success would be a lie if it is no longer there.
+            State::Current { dirty: false, .. } if !direct => return self.verify(),
+            State::Current { file, .. } => sys::sync_data(file)
+                .and_then(|()| sys::meta(file))
+                .map(|meta| (Arc::clone(file), meta))
+                .map_err(|e| SpoolError::io(&path(), "sync", e)),
+            State::Fresh { file } => self.complete(file).map(|meta| (Arc::clone(file), meta)),
+        };
+        match synced {
+            Err(e) => Err(self.fail(e)),
+            Ok((file, meta)) => {
+                self.used.syncs += 1;
+                self.direct_synced = ended;
+                let seen = (self.direct.begun() == ended).then_some((meta, ended));
+                self.state = State::Current { file, dirty: false, seen };
+                self.aim();
+                // What was synced must also be what a start would find.
+                self.verify()
+            }
+        }
     }
 
     /// Looks whether the file is still as we left it; if not, it is to be written again.
@@ -418,86 +473,4 @@ fn write_mark(file: &OwnedFd, mark: OpenMark) -> Result<(), rustix::io::Errno> {
         sys::write_at(file, &[0; UNCLAIMED_LEN], UNCLAIMED_AT as u64)?;
     }
     Ok(())
-}
-
-impl Storage for SpoolFile {
-    type Error = SpoolError;
-
-    fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    fn read(&mut self, at: usize, buf: &mut [u8]) -> Result<(), SpoolError> {
-        self.check_bounds(at, buf.len())?;
-        let read = match self.readable() {
-            None => 0,
-            Some(file) => sys::read_at(file, buf, at as u64)
-                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.name.spool()), "read", e))?,
-        };
-        buf.get_mut(read..).unwrap_or_default().fill(0);
-        Ok(())
-    }
-
-    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
-        self.check_bounds(at, bytes.len())?;
-        // Before the first write of a commit: an error now costs nothing yet.
-        if self.is_at_rest() {
-            self.check_limit(self.capacity)?;
-            self.verify()?;
-        }
-        if self.is_to_be_made() {
-            self.begin()?;
-        }
-        let written = match &mut self.state {
-            State::Current { file, dirty, .. } => {
-                *dirty = true;
-                self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
-            }
-            State::Fresh { file } => {
-                self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
-            }
-            State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
-        };
-        if let Err(e) = written {
-            let path = self.dir.path_of(&self.name.spool());
-            return Err(self.fail(SpoolError::io(&path, "write", e)));
-        }
-        self.used.writes += 1;
-        self.used.bytes += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn sync(&mut self) -> Result<(), SpoolError> {
-        let path = || self.dir.path_of(&self.name.spool());
-        if self.direct.take_failure() {
-            let path = path();
-            return Err(self.fail(SpoolError::Changed { path, how: Change::Doubtful }));
-        }
-        // Those over by now are covered by the sync to come; those under way may not be.
-        let ended = self.direct.ended();
-        let direct = self.direct.begun() != self.direct_synced;
-        let synced = match &self.state {
-            State::Absent => return Ok(()),
-            State::Doubtful { .. } => return Err(SpoolError::NothingRewritten { path: path() }),
-            // Nothing to ask of the disk, but success would be a lie if it is no longer there.
-            State::Current { dirty: false, .. } if !direct => return self.verify(),
-            State::Current { file, .. } => sys::sync_data(file)
-                .and_then(|()| sys::meta(file))
-                .map(|meta| (Arc::clone(file), meta))
-                .map_err(|e| SpoolError::io(&path(), "sync", e)),
-            State::Fresh { file } => self.complete(file).map(|meta| (Arc::clone(file), meta)),
-        };
-        match synced {
-            Err(e) => Err(self.fail(e)),
-            Ok((file, meta)) => {
-                self.used.syncs += 1;
-                self.direct_synced = ended;
-                let seen = (self.direct.begun() == ended).then_some((meta, ended));
-                self.state = State::Current { file, dirty: false, seen };
-                self.aim();
-                // What was synced must also be what a start would find.
-                self.verify()
-            }
-        }
-    }
 }

@@ -3,31 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use annunciator_core::storage::Storage;
-
 use crate::health::DiskUse;
 
 use super::dir::SpoolDir;
 use super::direct::DirectWriter;
 use super::error::{Change, SpoolError};
-use super::file::{OpenMark, SpoolFile};
+use super::file::SpoolFile;
 use super::fork::LockedFd;
 use super::lock::InstanceLock;
+use super::marks::OpenMark;
 use super::memory::Finder;
 use super::names::{InstanceName, MAX_INSTANCES};
 use super::sys;
 
 /// An instance of a spool directory, locked exclusively.
 ///
-/// As a [`Storage`] it is the instance's file. After an error everything has to be written again;
-/// the next successful sync makes durable exactly what was written since, and all other bytes read
-/// as zero. If the directory has been removed meanwhile, it is made anew by the first write after
+/// Whatever is written to the file goes through here, so that it is written only while the instance
+/// is ours. If the directory has been removed meanwhile, it is made anew by the first write after
 /// the error; how long to wait before that is the caller's decision.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    dir: Arc<SpoolDir>,
     lock: InstanceLock,
-    file: SpoolFile,
+    pub(super) file: SpoolFile,
     finder: Finder,
     /// The process that has the instance; a forked copy of this value must not act.
     owner: u32,
@@ -41,8 +38,8 @@ impl Spool {
         finder: Finder,
         size: usize,
     ) -> Result<Spool, SpoolError> {
-        let file = SpoolFile::open(Arc::clone(&dir), lock.name(), size, lock.read_only())?;
-        Ok(Spool { dir, lock, file, finder, owner: std::process::id() })
+        let file = SpoolFile::open(dir, lock.name(), size, lock.read_only())?;
+        Ok(Spool { lock, file, finder, owner: std::process::id() })
     }
 
     /// The instance's name: the stem of its file names.
@@ -52,11 +49,7 @@ impl Spool {
 
     /// The directory.
     pub(crate) fn directory(&self) -> &Path {
-        self.dir.path()
-    }
-
-    pub(super) fn dir(&self) -> &Arc<SpoolDir> {
-        &self.dir
+        self.file.dir().path()
     }
 
     pub(super) fn lock(&self) -> LockedFd {
@@ -71,51 +64,16 @@ impl Spool {
         }
     }
 
-    /// All bytes of the file as it is, for recovery: none if there is no file, and more or fewer
-    /// than the capacity if it was made by another configuration.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub(crate) fn read_all(&self) -> Result<Vec<u8>, SpoolError> {
-        self.file.read_all()
-    }
-
-    /// Whether there is a file to recover from.
-    pub(crate) fn holds_data(&self) -> bool {
-        self.file.holds_data()
-    }
-
     /// Whether everything has to be written before anything counts as kept: after an error, and
     /// when the file was made in another size.
     pub(crate) fn needs_rewrite(&self) -> bool {
         self.file.needs_rewrite()
     }
 
-    /// Has everything written again, as after an error.
-    pub(super) fn start_over(&mut self) {
-        self.file.start_over();
-    }
-
-    /// Keeps a file that cannot be read under another name; everything is to be written anew.
-    pub(super) fn set_aside(&mut self) {
-        self.file.set_aside();
-    }
-
-    /// Gives the file to another instance, whose lock the caller has: it holds another ring.
-    pub(super) fn give_away(&mut self, to: InstanceName) -> Result<(), SpoolError> {
-        self.file.give_away(to)
-    }
-
-    /// Removes the file.
-    pub(super) fn remove_file(&self) -> Result<(), SpoolError> {
-        let name = self.name().spool();
-        sys::unlink(&*self.dir, &name)
-            .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "remove", e))
-    }
-
-    /// Changes the capacity before anything was written.
-    pub(super) fn resize(&mut self, capacity: usize) {
-        self.file.resize(capacity);
+    /// Removes all that there is of the instance, its lock last.
+    pub(super) fn remove(self) -> Result<(), SpoolError> {
+        self.file.remove()?;
+        self.lock.remove(self.file.dir())
     }
 
     /// Makes the file and syncs it, if there is none. For direct writes, which need one.
@@ -131,6 +89,30 @@ impl Spool {
         self.file.direct_writer()
     }
 
+    /// Writes to the file. After an error everything has to be written again.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the instance or the file is no longer as we left it.
+    pub(crate) fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
+        if self.file.is_to_be_made() {
+            self.settle()?;
+        } else if self.file.is_at_rest() {
+            self.check_settled()?;
+        }
+        self.file.write(at, bytes)
+    }
+
+    /// Makes durable what was written; after an error exactly what was written since.
+    ///
+    /// # Errors
+    /// As a write.
+    pub(crate) fn sync(&mut self) -> Result<(), SpoolError> {
+        if self.file.is_at_rest() {
+            self.check_settled()?;
+        }
+        self.file.sync()
+    }
+
     /// Looks whether everything is still as we left it. Worth calling now and then while idle;
     /// every commit does it anyway.
     ///
@@ -143,14 +125,6 @@ impl Spool {
         self.file.verify()
     }
 
-    /// Keeps one copy of damaged bytes aside in `NAME.damaged`, at most 16 MiB.
-    ///
-    /// # Errors
-    /// If it cannot be written; nothing else suffers.
-    pub(crate) fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
-        self.file.quarantine(bytes)
-    }
-
     /// What was asked of the disk so far.
     pub(crate) fn used(&self) -> DiskUse {
         self.file.used()
@@ -159,7 +133,8 @@ impl Spool {
     /// Whether directory and lock file are still the ones we have; if not, others may take the
     /// instance.
     fn is_settled(&self) -> bool {
-        self.dir.still_there() && self.lock.is_linked(&self.dir)
+        let dir = self.file.dir();
+        dir.still_there() && self.lock.is_linked(dir)
     }
 
     fn check_settled(&mut self) -> Result<(), SpoolError> {
@@ -167,7 +142,7 @@ impl Spool {
             return Ok(());
         }
         self.file.start_over();
-        let path = self.dir.path_of(&self.name().lock());
+        let path = self.file.dir().path_of(&self.name().lock());
         Err(SpoolError::Changed { path, how: Change::Removed })
     }
 
@@ -178,14 +153,15 @@ impl Spool {
             return Ok(());
         }
         let own = self.name();
-        if self.dir.still_there() {
+        let dir = self.file.dir();
+        if dir.still_there() {
             // Only the lock file is gone. The spool file is still ours if nobody was quicker.
-            if let Some(lock) = InstanceLock::take(&self.dir, own)? {
+            if let Some(lock) = InstanceLock::take(dir, own)? {
                 self.lock.replace(lock);
                 return Ok(());
             }
         }
-        let dir = Arc::new(SpoolDir::open(self.dir.path())?);
+        let dir = Arc::new(SpoolDir::open(dir.path())?);
         let again = match is_free(&dir, own) {
             true => InstanceLock::take(&dir, own)?.filter(|_| is_free(&dir, own)),
             false => None,
@@ -194,38 +170,9 @@ impl Spool {
             Some(lock) => lock,
             None => take_free(&dir, own, &self.finder)?,
         };
-        self.file.move_to(Arc::clone(&dir), lock.name());
-        self.dir = dir;
+        self.file.move_to(dir, lock.name());
         self.lock.replace(lock);
         Ok(())
-    }
-}
-
-impl Storage for Spool {
-    type Error = SpoolError;
-
-    fn capacity(&self) -> usize {
-        self.file.capacity()
-    }
-
-    fn read(&mut self, at: usize, buf: &mut [u8]) -> Result<(), SpoolError> {
-        self.file.read(at, buf)
-    }
-
-    fn write(&mut self, at: usize, bytes: &[u8]) -> Result<(), SpoolError> {
-        if self.file.is_to_be_made() {
-            self.settle()?;
-        } else if self.file.is_at_rest() {
-            self.check_settled()?;
-        }
-        self.file.write(at, bytes)
-    }
-
-    fn sync(&mut self) -> Result<(), SpoolError> {
-        if self.file.is_at_rest() {
-            self.check_settled()?;
-        }
-        self.file.sync()
     }
 }
 

@@ -22,10 +22,7 @@ pub(crate) enum Survival {
     /// It does, until the next boot.
     Program,
     /// It does, but not the end of the container that the program runs in.
-    Container {
-        /// By what the container was recognised.
-        sign: &'static str,
-    },
+    Container,
     /// It does not.
     Nothing {
         /// Why not, in words.
@@ -111,10 +108,10 @@ impl MemoryKeeper {
 
     /// Whether the memory outlives the program.
     pub(crate) fn survival(&self) -> Survival {
-        match (&self.backing, self.finder.dirs.container()) {
-            (Backing::Process { why }, _) => Survival::Nothing { why: why.clone() },
-            (Backing::File(_), Some(sign)) => Survival::Container { sign },
-            (Backing::File(_), None) => Survival::Program,
+        match &self.backing {
+            Backing::Process { why } => Survival::Nothing { why: why.clone() },
+            Backing::File(_) if self.finder.dirs.in_container() => Survival::Container,
+            Backing::File(_) => Survival::Program,
         }
     }
 

@@ -138,7 +138,7 @@ impl SpoolIdentity {
 }
 
 /// A number that nobody has had before.
-pub(crate) fn random() -> u64 {
+pub(super) fn random() -> u64 {
     // The standard library keys each of its maps by the system's random numbers.
     let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());

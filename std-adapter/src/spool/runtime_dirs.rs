@@ -26,7 +26,7 @@ const OTHERS_ANY: u32 = 0o077;
 #[derive(Debug, Clone)]
 pub(crate) struct RuntimeDirs {
     candidates: Vec<PathBuf>,
-    container: Option<&'static str>,
+    in_container: bool,
     /// Where the kernel names the running boot.
     boot_id: PathBuf,
 }
@@ -37,7 +37,7 @@ impl RuntimeDirs {
         let env = |name: &str| std::env::var_os(name);
         RuntimeDirs {
             candidates: RuntimeDirs::candidates_of(env),
-            container: container_sign(Path::new("/"), env),
+            in_container: is_container(Path::new("/"), env),
             boot_id: BOOT_ID.into(),
         }
     }
@@ -45,14 +45,14 @@ impl RuntimeDirs {
     /// Exactly these, outside of any container.
     #[cfg(test)]
     pub(crate) fn only(candidates: Vec<PathBuf>) -> RuntimeDirs {
-        RuntimeDirs { candidates, container: None, boot_id: BOOT_ID.into() }
+        RuntimeDirs { candidates, in_container: false, boot_id: BOOT_ID.into() }
     }
 
-    /// The same, said to be in a container for `sign`.
+    /// The same, said to be in a container.
     #[cfg(test)]
     #[must_use]
-    pub(crate) fn in_container(mut self, sign: &'static str) -> RuntimeDirs {
-        self.container = Some(sign);
+    pub(crate) fn within_container(mut self) -> RuntimeDirs {
+        self.in_container = true;
         self
     }
 
@@ -77,9 +77,9 @@ impl RuntimeDirs {
         candidates
     }
 
-    /// By what a container was recognised, if the process runs in one.
-    pub(super) fn container(&self) -> Option<&'static str> {
-        self.container
+    /// Whether the process runs in a container.
+    pub(super) fn in_container(&self) -> bool {
+        self.in_container
     }
 
     pub(super) fn boot_id(&self) -> &Path {
@@ -186,31 +186,18 @@ fn check_memory_backed(dir: impl AsFd, path: &Path) -> Result<(), String> {
     }
 }
 
-/// Signs of a container, which takes its memory file with it when it ends. There is no sure way to
-/// tell; these are what the common ones leave.
-fn container_sign(root: &Path, env: impl Fn(&str) -> Option<OsString>) -> Option<&'static str> {
-    if env("KUBERNETES_SERVICE_HOST").is_some() {
-        return Some("KUBERNETES_SERVICE_HOST is set");
-    }
-    // podman, lxc, nspawn
-    if env("container").is_some_and(|kind| !kind.is_empty()) {
-        return Some("the variable `container` is set");
-    }
-    for (path, sign) in [
-        (".dockerenv", "/.dockerenv exists"),
-        ("run/.containerenv", "/run/.containerenv exists"),
-        ("run/systemd/container", "/run/systemd/container exists"),
-    ] {
-        if root.join(path).exists() {
-            return Some(sign);
-        }
-    }
+/// Whether this is a container, which takes its memory file with it when it ends. There is no sure
+/// way to tell; these are the signs that the common ones leave.
+fn is_container(root: &Path, env: impl Fn(&str) -> Option<OsString>) -> bool {
+    let files = [".dockerenv", "run/.containerenv", "run/systemd/container"];
     let cgroup = std::fs::read(root.join("proc/1/cgroup")).unwrap_or_default();
     let cgroup = String::from_utf8_lossy(&cgroup);
-    ["docker", "kubepods", "containerd", "libpod", "/lxc/"]
-        .iter()
-        .any(|word| cgroup.contains(word))
-        .then_some("/proc/1/cgroup names a container")
+    let cgroups = ["docker", "kubepods", "containerd", "libpod", "/lxc/"];
+    env("KUBERNETES_SERVICE_HOST").is_some()
+        // podman, lxc, nspawn
+        || env("container").is_some_and(|kind| !kind.is_empty())
+        || files.iter().any(|file| root.join(file).exists())
+        || cgroups.iter().any(|word| cgroup.contains(word))
 }
 
 fn to_path(bytes: &[u8]) -> PathBuf {
@@ -249,16 +236,14 @@ mod tests {
         let host = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(host.path().join("proc/1")).unwrap();
         std::fs::write(host.path().join("proc/1/cgroup"), "0::/init.scope\n").unwrap();
-        assert_eq!(container_sign(host.path(), env(&[])), None);
-        assert!(container_sign(host.path(), env(&[("container", "podman")])).is_some());
-        assert!(
-            container_sign(host.path(), env(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1")])).is_some()
-        );
+        assert!(!is_container(host.path(), env(&[])));
+        assert!(is_container(host.path(), env(&[("container", "podman")])));
+        assert!(is_container(host.path(), env(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1")])));
         let old = "12:cpu:/docker/0123\n";
         std::fs::write(host.path().join("proc/1/cgroup"), old).unwrap();
-        assert!(container_sign(host.path(), env(&[])).is_some());
+        assert!(is_container(host.path(), env(&[])));
         std::fs::write(host.path().join("proc/1/cgroup"), "0::/\n").unwrap();
         std::fs::write(host.path().join(".dockerenv"), "").unwrap();
-        assert!(container_sign(host.path(), env(&[])).is_some());
+        assert!(is_container(host.path(), env(&[])));
     }
 }

@@ -222,7 +222,7 @@ fn callers_write_themselves_only_where_memory_does_not_outlive_the_program() {
     let health = run.store.health(None);
     assert!(run.store.direct_writer().is_none());
     assert!(health.survives_crash && !health.direct_writes);
-    for dirs in [RuntimeDirs::only(Vec::new()), home.dirs().in_container("a test")] {
+    for dirs in [RuntimeDirs::only(Vec::new()), home.dirs().within_container()] {
         let home = Home::new();
         let run = home.open_as(DESTINATION, 8, dirs);
         assert!(run.store.direct_writer().is_some());

@@ -62,7 +62,7 @@ pub(super) fn play_full_disk(mount: &Path) {
     spool.sync().unwrap();
     // But not replaced, and then the old file stays.
     let file = directory.join("k217feda2-0.spool");
-    spool.start_over();
+    spool.file.start_over();
     assert!(spool.write(0, b"new").is_err());
     assert_eq!(&std::fs::read(&file).unwrap()[..3], b"two");
     assert!(!directory.join("k217feda2-0.new").exists());
@@ -103,7 +103,7 @@ pub(super) fn play_read_only_disk(mount: &Path) {
     let error = opened.spool().write(0, b"new").unwrap_err();
     assert!(error.to_string().contains("read-only"), "{error}");
     opened.close(false);
-    assert!(texts(&opened.spool().read_all().unwrap()).contains("old"));
+    assert!(texts(&opened.spool().file.read_all().unwrap()).contains("old"));
     crash(opened);
 
     // Each start there finds the same file and cannot note that it did; what the start before
@@ -177,14 +177,14 @@ pub(super) fn play_limited(directory: &Path, dirs: &RuntimeDirs) {
     limit(Some(512));
     let error = before.write(SIZE - 1, b"x").unwrap_err();
     assert!(error.to_string().contains("ulimit -f"), "{error}");
-    assert_eq!(before.direct_writer().write(SIZE - 1, b"x"), Some(Direct::Failed));
+    assert_eq!(before.direct_writer().write(SIZE - 1, b"x"), Some(false));
 
     let opened = start(directory, dirs);
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("ulimit -f"), "{why}");
     let mut spool = opened.spool.unwrap();
     assert!(matches!(spool.write(0, b"x"), Err(SpoolError::FileSizeLimit { limit: 512, .. })));
-    assert!(spool.quarantine(&[0; 4096]).is_err());
+    assert!(spool.file.quarantine(&[0; 4096]).is_err());
     let wanted = wanted(directory, dirs);
     let now = Instant::from_secs(1);
     assert_eq!(expire(Some(&spool), &opened.keeper, &wanted, &[key()], now), 0);

@@ -106,7 +106,7 @@ fn a_lock_left_behind_is_no_obstacle() {
     assert_eq!(std::fs::metadata(home.file("k217feda2-0.lock")).unwrap().len(), 0);
     let ours = home.open();
     assert_eq!(ours.name(), instance(0));
-    assert!(texts(&ours.read_all().unwrap()).contains("held"));
+    assert!(texts(&ours.file.read_all().unwrap()).contains("held"));
 }
 
 /// What another instance has left, if it is ours to serve.

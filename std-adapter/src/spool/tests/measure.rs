@@ -64,7 +64,7 @@ fn costs() {
     let direct = spool.direct_writer();
     per_call("direct write of 128 bytes", 100_000, || {
         at = (at + 128) % LEN;
-        assert_eq!(direct.write(at, &bytes), Some(Direct::Written));
+        assert_eq!(direct.write(at, &bytes), Some(true));
     });
 
     // The same without any of our checks, and into large folios.

@@ -142,10 +142,11 @@ fn it_keeps_its_size_as_long_as_it_survives() {
     let (home, shm) = (Home::new(), Shm::new());
     crash(home.start(&shm));
     let (directory, dirs) = (home.spool(), shm.dirs());
-    let opened = open(&Wanted { size: 2 * SIZE, ..wanted(&directory, &dirs) }).unwrap();
+    let mut opened = open(&Wanted { size: 2 * SIZE, ..wanted(&directory, &dirs) }).unwrap();
     assert!(survived(&opened));
     assert_eq!(opened.region.len(), SIZE);
-    assert_eq!(opened.spool.unwrap().capacity(), SIZE);
+    opened.commit();
+    assert_eq!(home.get(0).len(), SIZE);
 }
 
 #[test]
@@ -222,9 +223,9 @@ fn memory_of_the_process_moves_to_a_file_when_there_is_a_directory() {
 #[test]
 fn a_container_is_not_trusted_to_outlive_itself() {
     let (home, shm) = (Home::new(), Shm::new());
-    let dirs = shm.dirs().in_container("a test");
+    let dirs = shm.dirs().within_container();
     let opened = start(&home.spool(), &dirs);
-    assert_eq!(opened.keeper.survival(), Survival::Container { sign: "a test" });
+    assert_eq!(opened.keeper.survival(), Survival::Container);
     assert!(opened.keeper.path().is_some());
 }
 

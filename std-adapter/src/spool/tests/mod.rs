@@ -15,10 +15,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use annunciator_core::ring;
-use annunciator_core::storage::Storage;
 use tempfile::TempDir;
 
-use super::direct::Direct;
 use super::error::Change;
 use super::testing::{PREFIX, Ring, serve, spoil, starts_and_waiting};
 use super::*;
@@ -224,8 +222,6 @@ fn is_root() -> bool {
     root
 }
 
-fn read(spool: &mut Spool, at: usize, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0xee; len];
-    spool.read(at, &mut bytes).unwrap();
-    bytes
+fn read(spool: &Spool, at: usize, len: usize) -> Vec<u8> {
+    spool.file.read_all().unwrap()[at..at + len].to_vec()
 }

@@ -64,7 +64,7 @@ fn a_sync_that_succeeds_never_lies() {
             }
             let result = if random.below(3) == 0 {
                 let result = spool.sync();
-                if result.is_ok() && spool.holds_data() {
+                if result.is_ok() && spool.file.holds_data() {
                     let file = home.spool().join(spool.name().spool());
                     assert_eq!(std::fs::read(&file).unwrap(), model, "{what}");
                     assert!(!spool.needs_rewrite(), "{what}");
@@ -83,13 +83,13 @@ fn a_sync_that_succeeds_never_lies() {
             if result.is_err() {
                 model = fresh();
                 errors += 1;
-                assert!(spool.needs_rewrite() || !spool.holds_data(), "{what}");
+                assert!(spool.needs_rewrite() || !spool.file.holds_data(), "{what}");
             }
         }
         faults::clear();
         // The disk is well again.
         model = fresh();
-        spool.start_over();
+        spool.file.start_over();
         model[..4].copy_from_slice(b"well");
         for attempt in 0.. {
             if spool.write(0, b"well").and_then(|()| spool.sync()).is_ok() {
