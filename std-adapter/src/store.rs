@@ -256,10 +256,10 @@ impl Store {
         !self.memory_is_linked() || matches!(self.keeper.survival(), Survival::Nothing { .. })
     }
 
-    /// Makes a memory file that was removed anew. Nothing worse than before if it fails: the memory
-    /// is then the process's own. Touches no disk; [`note_memory`](Store::note_memory) does.
+    /// Makes a memory file that was removed anew. Touches no disk;
+    /// [`note_memory`](Store::note_memory) does.
     pub(crate) fn recreate_memory(&mut self, memory: &mut [u8]) {
-        let _ = self.keeper.recreate(memory);
+        self.keeper.recreate(memory);
     }
 
     /// Notes on disk whether there is a memory file now.

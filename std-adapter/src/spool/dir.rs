@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use rustix::fs::{CWD, Dir, FileType, OFlags};
 use rustix::io::Errno;
 
-use super::error::SpoolError;
+use super::error::{SpoolError, Trouble};
 use super::sys::{self, Meta};
 
 /// Group or world may write.
@@ -33,17 +33,14 @@ pub(super) struct SpoolDir {
 impl SpoolDir {
     /// Opens the directory, making it and missing parents if need be.
     pub(super) fn open(path: &Path) -> Result<SpoolDir, SpoolError> {
-        let path = std::path::absolute(path).map_err(|e| SpoolError::io(path, "find", e))?;
+        let path = std::path::absolute(path).map_err(|e| {
+            SpoolError::io(path, "find", Errno::from_io_error(&e).unwrap_or(Errno::INVAL))
+        })?;
         let (Some(parent_path), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(SpoolError::NotADirectory { path });
+            return Err(Trouble::NotADirectory.at(path));
         };
         let mut unsynced = Vec::new();
         let parent = open_parent(parent_path, &mut unsynced)?;
-        let parent_meta =
-            sys::meta(&parent).map_err(|e| SpoolError::io(parent_path, "look at", e))?;
-        if parent_meta.mode & WORLD_WRITES != 0 {
-            return Err(SpoolError::OpenParent { path: parent_path.to_path_buf() });
-        }
         let fd = open_or_make(&parent, name, &path, &mut unsynced)?;
         let meta = sys::meta(&fd).map_err(|e| SpoolError::io(&path, "look at", e))?;
         check_directory(&meta, &path, OTHERS_WRITE)?;
@@ -80,16 +77,7 @@ impl SpoolDir {
 
     /// The names in the directory, in no order.
     pub(super) fn names(&self) -> Result<Vec<String>, SpoolError> {
-        let failed = |e: Errno| SpoolError::io(&self.path, "list", e);
-        let mut names = Vec::new();
-        for entry in Dir::read_from(&self.fd).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            // Names of ours are ASCII; whatever else lies here is not for us.
-            if let Ok(name) = entry.file_name().to_str() {
-                names.push(name.to_owned());
-            }
-        }
-        Ok(names)
+        names_in(&self.fd).map_err(|e| SpoolError::io(&self.path, "list", e))
     }
 
     /// Opens a file of ours that may or may not be there, with all checks.
@@ -102,17 +90,16 @@ impl SpoolDir {
         let fd = match sys::open_at(&self.fd, name, flags) {
             Ok(fd) => fd,
             Err(Errno::NOENT) if !flags.contains(OFlags::CREATE) => return Ok(None),
-            Err(Errno::LOOP) => return Err(SpoolError::Link { path }),
-            Err(Errno::ISDIR | Errno::NXIO) => return Err(SpoolError::NotAFile { path }),
+            Err(Errno::LOOP) => return Err(Trouble::Link.at(path)),
+            Err(Errno::ISDIR | Errno::NXIO) => return Err(Trouble::NotAFile.at(path)),
             Err(e) => return Err(SpoolError::io(&path, "open", e)),
         };
         let meta = sys::meta(&fd).map_err(|e| SpoolError::io(&path, "look at", e))?;
         if meta.kind != FileType::RegularFile || meta.links > 1 {
-            return Err(SpoolError::NotAFile { path });
+            return Err(Trouble::NotAFile.at(path));
         }
-        let us = sys::effective_user();
-        if meta.owner != us {
-            return Err(SpoolError::ForeignOwner { path, owner: meta.owner, us });
+        if meta.owner != sys::effective_user() {
+            return Err(Trouble::ForeignOwner(meta.owner).at(path));
         }
         if meta.mode & 0o077 != 0 && flags.intersects(OFlags::RDWR) {
             // It is ours, so close it; a file system without modes may refuse, and that is that.
@@ -139,24 +126,26 @@ fn open_parent(path: &Path, unsynced: &mut Vec<OwnedFd>) -> Result<OwnedFd, Spoo
                 return Err(SpoolError::io(path, "open", Errno::NOENT));
             };
             let above = open_parent(above_path, unsynced)?;
-            let meta = sys::meta(&above).map_err(|e| SpoolError::io(above_path, "look at", e))?;
-            if meta.mode & WORLD_WRITES != 0 {
-                return Err(SpoolError::OpenParent { path: above_path.to_path_buf() });
-            }
             open_or_make(&above, name, path, unsynced)
         }
-        Err(Errno::NOTDIR) => Err(SpoolError::NotADirectory { path: path.to_path_buf() }),
+        Err(Errno::NOTDIR) => Err(Trouble::NotADirectory.at(path)),
         Err(e) => Err(SpoolError::io(path, "open", e)),
     }
 }
 
-/// Opens `name` in `parent` without following a link, making it first if it is missing.
+/// Opens `name` in `parent`, which must not be everybody's, without following a link, making it
+/// first if it is missing.
 fn open_or_make(
     parent: &OwnedFd,
     name: &OsStr,
     path: &Path,
     unsynced: &mut Vec<OwnedFd>,
 ) -> Result<OwnedFd, SpoolError> {
+    let above = path.parent().unwrap_or(path);
+    let meta = sys::meta(parent).map_err(|e| SpoolError::io(above, "look at", e))?;
+    if meta.mode & WORLD_WRITES != 0 {
+        return Err(Trouble::OpenParent.at(above));
+    }
     let open = || open_directory(parent, name);
     match open() {
         Ok(fd) => return Ok(fd),
@@ -181,24 +170,35 @@ pub(super) fn open_directory(parent: impl AsFd, name: &OsStr) -> Result<OwnedFd,
     rustix::fs::openat(parent, name, flags, sys::FILE_MODE)
 }
 
+/// The names in a directory, in no order.
+pub(super) fn names_in(fd: impl AsFd) -> Result<Vec<String>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(fd)? {
+        // Names of ours are ASCII; whatever else lies here is not for us.
+        if let Ok(name) = entry?.file_name().to_str() {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
 /// An open that refuses links and other things reports both alike; look which it was.
 fn why_not_a_directory(parent: &OwnedFd, name: &OsStr, path: &Path, errno: Errno) -> SpoolError {
     let path = path.to_path_buf();
     match sys::meta_at(parent, name).map(|meta| meta.kind) {
-        Ok(FileType::Symlink) => SpoolError::Link { path },
+        Ok(FileType::Symlink) => Trouble::Link.at(path),
         Ok(FileType::Directory) | Err(_) => SpoolError::io(&path, "open", errno),
-        Ok(_) => SpoolError::NotADirectory { path },
+        Ok(_) => Trouble::NotADirectory.at(path),
     }
 }
 
 /// Whether a directory is ours and nobody else may do with it what `forbidden` says.
 pub(super) fn check_directory(meta: &Meta, path: &Path, forbidden: u32) -> Result<(), SpoolError> {
-    let us = sys::effective_user();
-    if meta.owner != us {
-        return Err(SpoolError::ForeignOwner { path: path.into(), owner: meta.owner, us });
+    if meta.owner != sys::effective_user() {
+        return Err(Trouble::ForeignOwner(meta.owner).at(path));
     }
     if meta.mode & forbidden != 0 {
-        return Err(SpoolError::LooseMode { path: path.into(), mode: meta.mode });
+        return Err(Trouble::LooseMode(meta.mode).at(path));
     }
     Ok(())
 }

@@ -1,221 +1,137 @@
 //! What can be wrong with the spool, in words that name the path and the fix.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
+
+use super::sys;
 
 /// Why the spool directory or a file in it cannot be used.
 ///
 /// Shown to people; the only decision ever taken on it is "write everything again later".
 #[derive(Debug)]
-pub(crate) enum SpoolError {
-    /// The path is a symbolic link where a directory or a file of our own is expected.
-    Link {
-        /// The link.
-        path: PathBuf,
-    },
-    /// Something other than a directory stands at the directory's path.
-    NotADirectory {
-        /// What stands there.
-        path: PathBuf,
-    },
-    /// Something other than a regular file with one name stands at a file's path.
-    NotAFile {
-        /// What stands there.
-        path: PathBuf,
-    },
-    /// The directory or file belongs to somebody else.
-    ForeignOwner {
-        /// The directory or file.
-        path: PathBuf,
-        /// Whose it is (user id).
-        owner: u32,
-        /// Who we are (effective user id).
-        us: u32,
-    },
-    /// Group or world may write where only we may.
-    LooseMode {
-        /// The directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// The directory lies directly in one that everybody may write (`/tmp`), sticky or not.
-    OpenParent {
-        /// The parent.
-        path: PathBuf,
-    },
-    /// Every instance of the directory belongs to a running process.
-    Busy {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// Somebody else changed the file under us.
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// What became of it.
-        how: Change,
-    },
-    /// A sync after a failure, before anything was written again.
-    NothingRewritten {
-        /// The file.
-        path: PathBuf,
-    },
-    /// An access beyond the end of the region.
-    OutOfBounds {
-        /// First byte of the access.
-        at: usize,
-        /// Its length.
-        len: usize,
-    },
-    /// The process may not write files as large as the spool (`ulimit -f`, `LimitFSIZE=`); trying
-    /// would raise SIGXFSZ, which kills.
-    FileSizeLimit {
-        /// The file.
-        path: PathBuf,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// No place for the ring's memory outlives the program.
-    NoMemoryFile {
-        /// What is wrong with each place that was tried.
-        why: String,
-    },
-    /// The system refused.
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What we were about to do with it.
-        doing: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
+pub(crate) struct SpoolError {
+    /// The directory or file.
+    pub(super) path: PathBuf,
+    pub(super) trouble: Trouble,
 }
 
-/// What somebody else did to a spool file.
+/// What is wrong with a directory or file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Its name is gone.
+pub(super) enum Trouble {
+    /// A symbolic link where a directory or a file of our own is expected.
+    Link,
+    NotADirectory,
+    /// Something other than a regular file with one name.
+    NotAFile,
+    /// It belongs to somebody else: to this user id.
+    ForeignOwner(u32),
+    /// Group or world may write where only we may: its permission bits.
+    LooseMode(u32),
+    /// Everybody may write there (`/tmp`), sticky or not, so nothing of ours may lie in it.
+    OpenParent,
+    /// Every instance of the directory belongs to a running process.
+    Busy,
+    /// Somebody else took its name away.
     Removed,
     /// Another file bears its name.
     Replaced,
     /// It is shorter than it was.
     Truncated,
-    /// It was written to.
+    /// Somebody else wrote to it.
     Overwritten,
     /// A call on another thread could not write to it.
     Doubtful,
+    /// A sync after a failure, before anything was written again.
+    NothingRewritten,
+    /// A write beyond the end of the region.
+    BeyondEnd,
+    /// The process may not write files as large as the spool (`ulimit -f`, `LimitFSIZE=`), but of
+    /// this length at most; trying would raise SIGXFSZ, which kills.
+    FileSizeLimit(u64),
+    /// The system refused.
+    Io {
+        /// What we were about to do with it.
+        doing: &'static str,
+        errno: Errno,
+    },
+}
+
+impl Trouble {
+    pub(super) fn at(self, path: impl Into<PathBuf>) -> SpoolError {
+        SpoolError { path: path.into(), trouble: self }
+    }
 }
 
 impl SpoolError {
-    pub(super) fn io(path: &Path, doing: &'static str, source: impl Into<io::Error>) -> SpoolError {
-        SpoolError::Io { path: path.to_path_buf(), doing, source: source.into() }
-    }
-
-    /// The system's error number, if it was the system that refused.
-    pub(super) fn errno(&self) -> Option<Errno> {
-        match self {
-            SpoolError::Io { source, .. } => Errno::from_io_error(source),
-            _ => None,
-        }
+    pub(super) fn io(path: &Path, doing: &'static str, errno: Errno) -> SpoolError {
+        Trouble::Io { doing, errno }.at(path)
     }
 }
 
 impl fmt::Display for SpoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SpoolError::Link { path } => write!(
+        let path = self.path.display();
+        match self.trouble {
+            Trouble::Link => write!(
                 f,
-                "{} is a symbolic link, which the spool does not follow; name the directory itself",
-                path.display()
+                "{path} is a symbolic link, which the spool does not follow; name the directory \
+                 itself"
             ),
-            SpoolError::NotADirectory { path } => write!(
-                f,
-                "{} is not a directory; remove it or choose another spool directory",
-                path.display()
-            ),
-            SpoolError::NotAFile { path } => {
-                write!(f, "{} is not a plain file with a single name; remove it", path.display())
+            Trouble::NotADirectory => {
+                write!(f, "{path} is not a directory; remove it or choose another spool directory")
             }
-            SpoolError::ForeignOwner { path, owner, us } => write!(
+            Trouble::NotAFile => {
+                write!(f, "{path} is not a plain file with a single name; remove it")
+            }
+            Trouble::ForeignOwner(owner) => write!(
                 f,
-                "{} belongs to user {owner}, the program runs as user {us}; chown it or choose \
+                "{path} belongs to user {owner}, the program runs as user {}; chown it or choose \
                  another spool directory",
-                path.display()
+                sys::effective_user()
             ),
-            SpoolError::LooseMode { path, mode } => write!(
+            Trouble::LooseMode(mode) => write!(
                 f,
-                "{} has mode {mode:04o}, so others may write to it; choose a directory of its own for \
-                 the spool, or chmod 700 this one if nobody else uses it",
-                path.display()
+                "{path} has mode {mode:04o}, so others may write to it; choose a directory of its \
+                 own for the spool, or chmod 700 this one if nobody else uses it"
             ),
-            SpoolError::OpenParent { path } => write!(
+            Trouble::OpenParent => write!(
                 f,
-                "{} may be written by everybody, which is no place for a spool; choose a directory \
-                 under the state directory",
-                path.display()
+                "{path} may be written by everybody, which is no place for a spool; choose a \
+                 directory under the state directory"
             ),
-            SpoolError::Busy { path } => write!(
+            Trouble::Busy => write!(
                 f,
-                "all instances in {} belong to running programs; give each program a spool \
-                 directory of its own",
-                path.display()
+                "all instances in {path} belong to running programs; give each program a spool \
+                 directory of its own"
             ),
-            SpoolError::Changed { path, how } => {
-                let how = match how {
-                    Change::Removed => "was removed",
-                    Change::Replaced => "was replaced",
-                    Change::Truncated => "was cut short",
-                    Change::Overwritten => "was written to",
-                    Change::Doubtful => {
-                        return write!(
-                            f,
-                            "a write to {} failed on another thread; all of it is written again",
-                            path.display()
-                        );
-                    }
-                };
-                write!(f, "{} {how} by somebody else; all of it is written again", path.display())
+            Trouble::Removed => write!(f, "{path} was removed {BY_OTHERS}"),
+            Trouble::Replaced => write!(f, "{path} was replaced {BY_OTHERS}"),
+            Trouble::Truncated => write!(f, "{path} was cut short {BY_OTHERS}"),
+            Trouble::Overwritten => write!(f, "{path} was written to {BY_OTHERS}"),
+            Trouble::Doubtful => {
+                write!(f, "a write to {path} failed on another thread; all of it is written again")
             }
-            SpoolError::NothingRewritten { path } => write!(
+            Trouble::NothingRewritten => write!(
                 f,
-                "{} is in doubt since the last error and has not been written again yet",
-                path.display()
+                "{path} is in doubt since the last error and has not been written again yet"
             ),
-            SpoolError::OutOfBounds { at, len } => {
-                write!(f, "{len} bytes at {at} lie beyond the end of the spool")
-            }
-            SpoolError::FileSizeLimit { path, limit } => write!(
+            Trouble::BeyondEnd => write!(f, "a write lies beyond the end of {path}"),
+            Trouble::FileSizeLimit(limit) => write!(
                 f,
-                "files of this process may have at most {limit} bytes, too few for {}; raise \
-                 `ulimit -f` or LimitFSIZE=, or configure a smaller spool",
-                path.display()
+                "files of this process may have at most {limit} bytes, too few for {path}; raise \
+                 `ulimit -f` or LimitFSIZE=, or configure a smaller spool"
             ),
-            SpoolError::NoMemoryFile { why } => {
-                write!(f, "the ring's memory would not outlive the program: {why}")
-            }
-            SpoolError::Io { path, doing, source } => {
-                write!(f, "cannot {doing} {}: ", path.display())?;
-                match Errno::from_io_error(source).and_then(remedy) {
-                    Some(words) => f.write_str(words),
-                    None => write!(f, "{source}"),
-                }
-            }
+            Trouble::Io { doing, errno } => match remedy(errno) {
+                Some(words) => write!(f, "cannot {doing} {path}: {words}"),
+                None => write!(f, "cannot {doing} {path}: {errno}"),
+            },
         }
     }
 }
 
-impl std::error::Error for SpoolError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            SpoolError::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+const BY_OTHERS: &str = "by somebody else; all of it is written again";
 
 /// The usual troubles of a disk, with what helps.
 fn remedy(errno: Errno) -> Option<&'static str> {

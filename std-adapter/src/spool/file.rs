@@ -25,7 +25,7 @@ use crate::health::DiskUse;
 
 use super::dir::SpoolDir;
 use super::direct::{DirectWriter, Target};
-use super::error::{Change, SpoolError};
+use super::error::{SpoolError, Trouble};
 use super::marks::{OpenMark, UNCLAIMED_LEN};
 use super::names::InstanceName;
 use super::sys::{self, Meta};
@@ -309,14 +309,14 @@ impl SpoolFile {
         let path = || self.dir.path_of(&self.name.spool());
         if self.direct.take_failure() {
             let path = path();
-            return Err(self.fail(SpoolError::Changed { path, how: Change::Doubtful }));
+            return Err(self.fail(Trouble::Doubtful.at(path)));
         }
         // Those over by now are covered by the sync to come; those under way may not be.
         let ended = self.direct.ended();
         let direct = self.direct.begun() != self.direct_synced;
         let synced = match &self.state {
             State::Absent => return Ok(()),
-            State::Doubtful { .. } => return Err(SpoolError::NothingRewritten { path: path() }),
+            State::Doubtful { .. } => return Err(Trouble::NothingRewritten.at(path())),
             // Nothing to ask of the disk, but success would be a lie if it is no longer there.
             State::Current { dirty: false, .. } if !direct => return self.verify(),
             State::Current { file, .. } => sys::sync_data(file)
@@ -349,7 +349,7 @@ impl SpoolFile {
                 // they are counted after the look at it.
                 let begun = self.direct.begun();
                 let ours = seen.is_some_and(|(_, by_then)| *by_then != begun);
-                how.filter(|how| !(ours && matches!(how, Change::Overwritten)))
+                how.filter(|how| !(ours && matches!(how, Trouble::Overwritten)))
             }
             State::Fresh { file } => self.changed(file, &self.name.fresh(), None),
             State::Absent | State::Doubtful { .. } => None,
@@ -358,7 +358,7 @@ impl SpoolFile {
             None => Ok(()),
             Some(how) => {
                 let path = self.dir.path_of(&self.name.spool());
-                Err(self.fail(SpoolError::Changed { path, how }))
+                Err(self.fail(how.at(path)))
             }
         }
     }
@@ -372,18 +372,18 @@ impl SpoolFile {
     }
 
     /// What somebody else did to the file, if anything.
-    fn changed(&self, file: &OwnedFd, name: &str, seen: Option<&Meta>) -> Option<Change> {
+    fn changed(&self, file: &OwnedFd, name: &str, seen: Option<&Meta>) -> Option<Trouble> {
         let (Ok(ours), Ok(there)) = (sys::meta(file), sys::meta_at(&*self.dir, name)) else {
-            return Some(Change::Removed);
+            return Some(Trouble::Removed);
         };
         if !ours.same_file(&there) {
-            return Some(Change::Replaced);
+            return Some(Trouble::Replaced);
         }
         if ours.size < self.capacity as u64 {
-            return Some(Change::Truncated);
+            return Some(Trouble::Truncated);
         }
         match seen {
-            Some(seen) if seen.modified != ours.modified => Some(Change::Overwritten),
+            Some(seen) if seen.modified != ours.modified => Some(Trouble::Overwritten),
             _ => None,
         }
     }
@@ -444,7 +444,7 @@ impl SpoolFile {
             None => Ok(()),
             Some(limit) => {
                 let path = self.dir.path_of(&self.name.spool());
-                Err(SpoolError::FileSizeLimit { path, limit })
+                Err(Trouble::FileSizeLimit(limit).at(path))
             }
         }
     }
@@ -452,7 +452,7 @@ impl SpoolFile {
     fn check_bounds(&self, at: usize, len: usize) -> Result<(), SpoolError> {
         match at.checked_add(len) {
             Some(end) if end <= self.capacity => Ok(()),
-            _ => Err(SpoolError::OutOfBounds { at, len }),
+            _ => Err(Trouble::BeyondEnd.at(self.dir.path_of(&self.name.spool()))),
         }
     }
 }

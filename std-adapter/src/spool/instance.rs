@@ -7,7 +7,7 @@ use crate::health::DiskUse;
 
 use super::dir::SpoolDir;
 use super::direct::DirectWriter;
-use super::error::{Change, SpoolError};
+use super::error::{SpoolError, Trouble};
 use super::file::SpoolFile;
 use super::fork::LockedFd;
 use super::lock::InstanceLock;
@@ -143,7 +143,7 @@ impl Spool {
         }
         self.file.start_over();
         let path = self.file.dir().path_of(&self.name().lock());
-        Err(SpoolError::Changed { path, how: Change::Removed })
+        Err(Trouble::Removed.at(path))
     }
 
     /// Before everything is written again: makes sure of an instance. Its number may become
@@ -199,5 +199,5 @@ pub(super) fn take_free(
             }
         }
     }
-    Err(SpoolError::Busy { path: dir.path().to_path_buf() })
+    Err(Trouble::Busy.at(dir.path()))
 }

@@ -7,9 +7,11 @@
 //! Where there is no directory for such a file the ring lives in memory of the process, and says
 //! so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
+
+use rustix::io::Errno;
 
 use super::error::SpoolError;
 use super::fork::LockedFd;
@@ -64,12 +66,12 @@ impl MemoryKeeper {
         let (mapping, backing) = match mapped {
             Ok((mapping, file)) => (mapping, Backing::File(file)),
             Err(why) => {
-                let mapping = Mapping::anonymous(bytes.len()).map_err(|_| no_memory(&why))?;
+                let mapping = Mapping::anonymous(bytes.len()).map_err(no_memory)?;
                 (mapping, Backing::Process { why })
             }
         };
         let mapping = Arc::new(mapping);
-        let mut region = mapping.region().ok_or_else(|| no_memory("the region is taken"))?;
+        let mut region = mapping.region().ok_or_else(|| no_memory(Errno::BUSY))?;
         let cell = match &backing {
             Backing::File(file) => file.lock(),
             Backing::Process { .. } => {
@@ -124,15 +126,12 @@ impl MemoryKeeper {
     }
 
     /// Makes the file anew, in the first directory that will do, and puts it under the region. Also
-    /// worth a try when there never was one.
+    /// worth a try when there never was one. If no directory will do, the memory is that of the
+    /// process, which is nothing worse than before.
     ///
     /// `region` is the whole region as handed out, borrowed exclusively; its bytes do not change.
     /// Takes about as long as writing it once.
-    ///
-    /// # Errors
-    /// If `region` is not the region, or no directory will do; the memory is then that of the
-    /// process.
-    pub(crate) fn recreate(&mut self, region: &mut [u8]) -> Result<(), SpoolError> {
+    pub(crate) fn recreate(&mut self, region: &mut [u8]) {
         let made = self.finder.make(self.number, region);
         let exchanged = made.and_then(|file| match file.exchange(&self.mapping, region) {
             Ok(()) => Ok(file),
@@ -141,18 +140,13 @@ impl MemoryKeeper {
                 Err(why)
             }
         });
-        match exchanged {
-            Ok(file) => {
-                self.backing = Backing::File(file.in_cell(&self.cell));
-                Ok(())
-            }
+        self.backing = match exchanged {
+            Ok(file) => Backing::File(file.in_cell(&self.cell)),
             Err(why) => {
-                let error = no_memory(&why);
                 self.cell.take_over(LockedFd::default());
-                self.backing = Backing::Process { why };
-                Err(error)
+                Backing::Process { why }
             }
-        }
+        };
     }
 
     /// Goes on as the memory of another instance, of which there must be none.
@@ -194,8 +188,8 @@ impl MemoryKeeper {
     }
 }
 
-fn no_memory(why: &str) -> SpoolError {
-    SpoolError::NoMemoryFile { why: why.to_owned() }
+fn no_memory(errno: Errno) -> SpoolError {
+    SpoolError::io(Path::new("the ring"), "map memory for", errno)
 }
 
 /// The mappings of this process, and which process that is: a forked child has them too.

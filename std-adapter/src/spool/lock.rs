@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::dir::SpoolDir;
-use super::error::SpoolError;
+use super::error::{SpoolError, Trouble};
 use super::fork::LockedFd;
 use super::names::InstanceName;
 use super::sys;
@@ -43,7 +43,7 @@ impl InstanceLock {
         for _ in 0..100 {
             let (fd, read_only) = match dir.open_file(&file, OFlags::RDWR | OFlags::CREATE) {
                 // What waits on a read-only disk can still be sent.
-                Err(e) if e.errno() == Some(Errno::ROFS) => {
+                Err(e) if matches!(e.trouble, Trouble::Io { errno: Errno::ROFS, .. }) => {
                     (dir.open_file(&file, OFlags::RDONLY)?.ok_or(e)?, true)
                 }
                 other => match other? {

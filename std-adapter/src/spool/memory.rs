@@ -20,7 +20,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::error::SpoolError;
+use super::error::{SpoolError, Trouble};
 use super::file::MAX_LEN;
 use super::fork::LockedFd;
 use super::map::{HEADER_LEN, Mapping};
@@ -269,8 +269,7 @@ fn make(
     let failed = |doing, e: Errno| SpoolError::io(dir.path(), doing, e).to_string();
     let len = HEADER_LEN + header.region_len;
     if let Some(limit) = sys::file_size_limit_below(len) {
-        let path = dir.path().to_path_buf();
-        return Err(SpoolError::FileSizeLimit { path, limit }.to_string());
+        return Err(Trouble::FileSizeLimit(limit).at(dir.path()).to_string());
     }
     let fd = sys::open_nameless(dir).map_err(|e| failed("create a file in", e))?;
     sys::zero_fill(&fd, len).map_err(|e| failed("allocate memory in", e))?;

@@ -46,6 +46,7 @@ use annunciator_core::ring;
 use annunciator_core::time::Instant;
 
 use dir::SpoolDir;
+use error::Trouble;
 use instance::take_free;
 use lock::InstanceLock;
 use marks::{OpenMark, id, is_empty};
@@ -116,7 +117,7 @@ pub(crate) fn open(wanted: &Wanted<'_>) -> Result<Opened, SpoolError> {
     let dir = SpoolDir::open(wanted.directory).map(Arc::new);
     let trouble = match dir.and_then(|dir| open_any(wanted, Some(&dir))) {
         Ok(Some(opened)) => return Ok(opened),
-        Ok(None) => SpoolError::Busy { path: wanted.directory.to_path_buf() },
+        Ok(None) => Trouble::Busy.at(wanted.directory),
         Err(error) => error,
     };
     let opened = match open_any(wanted, None)? {

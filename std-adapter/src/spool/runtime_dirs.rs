@@ -10,11 +10,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{CWD, Dir, OFlags};
+use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
-use super::dir::{check_directory, open_directory};
-use super::error::SpoolError;
+use super::dir::{check_directory, names_in, open_directory};
+use super::error::{SpoolError, Trouble};
 use super::sys::{self, Meta};
 
 const STICKY: u32 = 0o1000;
@@ -150,8 +150,7 @@ impl OwnDir {
     }
 
     pub(super) fn names(&self) -> Vec<String> {
-        let entries = Dir::read_from(&self.fd).into_iter().flatten().flatten();
-        entries.filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned())).collect()
+        names_in(&self.fd).unwrap_or_default()
     }
 }
 
@@ -167,13 +166,11 @@ fn own_name() -> String {
 }
 
 fn check_base(meta: &Meta, path: &Path) -> Result<(), SpoolError> {
-    let us = sys::effective_user();
-    let path = path.to_path_buf();
-    if meta.owner != 0 && meta.owner != us {
-        return Err(SpoolError::ForeignOwner { path, owner: meta.owner, us });
+    if meta.owner != 0 && meta.owner != sys::effective_user() {
+        return Err(Trouble::ForeignOwner(meta.owner).at(path));
     }
     if meta.mode & OTHERS_WRITE != 0 && meta.mode & STICKY == 0 {
-        return Err(SpoolError::LooseMode { path, mode: meta.mode });
+        return Err(Trouble::LooseMode(meta.mode).at(path));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use annunciator_core::alerter::is_damaged;
 use annunciator_core::ring::{self, PREFIX_MAX, UNCLAIMED_AT};
 
 use super::dir::SpoolDir;
-use super::error::SpoolError;
+use super::error::{SpoolError, Trouble};
 use super::instance::{Spool, take_free};
 use super::keeper::MemoryKeeper;
 use super::lock::InstanceLock;
@@ -224,7 +224,7 @@ impl Candidate {
                 mark_open(&mut spool, &keeper);
                 Ok(spool)
             }
-            None => Err(SpoolError::Busy { path: wanted.directory.to_path_buf() }),
+            None => Err(Trouble::Busy.at(wanted.directory)),
         };
         Ok(Opened { region, keeper, spool, found })
     }

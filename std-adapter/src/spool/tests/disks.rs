@@ -183,7 +183,7 @@ pub(super) fn play_limited(directory: &Path, dirs: &RuntimeDirs) {
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("ulimit -f"), "{why}");
     let mut spool = opened.spool.unwrap();
-    assert!(matches!(spool.write(0, b"x"), Err(SpoolError::FileSizeLimit { limit: 512, .. })));
+    assert_eq!(spool.write(0, b"x").unwrap_err().trouble, Trouble::FileSizeLimit(512));
     assert!(spool.file.quarantine(&[0; 4096]).is_err());
     let wanted = wanted(directory, dirs);
     let now = Instant::from_secs(1);

@@ -89,7 +89,7 @@ fn accesses_beyond_the_end_are_refused() {
     let home = Home::new();
     let mut spool = committed(&home);
     for at in [SIZE - 1, SIZE, usize::MAX] {
-        assert!(matches!(spool.write(at, b"xx"), Err(SpoolError::OutOfBounds { .. })));
+        assert_eq!(spool.write(at, b"xx").unwrap_err().trouble, Trouble::BeyondEnd);
     }
     assert!(!spool.needs_rewrite(), "a mistake of ours says nothing about the disk");
 }
@@ -103,8 +103,9 @@ fn after_a_failed_sync_exactly_what_is_written_again_counts() {
     let error = spool.sync().unwrap_err();
     assert!(error.to_string().contains("failing"), "{error}");
     assert!(spool.needs_rewrite());
-    assert!(
-        matches!(spool.sync(), Err(SpoolError::NothingRewritten { .. })),
+    assert_eq!(
+        spool.sync().unwrap_err().trouble,
+        Trouble::NothingRewritten,
         "the next sync must not report success for what the first one lost"
     );
     rewrite(&mut spool);
@@ -166,16 +167,16 @@ fn repeated_failures_change_nothing_about_that() {
 fn interference_is_noticed_by_the_next_commit_and_repaired() {
     let file = "k217feda2-0.spool";
     type Meddle = fn(&std::path::Path);
-    let meddlers: [(Change, Meddle); 4] = [
-        (Change::Removed, |path| std::fs::remove_file(path).unwrap()),
-        (Change::Replaced, |path| {
+    let meddlers: [(Trouble, Meddle); 4] = [
+        (Trouble::Removed, |path| std::fs::remove_file(path).unwrap()),
+        (Trouble::Replaced, |path| {
             std::fs::remove_file(path).unwrap();
             std::fs::write(path, vec![0x55; SIZE]).unwrap();
         }),
-        (Change::Truncated, |path| {
+        (Trouble::Truncated, |path| {
             std::fs::File::options().write(true).open(path).unwrap().set_len(100).unwrap();
         }),
-        (Change::Overwritten, |path| {
+        (Trouble::Overwritten, |path| {
             use std::os::unix::fs::FileExt;
             let meddled = std::fs::File::options().write(true).open(path).unwrap();
             meddled.write_all_at(b"scrawl", 200).unwrap();
@@ -189,21 +190,15 @@ fn interference_is_noticed_by_the_next_commit_and_repaired() {
         let home = Home::new();
         let mut spool = committed(&home);
         meddle(&home.file(file));
-        match spool.write(0, b"new") {
-            Err(SpoolError::Changed { how, .. }) => assert_eq!(how, change),
-            other => panic!("{change:?}: {other:?}"),
-        }
+        assert_eq!(spool.write(0, b"new").unwrap_err().trouble, change);
         rewrite(&mut spool);
         assert_rewritten(&home);
 
         // Between write and sync. An overwriter cannot be told from ourselves then.
-        if change != Change::Overwritten {
+        if change != Trouble::Overwritten {
             spool.write(0, b"bad").unwrap();
             meddle(&home.file(file));
-            match spool.sync() {
-                Err(SpoolError::Changed { how, .. }) => assert_eq!(how, change),
-                other => panic!("{change:?}: {other:?}"),
-            }
+            assert_eq!(spool.sync().unwrap_err().trouble, change);
             rewrite(&mut spool);
             assert_rewritten(&home);
         }
@@ -364,7 +359,7 @@ fn a_failed_direct_write_has_everything_written_again() {
     let direct = spool.direct_writer();
     faults::fail(Op::Write, 0, Errno::IO);
     assert_eq!(direct.write(0, b"xxx"), Some(false));
-    assert!(matches!(spool.sync(), Err(SpoolError::Changed { how: Change::Doubtful, .. })));
+    assert_eq!(spool.sync().unwrap_err().trouble, Trouble::Doubtful);
     rewrite(&mut spool);
     assert_rewritten(&home);
 }

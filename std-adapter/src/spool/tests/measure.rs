@@ -47,7 +47,7 @@ fn costs() {
         black_box(opened.keeper.still_linked());
     });
     let start = Instant::now();
-    opened.keeper.recreate(&mut opened.region).unwrap();
+    opened.keeper.recreate(&mut opened.region);
     println!("memory file made anew: {:?}", start.elapsed());
 
     let spool = opened.spool.as_mut().unwrap();

@@ -160,7 +160,7 @@ fn a_lost_file_is_made_anew_under_the_same_bytes() {
     std::fs::remove_dir_all(one.temp.path()).unwrap();
     assert!(!opened.keeper.still_linked());
 
-    opened.keeper.recreate(&mut opened.region).unwrap();
+    opened.keeper.recreate(&mut opened.region);
     assert!(opened.keeper.still_linked());
     assert!(opened.keeper.path().unwrap().starts_with(two.temp.path()), "the next that will do");
     opened.serve(&["after"]);
@@ -176,10 +176,12 @@ fn only_the_region_itself_can_be_exchanged() {
     let mut opened = home.start(&shm);
     std::fs::remove_dir_all(shm.directory()).unwrap();
     let mut other = vec![0; SIZE];
-    assert!(opened.keeper.recreate(&mut other).is_err());
+    opened.keeper.recreate(&mut other);
+    assert_eq!(opened.keeper.path(), None);
     assert!(shm.files().is_empty(), "nothing half stays");
     let half = SIZE / 2;
-    assert!(opened.keeper.recreate(&mut opened.region[..half]).is_err());
+    opened.keeper.recreate(&mut opened.region[..half]);
+    assert_eq!(opened.keeper.path(), None);
     opened.region.fill(1);
 }
 
@@ -193,7 +195,8 @@ fn without_a_directory_the_memory_is_the_process_and_says_why() {
     let Survival::Nothing { why } = opened.keeper.survival() else { panic!() };
     assert!(why.contains("/nonexistent"), "{why}");
     assert!(why.contains(&format!("{} is not memory-backed", disk.display())), "{why}");
-    assert!(opened.keeper.recreate(&mut opened.region).is_err());
+    opened.keeper.recreate(&mut opened.region);
+    assert_eq!(opened.keeper.path(), None);
     opened.serve(&["committed"]);
     opened.commit();
     crash(opened);
@@ -212,7 +215,7 @@ fn memory_of_the_process_moves_to_a_file_when_there_is_a_directory() {
     opened.serve(&["early"]);
     assert!(matches!(opened.keeper.survival(), Survival::Nothing { .. }));
     std::fs::create_dir(&late).unwrap();
-    opened.keeper.recreate(&mut opened.region).unwrap();
+    opened.keeper.recreate(&mut opened.region);
     assert_eq!(opened.keeper.survival(), Survival::Program);
     crash(opened);
     let opened = start(&home.spool(), &dirs);
@@ -279,7 +282,7 @@ fn a_region_outlives_its_file_and_its_keeper() {
     let Opened { mut region, mut keeper, .. } = home.start(&shm);
     region.fill(7);
     std::fs::remove_dir_all(shm.directory()).unwrap();
-    keeper.recreate(&mut region).unwrap();
+    keeper.recreate(&mut region);
     crash(keeper);
     region.fill(8);
     assert_eq!(std::fs::read(&shm.files()[0]).unwrap()[4096..], vec![8; SIZE]);
@@ -297,7 +300,7 @@ fn locks_can_be_closed_without_their_owner() {
     opened.spool().write(0, b"x").unwrap();
     opened.spool().sync().unwrap();
     std::fs::remove_dir_all(shm.directory()).unwrap();
-    opened.keeper.recreate(&mut opened.region).unwrap();
+    opened.keeper.recreate(&mut opened.region);
     assert_eq!(home.open().name(), instance(1));
 
     copies.give_up();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use annunciator_core::ring;
 use tempfile::TempDir;
 
-use super::error::Change;
+use super::error::Trouble;
 use super::testing::{PREFIX, Ring, serve, spoil, starts_and_waiting};
 use super::*;
 use crate::health::DiskUse;

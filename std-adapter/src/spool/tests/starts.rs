@@ -248,7 +248,7 @@ fn a_disk_that_comes_back_with_a_copy_is_written_over() {
         crash(home.start(&shm));
         let mut opened = home.start(&shm);
         assert_eq!(opened.found.source, Source::Memory);
-        assert!(matches!(opened.spool, Err(SpoolError::NotADirectory { .. })));
+        assert_eq!(opened.spool.as_ref().unwrap_err().trouble, Trouble::NotADirectory);
         opened.serve(&["meanwhile"]);
         home.plug();
         if late {
