@@ -21,7 +21,7 @@ pub(crate) fn boot(dirs: &RuntimeDirs) -> u64 {
     let kernels = std::fs::read_to_string(dirs.boot_id()).ok();
     kernels
         .and_then(|text| parse(text.trim_end()))
-        .or_else(|| dirs.first(|dir| in_file(dir).ok_or_else(String::new)).ok())
+        .or_else(|| dirs.made().flatten().find_map(|dir| in_file(&dir)))
         .unwrap_or_else(random)
 }
 
@@ -52,12 +52,11 @@ fn in_file(dir: &OwnDir) -> Option<u64> {
 }
 
 fn read(dir: &OwnDir) -> Option<u64> {
-    let fd = sys::open_at(dir, FILE, OFlags::RDONLY).ok()?;
-    let meta = sys::meta(&fd).ok()?;
+    let (fd, _) = dir.open_file(FILE, OFlags::RDONLY)?;
     let mut bytes = [0; 8];
     let read = sys::read_at(&fd, &mut bytes, 0).ok()?;
     let id = u64::from_le_bytes(bytes);
-    (meta.owner == sys::effective_user() && read == bytes.len() && id != 0).then_some(id)
+    (read == bytes.len() && id != 0).then_some(id)
 }
 
 /// Milliseconds since boot, time asleep included (`CLOCK_BOOTTIME`).

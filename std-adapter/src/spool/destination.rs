@@ -22,7 +22,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::dir::SpoolDir;
-use super::fork::LockedFd;
+use super::lock::LockedFd;
 use super::names::{DestinationKey, SpoolIdentity};
 use super::runtime_dirs::{OwnDir, RuntimeDirs};
 use super::sys;
@@ -115,7 +115,7 @@ impl DestinationFile {
             }
         }
         if !written {
-            let made = self.dirs.first(|dir| self.in_runtime(dir, true).ok_or_else(String::new));
+            let made = self.dirs.made().flatten().find_map(|dir| self.in_runtime(&dir, true));
             let _ = made.map(|copy| copy.write(bytes, false));
         }
     }
@@ -131,10 +131,8 @@ impl DestinationFile {
 
     fn in_runtime(&self, dir: &Arc<OwnDir>, make: bool) -> Option<Copy> {
         let flags = if make { OFlags::RDWR | OFlags::CREATE } else { OFlags::RDWR };
-        let fd = sys::open_at(&**dir, self.identity.state_file().as_str(), flags).ok()?;
-        let meta = sys::meta(&fd).ok()?;
-        let ours = meta.is_private_file() && meta.owner == sys::effective_user();
-        ours.then(|| Copy::new(fd, Some(Arc::clone(dir))))
+        let (fd, _) = dir.open_file(&self.identity.state_file(), flags)?;
+        Some(Copy::new(fd, Some(Arc::clone(dir))))
     }
 }
 

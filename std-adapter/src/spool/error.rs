@@ -50,6 +50,8 @@ pub(super) enum Trouble {
     /// The process may not write files as large as the spool (`ulimit -f`, `LimitFSIZE=`), but of
     /// this length at most; trying would raise SIGXFSZ, which kills.
     FileSizeLimit(u64),
+    /// A runtime directory whose files would not live in memory.
+    NotInMemory,
     /// The system refused.
     Io {
         /// What we were about to do with it.
@@ -123,6 +125,7 @@ impl fmt::Display for SpoolError {
                 "files of this process may have at most {limit} bytes, too few for {path}; raise \
                  `ulimit -f` or LimitFSIZE=, or configure a smaller spool"
             ),
+            Trouble::NotInMemory => write!(f, "{path} is not memory-backed"),
             Trouble::Io { doing, errno } => match remedy(errno) {
                 Some(words) => write!(f, "cannot {doing} {path}: {words}"),
                 None => write!(f, "cannot {doing} {path}: {errno}"),

@@ -9,10 +9,9 @@ use super::dir::SpoolDir;
 use super::direct::DirectWriter;
 use super::error::{SpoolError, Trouble};
 use super::file::SpoolFile;
-use super::fork::LockedFd;
-use super::lock::InstanceLock;
+use super::lock::{InstanceLock, LockedFd};
 use super::marks::OpenMark;
-use super::memory::Finder;
+use super::memory_file::Finder;
 use super::names::{InstanceName, MAX_INSTANCES};
 use super::sys;
 

@@ -1,321 +1,223 @@
-//! Memory files: a header page and the ring's bytes, in a file that lives in memory.
+//! The ring's memory, where it outlives the program.
 //!
-//! A new file gets its name by a hard link, when it is allocated in full, has all its bytes and is
-//! locked: nobody ever finds half a one.
+//! A file on a memory-backed file system, mapped shared: what a log call stored there is still
+//! there after SIGKILL, without any system call at the time of the call. It is allocated in full
+//! before it is mapped, so that no later store can fail.
 //!
-//! | bytes | content (little-endian) |
-//! |---|---|
-//! | 0..8 | `ANNUNMEM` |
-//! | 8..12 | version, 1; another version is not touched |
-//! | 12..16 | length of this header, 4096 |
-//! | 16..24 | length of the region behind it |
-//! | 24..32 | identity: a hash of spool directory and destination |
-//! | 32..36 | user id |
-//! | 36..40 | the open mark: 1 while a program works on it, 0 after an orderly end |
+//! Where there is no directory for such a file the ring lives in memory of the process, and says
+//! so.
 
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::error::{SpoolError, Trouble};
-use super::file::MAX_LEN;
-use super::fork::LockedFd;
-use super::map::{HEADER_LEN, Mapping};
-use super::names::SpoolIdentity;
-use super::runtime_dirs::{OwnDir, RuntimeDirs};
-use super::sys;
+use super::error::SpoolError;
+use super::lock::LockedFd;
+use super::map::{Mapping, Region, call_at_exit};
+use super::memory_file::{CLOSED, Finder, MemoryFile, OPEN, OPEN_MARK_AT};
 
-const MAGIC: &[u8; 8] = b"ANNUNMEM";
-const VERSION: u32 = 1;
-/// Where the open mark is, for changing it in place.
-pub(super) const OPEN_MARK_AT: usize = 36;
-pub(super) const OPEN: u32 = 1;
-pub(super) const CLOSED: u32 = 0;
-
-/// The first page of a memory file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) region_len: usize,
-    pub(super) identity: SpoolIdentity,
-    pub(super) user: u32,
-    pub(super) open: bool,
+/// Whether the ring's memory outlives the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Survival {
+    /// It does, until the next boot.
+    Program,
+    /// It does, but not the end of the container that the program runs in.
+    Container,
+    /// It does not.
+    Nothing {
+        /// Why not, in words.
+        why: String,
+    },
 }
 
-impl Header {
-    fn format(&self) -> [u8; HEADER_LEN] {
-        let mut bytes = [0; HEADER_LEN];
-        let fields: [&[u8]; 7] = [
-            MAGIC,
-            &VERSION.to_le_bytes(),
-            &(HEADER_LEN as u32).to_le_bytes(),
-            &(self.region_len as u64).to_le_bytes(),
-            &self.identity.0.to_le_bytes(),
-            &self.user.to_le_bytes(),
-            &u32::from(self.open).to_le_bytes(),
-        ];
-        bytes.iter_mut().zip(fields.concat()).for_each(|(to, from)| *to = from);
-        bytes
-    }
-
-    /// `None` for anything that is not a header of this version.
-    fn parse(bytes: &[u8]) -> Option<Header> {
-        let mut rest = bytes;
-        if take::<8>(&mut rest)? != *MAGIC
-            || u32::from_le_bytes(take(&mut rest)?) != VERSION
-            || u32::from_le_bytes(take(&mut rest)?) != HEADER_LEN as u32
-        {
-            return None;
-        }
-        Some(Header {
-            region_len: usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?,
-            identity: SpoolIdentity(u64::from_le_bytes(take(&mut rest)?)),
-            user: u32::from_le_bytes(take(&mut rest)?),
-            open: u32::from_le_bytes(take(&mut rest)?) == OPEN,
-        })
-    }
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (head, tail) = rest.split_first_chunk::<N>()?;
-    *rest = tail;
-    Some(*head)
-}
-
-/// A memory file, locked.
+/// Looks after the ring's memory: is it still where a next start finds it?
 #[derive(Debug)]
-pub(super) struct MemoryFile {
-    fd: LockedFd,
-    dir: Arc<OwnDir>,
-    name: String,
-    pub(super) header: Header,
+pub(crate) struct MemoryKeeper {
+    mapping: Arc<Mapping>,
+    backing: Backing,
+    /// The file's descriptor, for forked children to close; stays the same when the file does not.
+    cell: LockedFd,
+    finder: Finder,
+    number: u8,
+    owner: u32,
 }
 
-/// What stands under a memory file's name.
-pub(super) enum Probe {
-    /// Nothing of ours.
-    Nothing,
-    /// Somebody has it locked.
-    Locked,
-    /// Nobody had; now we have.
-    Ours(MemoryFile),
+#[derive(Debug)]
+enum Backing {
+    File(MemoryFile),
+    Process { why: String },
 }
 
-impl MemoryFile {
-    pub(super) fn path(&self) -> PathBuf {
-        self.dir.path().join(&self.name)
-    }
-
-    /// Opens, checks and locks the file of this name, if it is one of ours.
-    pub(super) fn probe(dir: &Arc<OwnDir>, name: &str) -> Probe {
-        let Ok(fd) = sys::open_at(dir, name, OFlags::RDWR) else { return Probe::Nothing };
-        let Ok(meta) = sys::meta(&fd) else { return Probe::Nothing };
-        if !meta.is_private_file() || meta.owner != sys::effective_user() {
-            return Probe::Nothing;
-        }
-        if sys::lock(&fd).is_err() {
-            return Probe::Locked;
-        }
-        let mut bytes = [0; HEADER_LEN];
-        let read = sys::read_at(&fd, &mut bytes, 0);
-        let fd = LockedFd::new(fd);
-        let Some(header) = read.ok().and_then(|_| Header::parse(&bytes)) else {
-            return Probe::Nothing;
+impl MemoryKeeper {
+    /// Goes on with a memory file, or with memory of the process that has these bytes; the file
+    /// counts as open from here on.
+    ///
+    /// # Errors
+    /// Only if there is no memory at all.
+    pub(super) fn begin(
+        file: Result<MemoryFile, String>,
+        bytes: &[u8],
+        finder: Finder,
+        number: u8,
+    ) -> Result<(MemoryKeeper, Region), SpoolError> {
+        let mapped = file.and_then(|file| Ok((file.map()?, file)));
+        let (mapping, backing) = match mapped {
+            Ok((mapping, file)) => (mapping, Backing::File(file)),
+            Err(why) => {
+                let mapping = Mapping::anonymous(bytes.len()).map_err(no_memory)?;
+                (mapping, Backing::Process { why })
+            }
         };
-        let file = MemoryFile { fd, dir: Arc::clone(dir), name: name.to_owned(), header };
-        let whole = (HEADER_LEN + header.region_len.min(2 * MAX_LEN)) as u64 == meta.size;
-        if !file.is_linked() || header.user != meta.owner || !whole {
-            return Probe::Nothing;
-        }
-        Probe::Ours(file)
+        let mapping = Arc::new(mapping);
+        let mut region = mapping.region().ok_or_else(|| no_memory(Errno::BUSY))?;
+        let cell = match &backing {
+            Backing::File(file) => file.lock(),
+            Backing::Process { .. } => {
+                region.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+                LockedFd::default()
+            }
+        };
+        let owner = std::process::id();
+        let keeper = MemoryKeeper { mapping, backing, cell, finder, number, owner };
+        keeper.mark(OPEN);
+        mark_at_exit(&keeper.mapping);
+        Ok((keeper, region))
     }
 
-    /// Whether a start after a crash would find it. Looks by path, because a directory can be
-    /// unmounted with the file in it.
-    pub(super) fn is_linked(&self) -> bool {
-        match (self.fd.with(|fd| sys::meta(fd)), sys::meta_path(&self.path())) {
-            (Ok(ours), Ok(there)) => ours.same_file(&there),
-            _ => false,
-        }
-    }
-
-    /// The region's bytes, without mapping it.
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.header.region_len];
-        match self.fd.with(|fd| sys::read_at(fd, &mut bytes, HEADER_LEN as u64)) {
-            Ok(len) => bytes.truncate(len),
-            Err(_) => bytes.clear(),
-        }
-        bytes
-    }
-
-    /// Overwrites a few of the region's bytes, without mapping it.
-    pub(super) fn write(&self, at: usize, bytes: &[u8]) -> Result<(), Errno> {
-        self.fd.with(|fd| sys::write_at(fd, bytes, (HEADER_LEN + at) as u64))
-    }
-
-    /// Takes its name away, unless somebody else has taken it by now.
-    pub(super) fn remove(&self) {
-        if self.is_linked() {
-            let _ = sys::unlink(&self.dir, &self.name);
+    /// Where the memory file is; `None` if there is none.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match &self.backing {
+            Backing::File(file) => Some(file.path()),
+            Backing::Process { .. } => None,
         }
     }
 
-    /// Gives it another name in its directory, which must be free.
-    pub(super) fn rename(&mut self, name: String) -> Result<(), Errno> {
-        sys::rename(&self.dir, &self.name, &name)?;
-        self.name = name;
-        Ok(())
+    /// Which instance's memory this is.
+    pub(crate) fn number(&self) -> u8 {
+        self.number
     }
 
-    /// Maps header and region.
-    pub(super) fn map(&self) -> Result<Mapping, String> {
-        self.another_descriptor()
-            .and_then(|fd| Mapping::of_file(fd, self.header.region_len))
-            .map_err(|e| SpoolError::io(&self.path(), "map", e).to_string())
+    pub(super) fn finder(&self) -> &Finder {
+        &self.finder
     }
 
-    /// Puts it under a mapping, in place of what is there.
-    pub(super) fn exchange(&self, mapping: &Mapping, region: &mut [u8]) -> Result<(), String> {
-        self.another_descriptor()
-            .and_then(|fd| mapping.exchange(region, fd))
-            .map_err(|e| SpoolError::io(&self.path(), "map", e).to_string())
+    /// Length of the region in bytes.
+    pub(crate) fn region_len(&self) -> usize {
+        self.mapping.region_len()
     }
 
-    /// The same file opened once more. A mapping keeps what it was made from open, lock included,
-    /// in every forked child; made from the descriptor with the lock, it could never be closed.
-    fn another_descriptor(&self) -> Result<OwnedFd, Errno> {
-        let fd = sys::open_at(&self.dir, self.name.as_str(), OFlags::RDWR)?;
-        let there = sys::meta(&fd)?;
-        let ours = self.fd.with(|fd| sys::meta(fd))?;
-        if ours.same_file(&there) { Ok(fd) } else { Err(Errno::STALE) }
+    /// Whether the memory outlives the program.
+    pub(crate) fn survival(&self) -> Survival {
+        match &self.backing {
+            Backing::Process { why } => Survival::Nothing { why: why.clone() },
+            Backing::File(_) if self.finder.dirs.in_container() => Survival::Container,
+            Backing::File(_) => Survival::Program,
+        }
+    }
+
+    /// Whether a start after a crash would find the file: one `lstat`.
+    pub(crate) fn still_linked(&self) -> bool {
+        match &self.backing {
+            Backing::File(file) => file.is_linked(),
+            Backing::Process { .. } => true,
+        }
+    }
+
+    /// Makes the file anew, in the first directory that will do, and puts it under the region. Also
+    /// worth a try when there never was one. If no directory will do, the memory is that of the
+    /// process, which is nothing worse than before.
+    ///
+    /// `region` is the whole region as handed out, borrowed exclusively; its bytes do not change.
+    /// Takes about as long as writing it once.
+    pub(crate) fn recreate(&mut self, region: &mut [u8]) {
+        let made = self.finder.make(self.number, region);
+        let exchanged = made.and_then(|file| match file.exchange(&self.mapping, region) {
+            Ok(()) => Ok(file),
+            Err(why) => {
+                file.remove();
+                Err(why)
+            }
+        });
+        self.backing = match exchanged {
+            Ok(file) => Backing::File(file.in_cell(&self.cell)),
+            Err(why) => {
+                self.cell.take_over(LockedFd::default());
+                Backing::Process { why }
+            }
+        };
+    }
+
+    /// Goes on as the memory of another instance, of which there must be none.
+    pub(super) fn move_to(&mut self, number: u8) {
+        if let Backing::File(file) = &mut self.backing {
+            // If it fails it is found under the old number, as another copy of the same ring.
+            let _ = file.rename(self.finder.identity.memory_file(number));
+        }
+        self.number = number;
+    }
+
+    /// Ends in an orderly way. With nothing left to report the file is removed; otherwise it stays,
+    /// closed, for the next start. Does nothing in a forked child.
+    pub(crate) fn end(&self, nothing_left: bool) {
+        if self.owner != std::process::id() {
+            return;
+        }
+        self.mark(CLOSED);
+        if let Backing::File(file) = &self.backing
+            && nothing_left
+        {
+            file.remove();
+        }
+    }
+
+    /// Takes up again what [`end`](MemoryKeeper::end) has ended.
+    pub(crate) fn resume(&self) {
+        self.mark(OPEN);
+    }
+
+    fn mark(&self, mark: u32) {
+        if let Some(cell) = self.mapping.header_u32(OPEN_MARK_AT) {
+            cell.store(mark.to_le(), Ordering::Release);
+        }
     }
 
     pub(super) fn lock(&self) -> LockedFd {
-        self.fd.clone()
-    }
-
-    /// The same file, its descriptor in a cell that others know.
-    pub(super) fn in_cell(self, cell: &LockedFd) -> MemoryFile {
-        cell.take_over(self.fd.clone());
-        MemoryFile { fd: cell.clone(), ..self }
+        self.cell.clone()
     }
 }
 
-/// Header and region under this name, which somebody may be working on.
-pub(super) fn peek(dir: &OwnDir, name: &str) -> Option<(Header, Vec<u8>)> {
-    let fd = sys::open_at(dir, name, OFlags::RDONLY).ok()?;
-    let mut bytes = sys::read_all(&fd, HEADER_LEN + MAX_LEN).ok()?;
-    let header = Header::parse(&bytes)?;
-    Some((header, bytes.split_off(HEADER_LEN.min(bytes.len()))))
+fn no_memory(errno: Errno) -> SpoolError {
+    SpoolError::io(Path::new("the ring"), "map memory for", errno)
 }
 
-/// The memory files of an instance, wherever they are.
-#[derive(Debug, Clone)]
-pub(super) struct Finder {
-    pub(super) dirs: RuntimeDirs,
-    pub(super) identity: SpoolIdentity,
+/// The mappings of this process, and which process that is: a forked child has them too.
+static MAPPINGS: Mutex<Vec<(Weak<Mapping>, u32)>> = Mutex::new(Vec::new());
+
+/// Has the mapping's file closed when the process exits.
+///
+/// A program that calls `process::exit` without dropping its guard has not crashed. One store into
+/// the mapping, no lock waited for, no file touched. A kill or an abort runs no such code, and that
+/// is the difference that the next start sees.
+fn mark_at_exit(mapping: &Arc<Mapping>) {
+    static ONCE: Once = Once::new();
+    // Without it an exit looks like a crash; no more.
+    ONCE.call_once(|| _ = call_at_exit(mark_all));
+    let mut mappings = MAPPINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    mappings.retain(|(mapping, _)| mapping.strong_count() > 0);
+    mappings.push((Arc::downgrade(mapping), std::process::id()));
 }
 
-impl Finder {
-    /// All of this number, locked; `None` if one of them belongs to a running process.
-    pub(super) fn take(&self, number: u8) -> Option<Vec<MemoryFile>> {
-        let name = self.identity.memory_file(number);
-        let mut files = Vec::new();
-        for dir in self.dirs.existing() {
-            match MemoryFile::probe(&dir, &name) {
-                Probe::Ours(file) if file.header.identity == self.identity => files.push(file),
-                Probe::Ours(_) | Probe::Nothing => {}
-                Probe::Locked => return None,
-            }
+extern "C" fn mark_all() {
+    // Locked at this moment: another thread starts an alerter while the program exits.
+    let Ok(mappings) = MAPPINGS.try_lock() else { return };
+    let own = std::process::id();
+    for (mapping, _) in mappings.iter().filter(|(_, owner)| *owner == own) {
+        if let Some(mapping) = mapping.upgrade()
+            && let Some(mark) = mapping.header_u32(OPEN_MARK_AT)
+        {
+            mark.store(CLOSED.to_le(), Ordering::Release);
         }
-        Some(files)
-    }
-
-    /// Whether there is any of this number.
-    pub(super) fn exists(&self, number: u8) -> bool {
-        let name = self.identity.memory_file(number);
-        self.dirs.existing().any(|dir| sys::meta_at(&*dir, name.as_str()).is_ok())
-    }
-
-    /// Headers and regions of this number, without locking any.
-    pub(super) fn peek(&self, number: u8) -> impl Iterator<Item = (Header, Vec<u8>)> {
-        let name = self.identity.memory_file(number);
-        let ours = self.identity;
-        self.dirs
-            .existing()
-            .filter_map(move |dir| peek(&dir, &name))
-            .filter(move |(header, _)| header.identity == ours)
-    }
-
-    /// A new one, open, with these bytes, in the first directory that will do; otherwise what is
-    /// wrong with each.
-    pub(super) fn make(&self, number: u8, region: &[u8]) -> Result<MemoryFile, String> {
-        let user = sys::effective_user();
-        let header = Header { region_len: region.len(), identity: self.identity, user, open: true };
-        let name = self.identity.memory_file(number);
-        self.dirs.first(|dir| make(dir, &name, header, region))
-    }
-}
-
-fn make(
-    dir: &Arc<OwnDir>,
-    name: &str,
-    header: Header,
-    region: &[u8],
-) -> Result<MemoryFile, String> {
-    let failed = |doing, e: Errno| SpoolError::io(dir.path(), doing, e).to_string();
-    let len = HEADER_LEN + header.region_len;
-    if let Some(limit) = sys::file_size_limit_below(len) {
-        return Err(Trouble::FileSizeLimit(limit).at(dir.path()).to_string());
-    }
-    let fd = sys::open_nameless(dir).map_err(|e| failed("create a file in", e))?;
-    sys::zero_fill(&fd, len).map_err(|e| failed("allocate memory in", e))?;
-    sys::write_at(&fd, &header.format(), 0).map_err(|e| failed("write in", e))?;
-    sys::write_at(&fd, region, HEADER_LEN as u64).map_err(|e| failed("write in", e))?;
-    sys::lock(&fd).map_err(|e| failed("lock a file in", e))?;
-    let taken = match sys::link_nameless(&fd, dir, name) {
-        // What is no memory file of ours is in the way.
-        Err(Errno::EXIST) if matches!(MemoryFile::probe(dir, name), Probe::Nothing) => {
-            sys::unlink(dir, name).and_then(|()| sys::link_nameless(&fd, dir, name))
-        }
-        other => other,
-    };
-    taken.map_err(|e| failed("name a file in", e))?;
-    Ok(MemoryFile { fd: LockedFd::new(fd), dir: Arc::clone(dir), name: name.to_owned(), header })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header() -> Header {
-        let identity = SpoolIdentity(0x0123_4567_89ab_cdef);
-        Header { region_len: 65536, identity, user: 1000, open: true }
-    }
-
-    #[test]
-    fn the_bytes_are_those_of_the_table() {
-        let bytes = header().format();
-        assert_eq!(&bytes[..8], b"ANNUNMEM");
-        assert_eq!(bytes[16..24], 65536u64.to_le_bytes());
-        assert_eq!(bytes[32..36], 1000u32.to_le_bytes());
-        assert_eq!(bytes[OPEN_MARK_AT], 1);
-        assert_eq!(Header::parse(&bytes), Some(header()));
-        let closed = Header { open: false, ..header() };
-        assert_eq!(Header::parse(&closed.format()), Some(closed));
-    }
-
-    #[test]
-    fn other_versions_and_other_files_are_not_taken_for_ours() {
-        for at in 0..16 {
-            let mut bytes = header().format();
-            bytes[at] ^= 1;
-            assert_eq!(Header::parse(&bytes), None, "byte {at}");
-        }
-        assert_eq!(Header::parse(&header().format()[..39]), None);
-        assert_eq!(Header::parse(&[]), None);
     }
 }

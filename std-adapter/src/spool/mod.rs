@@ -2,10 +2,10 @@
 //! in a spool file.
 //!
 //! The ring of the core is plain bytes. This module gives it a region of memory that outlives the
-//! program ([`Region`], looked after by a [`MemoryKeeper`]) and a file to mirror it to
-//! ([`Spool`]). Of the bytes' meaning it knows what the ring
-//! says of itself: its name, how often it was started, and whether anything waits in it. [`open`]
-//! fetches both; it waits for no disk to finish anything and fails only for want of memory.
+//! program ([`Region`], looked after by a [`MemoryKeeper`]) and a file to mirror it to ([`Spool`]).
+//! Of the bytes' meaning it knows what the ring says of itself: its name, how often it was started,
+//! and whether anything waits in it. [`open`] fetches both; it waits for no disk to finish anything
+//! and fails only for want of memory.
 //!
 //! ```text
 //!   log call ──► Region ═══ memory file on a tmpfs        program dies: still there
@@ -21,13 +21,12 @@ mod dir;
 mod direct;
 mod error;
 mod file;
-mod fork;
 mod instance;
-mod keeper;
 mod lock;
 mod map;
 mod marks;
 mod memory;
+mod memory_file;
 mod names;
 mod orphans;
 mod runtime_dirs;
@@ -50,7 +49,7 @@ use error::Trouble;
 use instance::take_free;
 use lock::InstanceLock;
 use marks::{OpenMark, id, is_empty};
-use memory::Finder;
+use memory_file::Finder;
 use names::{InstanceName, MAX_INSTANCES, SpoolIdentity};
 use orphans::Observer;
 use start::Candidate;
@@ -60,10 +59,10 @@ pub(crate) use boot::{boot, now};
 pub(crate) use destination::DestinationFile;
 pub(crate) use direct::DirectWriter;
 pub(crate) use error::SpoolError;
-pub(crate) use fork::{ForkCopies, ForkGuard};
 pub(crate) use instance::Spool;
-pub(crate) use keeper::{MemoryKeeper, Survival};
+pub(crate) use lock::{ForkCopies, ForkGuard};
 pub(crate) use map::Region;
+pub(crate) use memory::{MemoryKeeper, Survival};
 pub(crate) use names::DestinationKey;
 pub(crate) use runtime_dirs::RuntimeDirs;
 pub(crate) use start::Source;

@@ -11,7 +11,7 @@ use super::error::SpoolError;
 use super::file::MAX_LEN;
 use super::map::HEADER_LEN;
 use super::marks::{Unclaimed, is_empty, is_left_open};
-use super::memory::{Finder, MemoryFile, Probe, peek};
+use super::memory_file::{Finder, MemoryFile, Probe, peek};
 use super::names::{DestinationKey, InstanceName, MAX_INSTANCES, SpoolIdentity};
 use super::runtime_dirs::OwnDir;
 use super::start::Candidate;

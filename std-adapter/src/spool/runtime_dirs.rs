@@ -91,23 +91,9 @@ impl RuntimeDirs {
         self.candidates.iter().filter_map(|base| OwnDir::open(base).ok().map(Arc::new))
     }
 
-    /// Does something in the first of our own directories where it succeeds, making the directory
-    /// if it is missing. Otherwise says what is wrong with each.
-    pub(super) fn first<T>(
-        &self,
-        mut work: impl FnMut(&Arc<OwnDir>) -> Result<T, String>,
-    ) -> Result<T, String> {
-        let mut reasons = Vec::new();
-        for base in &self.candidates {
-            match OwnDir::make(base).map(Arc::new).and_then(|dir| work(&dir)) {
-                Ok(done) => return Ok(done),
-                Err(reason) => reasons.push(reason),
-            }
-        }
-        if reasons.is_empty() {
-            reasons.push("no memory-backed directory is configured".to_owned());
-        }
-        Err(reasons.join("; "))
+    /// The same, made where they are missing.
+    pub(super) fn made(&self) -> impl Iterator<Item = Result<Arc<OwnDir>, SpoolError>> {
+        self.candidates.iter().map(|base| OwnDir::make(base).map(Arc::new))
     }
 }
 
@@ -121,23 +107,23 @@ pub(super) struct OwnDir {
 }
 
 impl OwnDir {
-    fn open(base: &Path) -> Result<OwnDir, String> {
+    fn open(base: &Path) -> Result<OwnDir, SpoolError> {
         let path = base.join(own_name());
-        let failed = |doing, e: Errno| SpoolError::io(&path, doing, e).to_string();
+        let failed = |doing, e| SpoolError::io(&path, doing, e);
         let fd = open_directory(CWD, path.as_os_str()).map_err(|e| failed("open", e))?;
         let meta = sys::meta(&fd).map_err(|e| failed("look at", e))?;
-        check_directory(&meta, &path, OTHERS_ANY).map_err(|e| e.to_string())?;
+        check_directory(&meta, &path, OTHERS_ANY)?;
         check_memory_backed(&fd, &path)?;
         Ok(OwnDir { fd, path })
     }
 
-    fn make(base: &Path) -> Result<OwnDir, String> {
-        let failed = |doing, e: Errno| SpoolError::io(base, doing, e).to_string();
+    fn make(base: &Path) -> Result<OwnDir, SpoolError> {
+        let failed = |doing, e| SpoolError::io(base, doing, e);
         let flags = sys::LOOK_ONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd =
             rustix::fs::openat(CWD, base, flags, sys::FILE_MODE).map_err(|e| failed("open", e))?;
         let meta = sys::meta(&fd).map_err(|e| failed("look at", e))?;
-        check_base(&meta, base).map_err(|e| e.to_string())?;
+        check_base(&meta, base)?;
         check_memory_backed(&fd, base)?;
         match rustix::fs::mkdirat(&fd, own_name(), sys::DIR_MODE) {
             Ok(()) | Err(Errno::EXIST) => OwnDir::open(base),
@@ -147,6 +133,14 @@ impl OwnDir {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Opens a file that is ours alone, if there is one.
+    pub(super) fn open_file(&self, name: &str, flags: OFlags) -> Option<(OwnedFd, Meta)> {
+        let fd = sys::open_at(self, name, flags).ok()?;
+        let meta = sys::meta(&fd).ok()?;
+        let ours = meta.is_private_file() && meta.owner == sys::effective_user();
+        ours.then_some((fd, meta))
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -175,11 +169,11 @@ fn check_base(meta: &Meta, path: &Path) -> Result<(), SpoolError> {
     Ok(())
 }
 
-fn check_memory_backed(dir: impl AsFd, path: &Path) -> Result<(), String> {
+fn check_memory_backed(dir: impl AsFd, path: &Path) -> Result<(), SpoolError> {
     match sys::is_memory_backed(dir) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(format!("{} is not memory-backed", path.display())),
-        Err(e) => Err(SpoolError::io(path, "look at", e).to_string()),
+        Ok(false) => Err(Trouble::NotInMemory.at(path)),
+        Err(e) => Err(SpoolError::io(path, "look at", e)),
     }
 }
 

@@ -16,10 +16,10 @@ use annunciator_core::ring::{self, PREFIX_MAX, UNCLAIMED_AT};
 use super::dir::SpoolDir;
 use super::error::{SpoolError, Trouble};
 use super::instance::{Spool, take_free};
-use super::keeper::MemoryKeeper;
 use super::lock::InstanceLock;
 use super::marks::{OpenMark, UNCLAIMED_LEN, id, is_empty, is_left_open, is_of_boot};
-use super::memory::{Finder, MemoryFile};
+use super::memory::MemoryKeeper;
+use super::memory_file::{Finder, MemoryFile};
 use super::names::{InstanceName, MAX_INSTANCES, random};
 use super::{Found, Opened, TEXT, Wanted, mark_open};
 

@@ -3,11 +3,15 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+#[cfg(not(test))]
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::Resource;
+
+#[cfg(test)]
+use super::tests::faults;
 
 /// Page size assumed for zero-filling and for the memory file's header.
 pub(super) const BLOCK: usize = 4096;
@@ -88,6 +92,7 @@ pub(super) fn open_at(
     name: impl rustix::path::Arg + Copy,
     flags: OFlags,
 ) -> Result<OwnedFd, Errno> {
+    #[cfg(test)]
     if flags.contains(OFlags::CREATE) {
         faults::check(faults::Op::Create)?;
     }
@@ -97,7 +102,9 @@ pub(super) fn open_at(
 /// Writes all of `bytes`, however often the system takes only a part.
 pub(super) fn write_at(fd: impl AsFd, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {
     while !bytes.is_empty() {
-        let chunk = faults::shorten(bytes)?;
+        let chunk = bytes;
+        #[cfg(test)]
+        let chunk = faults::shorten(chunk)?;
         let taken = retry_on_intr(|| rustix::io::pwrite(fd.as_fd(), chunk, at))?;
         if taken == 0 {
             return Err(Errno::IO);
@@ -110,6 +117,7 @@ pub(super) fn write_at(fd: impl AsFd, mut bytes: &[u8], mut at: u64) -> Result<(
 
 /// Fills `buf` as far as the file reaches; returns how far.
 pub(super) fn read_at(fd: impl AsFd, buf: &mut [u8], at: u64) -> Result<usize, Errno> {
+    #[cfg(test)]
     faults::check(faults::Op::Read)?;
     let mut done = 0;
     while let Some(rest) = buf.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -149,18 +157,21 @@ pub(super) fn zero_fill(fd: impl AsFd, len: usize) -> Result<(), Errno> {
 
 /// Content, and what is needed to read it back.
 pub(super) fn sync_data(fd: impl AsFd) -> Result<(), Errno> {
+    #[cfg(test)]
     faults::check(faults::Op::Sync)?;
     retry_on_intr(|| platform::sync_data(fd.as_fd()))
 }
 
 /// Content and all metadata.
 pub(super) fn sync_all(fd: impl AsFd) -> Result<(), Errno> {
+    #[cfg(test)]
     faults::check(faults::Op::Sync)?;
     retry_on_intr(|| platform::sync_all(fd.as_fd()))
 }
 
 /// Names in a directory. File systems that cannot sync a directory say so by `EINVAL`.
 pub(super) fn sync_dir(fd: impl AsFd) -> Result<(), Errno> {
+    #[cfg(test)]
     faults::check(faults::Op::SyncDir)?;
     match retry_on_intr(|| rustix::fs::fsync(fd.as_fd())) {
         Err(Errno::INVAL | Errno::NOTSUP) => Ok(()),
@@ -169,18 +180,21 @@ pub(super) fn sync_dir(fd: impl AsFd) -> Result<(), Errno> {
 }
 
 pub(super) fn rename(dir: impl AsFd, from: &str, to: &str) -> Result<(), Errno> {
+    #[cfg(test)]
     faults::check(faults::Op::Rename)?;
     rustix::fs::renameat(dir.as_fd(), from, dir.as_fd(), to)
 }
 
 /// Takes an exclusive lock, or `WOULDBLOCK` if somebody has it.
 pub(super) fn lock(fd: impl AsFd) -> Result<(), Errno> {
+    #[cfg(test)]
     faults::just_before_locking();
     rustix::fs::flock(fd, rustix::fs::FlockOperation::NonBlockingLockExclusive)
 }
 
 /// Removes a name; one that is not there is as good as removed.
 pub(super) fn unlink(dir: impl AsFd, name: &str) -> Result<(), Errno> {
+    #[cfg(test)]
     faults::check(faults::Op::Unlink)?;
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(()),
@@ -194,11 +208,13 @@ pub(super) fn file_size_limit_below(len: usize) -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current.filter(|&limit| limit < len as u64)
 }
 
-/// Whether something took longer than it may. In unit tests, whether it is planned to seem so: how
-/// fast a machine is proves nothing.
+/// Whether something took longer than it may.
+#[cfg(not(test))]
 pub(super) fn is_longer(elapsed: Duration, limit: Duration) -> bool {
-    if cfg!(test) { faults::check(faults::Op::Slow).is_err() } else { elapsed > limit }
+    elapsed > limit
 }
+#[cfg(test)]
+pub(super) use faults::is_longer;
 
 pub(super) use platform::{LOOK_ONLY, is_memory_backed, link_nameless, open_nameless};
 
@@ -290,112 +306,5 @@ mod platform {
         _name: &str,
     ) -> Result<(), Errno> {
         Err(Errno::NOTSUP)
-    }
-}
-
-#[cfg(not(test))]
-mod faults {
-    use rustix::io::Errno;
-
-    #[derive(Clone, Copy)]
-    pub(super) enum Op {
-        Read,
-        Create,
-        Sync,
-        SyncDir,
-        Rename,
-        Unlink,
-        Slow,
-    }
-
-    #[inline]
-    pub(super) fn check(_op: Op) -> Result<(), Errno> {
-        Ok(())
-    }
-
-    #[inline]
-    pub(super) fn just_before_locking() {}
-
-    #[inline]
-    pub(super) fn shorten(bytes: &[u8]) -> Result<&[u8], Errno> {
-        Ok(bytes)
-    }
-}
-
-/// Lets calls of this thread fail on demand: what no ordinary user can make a real disk do.
-#[cfg(test)]
-pub(super) mod faults {
-    use rustix::io::Errno;
-    use std::cell::RefCell;
-
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub(crate) enum Op {
-        Read,
-        Create,
-        Write,
-        /// Half of the bytes go through, the call after that fails.
-        TornWrite,
-        Sync,
-        SyncDir,
-        Rename,
-        Unlink,
-        /// A write that goes through, but seems to have taken long.
-        Slow,
-    }
-
-    thread_local! {
-        static BEFORE_LOCKING: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
-        static PLAN: RefCell<Vec<(Op, u32, Errno)>> = const { RefCell::new(Vec::new()) };
-    }
-
-    /// The next call of this kind after `skip` more of them fails, once.
-    pub(crate) fn fail(op: Op, skip: u32, errno: Errno) {
-        PLAN.with_borrow_mut(|plan| plan.push((op, skip, errno)));
-    }
-
-    /// Does something in the moment between the next opening of a lock file and its locking.
-    pub(crate) fn before_locking(act: impl FnOnce() + 'static) {
-        BEFORE_LOCKING.set(Some(Box::new(act)));
-    }
-
-    pub(super) fn just_before_locking() {
-        if let Some(act) = BEFORE_LOCKING.take() {
-            act();
-        }
-    }
-
-    /// Forgets what is planned.
-    pub(crate) fn clear() {
-        PLAN.with_borrow_mut(Vec::clear);
-    }
-
-    /// Whether every planned fault has struck.
-    pub(crate) fn all_struck() -> bool {
-        PLAN.with_borrow(Vec::is_empty)
-    }
-
-    pub(super) fn check(op: Op) -> Result<(), Errno> {
-        PLAN.with_borrow_mut(|plan| {
-            let Some(index) = plan.iter().position(|(planned, ..)| *planned == op) else {
-                return Ok(());
-            };
-            if plan[index].1 > 0 {
-                plan[index].1 -= 1;
-                return Ok(());
-            }
-            Err(plan.remove(index).2)
-        })
-    }
-
-    pub(super) fn shorten(bytes: &[u8]) -> Result<&[u8], Errno> {
-        check(Op::Write)?;
-        match check(Op::TornWrite) {
-            Ok(()) => Ok(bytes),
-            Err(errno) if bytes.len() > 1 => {
-                PLAN.with_borrow_mut(|plan| plan.push((Op::Write, 0, errno)));
-                Ok(&bytes[..bytes.len() / 2])
-            }
-            Err(errno) => Err(errno),
-        }
     }
 }

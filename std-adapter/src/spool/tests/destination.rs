@@ -2,8 +2,8 @@
 
 use annunciator_core::alerter::DESTINATION_LEN;
 
+use super::faults::{self, Op};
 use super::*;
-use crate::spool::sys::faults::{self, Op};
 
 type Bank = [u8; DESTINATION_LEN / 2];
 
@@ -139,8 +139,8 @@ fn of_several_runtime_directories_the_newest_copy_counts_and_none_is_left_behind
     bytes[..read.len()].copy_from_slice(&read);
     let (at, bank) = next(&bytes);
     bytes[at..at + bank.len()].copy_from_slice(&bank);
-    let own = two.dirs().first(|dir| Ok(dir.path().to_path_buf())).unwrap();
-    let second = own.join(first.file_name().unwrap());
+    let own = two.dirs().made().next().unwrap().unwrap();
+    let second = own.path().join(first.file_name().unwrap());
     std::fs::write(&second, bytes).unwrap();
     chmod(&second, 0o600);
     assert_eq!(generation(&file), 2);

@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
+use super::faults::{self, Op};
 use super::*;
-use crate::spool::sys::faults::{self, Op};
 
 /// A spool with `old` in its first bytes, committed.
 fn committed(home: &Home) -> Spool {

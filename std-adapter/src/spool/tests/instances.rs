@@ -1,8 +1,8 @@
 //! Instances: who has what, what waits for others, what goes in the end.
 
 use super::child::Child;
+use super::faults;
 use super::*;
-use crate::spool::sys::faults;
 
 #[test]
 fn each_process_has_an_instance_of_its_own() {

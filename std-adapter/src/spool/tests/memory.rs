@@ -1,8 +1,8 @@
 //! The memory file: what it survives, where it may live, who may have it.
 
 use super::child::Child;
+use super::faults;
 use super::*;
-use crate::spool::sys::faults;
 
 fn survived(opened: &Opened) -> bool {
     opened.found.source == Source::Memory

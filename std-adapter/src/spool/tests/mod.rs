@@ -4,6 +4,7 @@ mod child;
 mod destination;
 mod directory;
 mod disks;
+pub(super) mod faults;
 mod file;
 mod instances;
 mod measure;

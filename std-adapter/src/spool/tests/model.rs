@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
+use super::faults::{self, Op};
 use super::*;
-use crate::spool::sys::faults::{self, Op};
 
 /// xorshift64*: the same scripts on every run.
 struct Random(u64);

@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
+use super::faults::{self, Op};
 use super::*;
-use crate::spool::sys::faults::{self, Op};
 
 /// A run that has these events in region and file, and dies.
 fn run(home: &Home, shm: &Shm, records: &[&str]) -> PathBuf {
