@@ -34,8 +34,8 @@ use std::time::Duration;
 
 use annunciator_core::transport::{Message, Outcome, Retry, Transport};
 use annunciator_core::vonage::{
-    AnswerReader, Auth, CONTENT_TYPE, Credentials, CredentialsError, Number, Options, OptionsError,
-    Request, RequestError, RouteError, Sender, check_route, max_body_len, retry_after_seconds,
+    AnswerReader, Auth, CONTENT_TYPE, Credentials, Number, Request, RequestError, Sender,
+    check_route, max_body_len, retry_after_seconds,
 };
 use rustls_pki_types::CertificateDer;
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE as CONTENT_TYPE_HEADER};
@@ -63,8 +63,6 @@ pub(crate) struct ClientSettings {
     pub(crate) account: Account,
     pub(crate) from: Sender,
     pub(crate) to: Number,
-    /// Put before the batch's id in `client-ref`; may be empty.
-    pub(crate) reference_prefix: String,
     /// Trusted instead of the built-in roots.
     pub(crate) roots: Option<Arc<Vec<CertificateDer<'static>>>>,
     pub(crate) proxy: Option<Proxy>,
@@ -87,7 +85,6 @@ impl ClientSettings {
             account: credentials.clone(),
             from: service.sender,
             to: *number,
-            reference_prefix: String::new(),
             roots: service.roots.clone(),
             proxy: service.proxy.clone(),
             connect: timing.connect,
@@ -95,28 +92,6 @@ impl ClientSettings {
         })
     }
 }
-
-/// Why there can be no client with these settings. None holds a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ClientError {
-    Credentials(CredentialsError),
-    Route(RouteError),
-    Options(OptionsError),
-    Proxy,
-}
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ClientError::Credentials(error) => error.fmt(f),
-            ClientError::Route(error) => error.fmt(f),
-            ClientError::Options(error) => error.fmt(f),
-            ClientError::Proxy => f.write_str("the proxy's address is malformed: http://host:port"),
-        }
-    }
-}
-
-impl std::error::Error for ClientError {}
 
 /// Texts one number through the service.
 pub(crate) struct VonageClient {
@@ -131,11 +106,10 @@ impl VonageClient {
     /// A client that has not connected yet.
     ///
     /// # Errors
-    /// If the settings contradict the service's rules.
-    pub(crate) fn new(settings: ClientSettings) -> Result<VonageClient, ClientError> {
-        check_route(&settings.from, &settings.to).map_err(ClientError::Route)?;
-        options(&settings).check().map_err(ClientError::Options)?;
-        let authorization = match settings.account.auth().map_err(ClientError::Credentials)? {
+    /// In words, without credentials, if the settings contradict the service's rules.
+    pub(crate) fn new(settings: ClientSettings) -> Result<VonageClient, String> {
+        check_route(&settings.from, &settings.to).map_err(|error| error.to_string())?;
+        let authorization = match settings.account.auth().map_err(|error| error.to_string())? {
             Auth::Basic(credentials) => Some(authorization(&credentials)?),
             _ => None,
         };
@@ -156,15 +130,13 @@ impl VonageClient {
     /// says.
     fn form(&self, message: &Message<'_>) -> Result<Vec<u8>, RequestError> {
         let settings = &self.settings;
-        let options = options(settings);
         // Checked when the client was made.
         let broken = |_| RequestError::DoesNotFit { needed: usize::MAX };
         let auth = settings.account.auth().map_err(broken)?;
         let request = Request::new(&settings.from, &settings.to, auth);
         #[cfg(feature = "signature")]
         let request = request.at(seconds_of_the_clock());
-        let request = request.options(options).unwrap_or(request);
-        let mut size = max_body_len(message.encoding, message.segments) + options.max_len();
+        let mut size = max_body_len(message.encoding, message.segments);
         loop {
             let mut form = vec![0; size];
             match request.body(message, &mut form) {
@@ -259,23 +231,16 @@ fn header<'h>(headers: &'h HeaderMap, names: &[&str]) -> Option<&'h str> {
     names.iter().find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
-fn options(settings: &ClientSettings) -> Options<'_> {
-    let mut options = Options::default();
-    options.reference_prefix = &settings.reference_prefix;
-    options
-}
-
-fn authorization(credentials: &Credentials<'_>) -> Result<CredentialInjector, ClientError> {
-    const INVALID: ClientError = ClientError::Credentials(CredentialsError::SecretCharacter);
+fn authorization(credentials: &Credentials<'_>) -> Result<CredentialInjector, String> {
     let mut buf = [0; Credentials::MAX_BASIC_LEN];
-    credentials.basic(&mut buf).map(CredentialInjector::new).map_err(|_| INVALID)
+    credentials.basic(&mut buf).map(CredentialInjector::new).map_err(|error| error.to_string())
 }
 
 /// The HTTP client, with every default that matters spelled out.
 fn agent(
     settings: &ClientSettings,
     injector: Option<&CredentialInjector>,
-) -> Result<Agent, ClientError> {
+) -> Result<Agent, String> {
     let roots = match &settings.roots {
         None => RootCerts::WebPki,
         Some(roots) => {
@@ -285,12 +250,11 @@ fn agent(
         }
     };
     let proxy = settings.proxy.as_ref().map(|proxy| ureq::Proxy::new(proxy.expose()));
-    let secure = settings.endpoint.url().get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:"));
     let config = Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(roots).build())
-        .https_only(secure)
+        .https_only(settings.endpoint.is_secure())
         // Its default is the environment's.
-        .proxy(proxy.transpose().map_err(|_| ClientError::Proxy)?)
+        .proxy(proxy.transpose().map_err(|_| "the proxy's address is malformed: http://host:port")?)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)

@@ -47,7 +47,7 @@ pub(crate) fn client(config: &Config, number: &Number) -> Result<VonageClient, C
     let wrong = |problem: String| ConfigError::invalid(Setting::Method("to"), problem);
     let settings = ClientSettings::of(&config.service, number, &config.timing)
         .ok_or_else(|| wrong("a number needs credentials".to_owned()))?;
-    VonageClient::new(settings).map_err(|error| wrong(error.to_string()))
+    VonageClient::new(settings).map_err(wrong)
 }
 
 /// What is wrong with the route to the service.

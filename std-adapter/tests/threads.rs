@@ -1,15 +1,16 @@
 //! The threads behind a handle: none before there is something to do, one for each destination,
 //! and a panic in them is nobody else's.
 
+mod common;
+
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annunciator::transport::{Message, Outcome, Receipt, Transport};
 use annunciator::{Annunciator, Builder, Event, Handle, Level};
 
-/// The longest wait for what should happen soon.
-const PATIENCE: Duration = Duration::from_secs(40);
+use common::{PATIENCE, wait_for};
 
 /// One test at a time: each counts the threads of the process.
 fn alone() -> MutexGuard<'static, ()> {
@@ -64,15 +65,6 @@ fn threads() -> usize {
     let names =
         tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     names.filter(|name| name.starts_with("annunciator")).count()
-}
-
-#[track_caller]
-fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !met() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

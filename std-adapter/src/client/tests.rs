@@ -16,7 +16,7 @@ use annunciator_core::vonage::http_code;
 use super::explain::local;
 use annunciator_core::vonage::{Number, Sender};
 
-use super::{ClientError, ClientSettings, VonageClient};
+use super::{ClientSettings, VonageClient};
 use crate::config::{Credentials, Endpoint, Proof, Proxy};
 use crate::secret::Secret;
 
@@ -90,7 +90,6 @@ fn settings(url: &str) -> ClientSettings {
         },
         from: Sender::parse("sampleapp").unwrap(),
         to: Number::parse("447700900000").unwrap(),
-        reference_prefix: String::new(),
         roots: None,
         proxy: None,
         connect: Duration::from_secs(5),
@@ -392,12 +391,10 @@ fn settings_that_cannot_work_make_no_client() {
     let url = "https://127.0.0.1/sms/json";
     let mut american = settings(url);
     american.to = Number::parse("14155550100").unwrap();
-    assert!(matches!(VonageClient::new(american), Err(ClientError::Route(_))));
+    let error = VonageClient::new(american).unwrap_err();
+    assert!(error.contains("sender"), "{error}");
     let mut keyless = settings(url);
     keyless.account.key = SECRET.into();
     let error = VonageClient::new(keyless).unwrap_err();
-    assert!(matches!(error, ClientError::Credentials(_)) && !error.to_string().contains(SECRET));
-    let mut spaced = settings(url);
-    spaced.reference_prefix = "my app".into();
-    assert!(matches!(VonageClient::new(spaced), Err(ClientError::Options(_))));
+    assert!(error.contains("key") && !error.contains(SECRET), "{error}");
 }

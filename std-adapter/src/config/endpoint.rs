@@ -12,13 +12,14 @@ use rustls_pki_types::pem::PemObject as _;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     url: String,
+    secure: bool,
     loopback: bool,
 }
 
 impl Endpoint {
     /// The SMS API of Vonage.
     pub(crate) fn vonage() -> Endpoint {
-        Endpoint { url: DEFAULT_URL.to_owned(), loopback: false }
+        Endpoint { url: DEFAULT_URL.to_owned(), secure: true, loopback: false }
     }
 
     /// Checks an address. The error never repeats it: it might hold credentials.
@@ -42,7 +43,7 @@ impl Endpoint {
         if !secure && !loopback {
             return Err("plain http is for loopback addresses (127.0.0.1, [::1]) only: use https");
         }
-        Ok(Endpoint { url: url.to_owned(), loopback })
+        Ok(Endpoint { url: url.to_owned(), secure, loopback })
     }
 
     /// The address as given.
@@ -59,7 +60,7 @@ impl Endpoint {
         let Some(host) = host_of(authority) else { return false };
         let port = match port_of(authority) {
             Some(port) => port,
-            None if self.url.get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:")) => "443",
+            None if self.secure => "443",
             None => "80",
         };
         let entries = list.split(|c: char| c == ',' || c.is_ascii_whitespace());
@@ -79,6 +80,11 @@ impl Endpoint {
             };
             wanted.is_none_or(|wanted| wanted == port) && is_or_is_below(host, name)
         })
+    }
+
+    /// Whether it is `https`.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Whether it is on this machine, where no proxy is asked.

@@ -1,6 +1,8 @@
 //! Programs that crash, fork, or find what others left: this test program, started again as a child
 //! process, with a transport that writes its texts into a file.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod forked;
 mod orphans;
 mod sandbox;
@@ -12,6 +14,7 @@ use annunciator::Level;
 use annunciator::transport::{Code, Message, Outcome, Retry, Transport};
 use annunciator_core::ring::OPEN_AT;
 
+use common::{PATIENCE, wait_for};
 use sandbox::*;
 
 #[test]

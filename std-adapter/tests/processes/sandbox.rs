@@ -12,14 +12,14 @@ use annunciator::transport::{Code, Message, Outcome, Receipt, Refusal, RefusalCl
 use annunciator::{Annunciator, Builder, Event, Handle, Level};
 use tempfile::TempDir;
 
+use super::common::{PATIENCE, wait_for};
+
 pub(crate) const PART: &str = "ANNUNCIATOR_PROCESSES_PART";
 pub(crate) const HOME: &str = "ANNUNCIATOR_PROCESSES_HOME";
 /// The name of the child's program, if it is not the usual one.
 pub(crate) const NAME: &str = "ANNUNCIATOR_PROCESSES_NAME";
 /// Set for a part that is to call `process::exit`.
 pub(crate) const EXIT: &str = "ANNUNCIATOR_PROCESSES_EXIT";
-/// The longest wait for what should happen soon.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// Longer than any test.
 pub(crate) const AGES: Duration = Duration::from_secs(3600);
 
@@ -219,15 +219,6 @@ pub(crate) fn record(alerts: &Handle, level: Level, message: &str) {
 
 pub(crate) fn destination(alerts: &Handle) -> DestinationHealth {
     alerts.health().destinations.remove(0)
-}
-
-#[track_caller]
-pub(crate) fn wait_for(what: &str, mut met: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !met() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// Waits for a part to end by itself, longer than it waits for anything itself. One that does not
