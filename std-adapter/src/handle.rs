@@ -273,7 +273,7 @@ fn open(
         Route::Vonage(number) => Box::new(transports::client(config, &number)?),
     };
     let configured: Vec<&str> = configured.iter().map(String::as_str).collect();
-    let context = Arc::new(Context::new(store::Wanted {
+    let context = Arc::new(Context::new(store::Settings {
         place: &config.spool.place,
         name: &config.name,
         prefix: format!("[Rust Logger {}] ", config.name),

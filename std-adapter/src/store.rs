@@ -31,26 +31,18 @@ pub(crate) use start::{Ring, RingMaker};
 
 /// What all rings of a destination have in common.
 pub(crate) struct Context {
-    /// Without one the memory file alone carries the ring from run to run; it is named as if the
-    /// spool stood here.
-    directory: PathBuf,
+    /// What each of them is opened with.
+    wanted: spool::Wanted,
     /// Why there is no disk and will be none, and whether one is wanted.
     no_disk: Option<(String, bool)>,
-    key: DestinationKey,
-    /// What our own texts begin with.
-    prefix: String,
-    /// Bytes.
-    size: usize,
-    dirs: RuntimeDirs,
-    boot: u64,
     /// All destinations that are configured, this one included: rings of others expire.
     configured: Vec<DestinationKey>,
     /// The destination's state.
     pub(crate) destination: DestinationFile,
 }
 
-/// What is to be opened.
-pub(crate) struct Wanted<'a> {
+/// What the configuration says of a destination.
+pub(crate) struct Settings<'a> {
     pub(crate) place: &'a Place,
     /// The program's.
     pub(crate) name: &'a str,
@@ -65,36 +57,25 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl Context {
-    pub(crate) fn new(wanted: Wanted<'_>) -> Context {
-        let (directory, no_disk) = match wanted.place {
+    pub(crate) fn new(settings: Settings<'_>) -> Context {
+        let (directory, no_disk) = match settings.place {
             Place::Directory(directory) => (directory.clone(), None),
-            Place::Nowhere(why) => (nowhere(wanted.name), Some((why.clone(), true))),
-            Place::Off => (nowhere(wanted.name), Some((OFF.to_owned(), false))),
+            Place::Nowhere(why) => (nowhere(settings.name), Some((why.clone(), true))),
+            Place::Off => (nowhere(settings.name), Some((OFF.to_owned(), false))),
         };
-        let key = DestinationKey::of(wanted.destination);
-        let destination = DestinationFile::new(&directory, no_disk.is_none(), key, &wanted.dirs);
-        Context {
+        let key = DestinationKey::of(settings.destination);
+        let destination = DestinationFile::new(&directory, no_disk.is_none(), key, &settings.dirs);
+        let configured =
+            settings.configured.iter().map(|other| DestinationKey::of(other)).collect();
+        let wanted = spool::Wanted {
             directory,
-            no_disk,
             key,
-            prefix: wanted.prefix,
-            size: region_len_of::<TEXT>(slots_of::<TEXT>(wanted.size)),
-            boot: spool::boot(&wanted.dirs),
-            dirs: wanted.dirs,
-            configured: wanted.configured.iter().map(|other| DestinationKey::of(other)).collect(),
-            destination,
-        }
-    }
-
-    fn wanted(&self) -> spool::Wanted<'_> {
-        spool::Wanted {
-            directory: &self.directory,
-            key: self.key,
-            prefix: &self.prefix,
-            size: self.size,
-            dirs: &self.dirs,
-            boot: self.boot,
-        }
+            prefix: settings.prefix,
+            size: region_len_of::<TEXT>(slots_of::<TEXT>(settings.size)),
+            boot: spool::boot(&settings.dirs),
+            dirs: settings.dirs,
+        };
+        Context { wanted, no_disk, configured, destination }
     }
 }
 
@@ -133,6 +114,15 @@ enum Disk {
     None,
 }
 
+impl Disk {
+    fn ready(&mut self) -> Option<&mut Spool> {
+        match self {
+            Disk::Ready(spool) => Some(spool),
+            _ => None,
+        }
+    }
+}
+
 /// How long a directory that could not be opened is left alone.
 const PAUSE: Duration = Duration::from_secs(30);
 /// How often the worker looks after disk, memory and what others left.
@@ -145,7 +135,7 @@ const EXPIRY_ROUND: time::Duration = time::Duration::from_hours(24);
 /// # Errors
 /// Only if there is no memory at all.
 pub(crate) fn open(context: &Arc<Context>) -> Result<(Store, Region, Found), SpoolError> {
-    let opened = spool::open(&context.wanted())?;
+    let opened = spool::open(&context.wanted)?;
     Ok(Store::new(context, opened))
 }
 
@@ -264,10 +254,8 @@ impl Store {
 
     /// Notes on disk whether there is a memory file now.
     pub(crate) fn note_memory(&mut self) {
-        if let Disk::Ready(spool) = &mut self.disk
-            && !self.ended
-        {
-            spool::mark_open(spool, &self.keeper);
+        if !self.ended {
+            spool::mark_open(self.disk.ready(), &self.keeper);
         }
         self.prepare_for_direct_writes();
     }
@@ -301,13 +289,13 @@ impl Store {
             return 0;
         }
         self.next_expiry = now + EXPIRY_ROUND;
-        let context = Arc::clone(&self.context);
-        spool::expire(self.ready(), &self.keeper, &context.wanted(), &context.configured, now)
+        let Context { wanted, configured, .. } = &*self.context;
+        spool::expire(self.ready(), &self.keeper, wanted, configured, now)
     }
 
     /// The instances of this destination that look as if they were orphans.
     pub(crate) fn orphans(&self) -> Vec<u8> {
-        spool::orphans(self.ready(), &self.keeper, &self.context.wanted())
+        spool::orphans(self.ready(), &self.keeper, &self.context.wanted)
     }
 
     /// Opens an orphan, if it is one. `own` is the ring that it would be served beside.
@@ -319,8 +307,7 @@ impl Store {
         number: u8,
         own: Option<Identity>,
     ) -> Result<Option<(Store, Region, Found)>, String> {
-        let wanted = self.context.wanted();
-        let opened = spool::open_orphan(&wanted, number, self.ready(), own);
+        let opened = spool::open_orphan(&self.context.wanted, number, self.ready(), own);
         let opened = opened.map_err(|error| error.to_string())?;
         Ok(opened.map(|opened| Store::new(&self.context, opened)))
     }
@@ -338,10 +325,7 @@ impl Store {
 
     /// Ends in an orderly way; a next start knows that nothing crashed.
     pub(crate) fn end(&mut self, nothing_left: bool) {
-        let spool = match &mut self.disk {
-            Disk::Ready(spool) if !self.ended => Some(&mut **spool),
-            _ => None,
-        };
+        let spool = self.disk.ready().filter(|_| !self.ended);
         spool::close(spool, &self.keeper, nothing_left);
         self.ended = true;
     }
@@ -349,10 +333,7 @@ impl Store {
     /// Takes up again what was ended.
     pub(crate) fn resume(&mut self) {
         if std::mem::take(&mut self.ended) {
-            self.keeper.resume();
-            if let Disk::Ready(spool) = &mut self.disk {
-                spool::mark_open(spool, &self.keeper);
-            }
+            spool::mark_open(self.disk.ready(), &self.keeper);
         }
     }
 
@@ -402,7 +383,7 @@ impl Store {
             if again.is_some_and(|again| now < again) {
                 return Err(error.clone());
             }
-            match spool::attach(&self.context.wanted(), &mut self.keeper, self.ring_id) {
+            match spool::attach(&self.context.wanted, &mut self.keeper, self.ring_id) {
                 Ok(mut spool) => {
                     if self.ended {
                         spool::close(Some(&mut spool), &self.keeper, false);
@@ -426,7 +407,7 @@ impl Store {
     /// Direct writes need a file. Made now, since the first event may be the last.
     fn prepare_for_direct_writes(&mut self) {
         if self.direct_writer().is_some()
-            && let Disk::Ready(spool) = &mut self.disk
+            && let Some(spool) = self.disk.ready()
         {
             // The first commit meets the same error and reports it.
             let _ = spool.prepare();

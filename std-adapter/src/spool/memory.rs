@@ -51,12 +51,11 @@ enum Backing {
 }
 
 impl MemoryKeeper {
-    /// Goes on with a memory file, or with memory of the process that has these bytes; the file
-    /// counts as open from here on.
+    /// Goes on with a memory file, or with memory of the process that has these bytes.
     ///
     /// # Errors
     /// Only if there is no memory at all.
-    pub(super) fn begin(
+    pub(super) fn new(
         file: Result<MemoryFile, String>,
         bytes: &[u8],
         finder: Finder,
@@ -81,7 +80,6 @@ impl MemoryKeeper {
         };
         let owner = std::process::id();
         let keeper = MemoryKeeper { mapping, backing, cell, finder, number, owner };
-        keeper.mark(OPEN);
         mark_at_exit(&keeper.mapping);
         Ok((keeper, region))
     }
@@ -160,7 +158,7 @@ impl MemoryKeeper {
 
     /// Ends in an orderly way. With nothing left to report the file is removed; otherwise it stays,
     /// closed, for the next start. Does nothing in a forked child.
-    pub(crate) fn end(&self, nothing_left: bool) {
+    pub(super) fn end(&self, nothing_left: bool) {
         if self.owner != std::process::id() {
             return;
         }
@@ -172,8 +170,8 @@ impl MemoryKeeper {
         }
     }
 
-    /// Takes up again what [`end`](MemoryKeeper::end) has ended.
-    pub(crate) fn resume(&self) {
+    /// Notes that somebody works on it, from the start or again after [`end`](MemoryKeeper::end).
+    pub(super) fn begin(&self) {
         self.mark(OPEN);
     }
 

@@ -38,7 +38,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use annunciator_core::ring;
@@ -68,16 +68,17 @@ pub(crate) use runtime_dirs::RuntimeDirs;
 pub(crate) use start::Source;
 
 /// What is to be opened.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) directory: &'a Path,
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// Of the spool. Where there can be none, memory files are named as if it stood here.
+    pub(crate) directory: PathBuf,
     pub(crate) key: DestinationKey,
     /// What the texts begin with. A ring in which something waits under another prefix is another
     /// program's.
-    pub(crate) prefix: &'a str,
+    pub(crate) prefix: String,
     /// Of the region, in bytes.
     pub(crate) size: usize,
-    pub(crate) dirs: &'a RuntimeDirs,
+    pub(crate) dirs: RuntimeDirs,
     pub(crate) boot: u64,
 }
 
@@ -112,11 +113,11 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// Only if there is no memory at all. Without a usable directory the alerter runs from memory.
-pub(crate) fn open(wanted: &Wanted<'_>) -> Result<Opened, SpoolError> {
-    let dir = SpoolDir::open(wanted.directory).map(Arc::new);
+pub(crate) fn open(wanted: &Wanted) -> Result<Opened, SpoolError> {
+    let dir = SpoolDir::open(&wanted.directory).map(Arc::new);
     let trouble = match dir.and_then(|dir| open_any(wanted, Some(&dir))) {
         Ok(Some(opened)) => return Ok(opened),
-        Ok(None) => Trouble::Busy.at(wanted.directory),
+        Ok(None) => Trouble::Busy.at(&wanted.directory),
         Err(error) => error,
     };
     let opened = match open_any(wanted, None)? {
@@ -127,10 +128,7 @@ pub(crate) fn open(wanted: &Wanted<'_>) -> Result<Opened, SpoolError> {
     Ok(Opened { spool: Err(trouble), ..opened })
 }
 
-fn open_any(
-    wanted: &Wanted<'_>,
-    dir: Option<&Arc<SpoolDir>>,
-) -> Result<Option<Opened>, SpoolError> {
+fn open_any(wanted: &Wanted, dir: Option<&Arc<SpoolDir>>) -> Result<Option<Opened>, SpoolError> {
     let finder = wanted.finder();
     for number in 0..MAX_INSTANCES {
         if let Some(candidate) = Candidate::take(wanted, &finder, dir, number)?
@@ -148,11 +146,7 @@ fn open_any(
 }
 
 /// The instances of the destination that look as if they were orphans; see [`open_orphan`].
-pub(crate) fn orphans(
-    spool: Option<&Spool>,
-    keeper: &MemoryKeeper,
-    wanted: &Wanted<'_>,
-) -> Vec<u8> {
+pub(crate) fn orphans(spool: Option<&Spool>, keeper: &MemoryKeeper, wanted: &Wanted) -> Vec<u8> {
     let own = InstanceName { key: wanted.key, number: keeper.number() };
     orphans::scan(spool.map(|spool| &**spool.file.dir()), keeper.finder(), own, wanted.boot)
 }
@@ -164,7 +158,7 @@ pub(crate) fn orphans(
 /// # Errors
 /// If it cannot be read or there is no memory.
 pub(crate) fn open_orphan(
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     number: u8,
     spool: Option<&Spool>,
     beside: Option<ring::Identity>,
@@ -194,11 +188,11 @@ pub(crate) fn open_orphan(
 /// # Errors
 /// If the directory or the file is not to be had.
 pub(crate) fn attach(
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     keeper: &mut MemoryKeeper,
     ring_id: u64,
 ) -> Result<Spool, SpoolError> {
-    let dir = Arc::new(SpoolDir::open(wanted.directory)?);
+    let dir = Arc::new(SpoolDir::open(&wanted.directory)?);
     let mut name = InstanceName { key: wanted.key, number: keeper.number() };
     let finder = keeper.finder().clone();
     let lock = match InstanceLock::take(&dir, name)? {
@@ -218,7 +212,7 @@ pub(crate) fn attach(
     }
     follow(keeper, &spool);
     spool.file.start_over();
-    mark_open(&mut spool, keeper);
+    mark_open(Some(&mut spool), keeper);
     Ok(spool)
 }
 
@@ -230,9 +224,12 @@ pub(crate) fn follow(keeper: &mut MemoryKeeper, spool: &Spool) {
 }
 
 /// Marks file and memory as open: by a start, or again after [`close`].
-pub(crate) fn mark_open(spool: &mut Spool, keeper: &MemoryKeeper) {
-    let in_memory = keeper.path().is_some();
-    spool.set_mark(if in_memory { OpenMark::OpenInMemory } else { OpenMark::Open });
+pub(crate) fn mark_open(spool: Option<&mut Spool>, keeper: &MemoryKeeper) {
+    keeper.begin();
+    if let Some(spool) = spool {
+        let in_memory = keeper.path().is_some();
+        spool.set_mark(if in_memory { OpenMark::OpenInMemory } else { OpenMark::Open });
+    }
 }
 
 /// Marks file and memory as closed: the program ends in an orderly way. With nothing left to report
@@ -249,7 +246,7 @@ pub(crate) fn close(spool: Option<&mut Spool>, keeper: &MemoryKeeper, nothing_le
 pub(crate) fn expire(
     spool: Option<&Spool>,
     keeper: &MemoryKeeper,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     configured: &[DestinationKey],
     now: Instant,
 ) -> u32 {
@@ -264,8 +261,8 @@ pub(crate) fn fork_copies(keeper: &MemoryKeeper, spool: Option<&Spool>) -> ForkC
     ForkCopies::new(spool.map(Spool::lock).into_iter().chain([keeper.lock()]).collect())
 }
 
-impl Wanted<'_> {
+impl Wanted {
     fn finder(&self) -> Finder {
-        Finder { dirs: self.dirs.clone(), identity: SpoolIdentity::of(self.directory, self.key) }
+        Finder { dirs: self.dirs.clone(), identity: SpoolIdentity::of(&self.directory, self.key) }
     }
 }

@@ -48,7 +48,7 @@ fn read(dir: &SpoolDir, name: InstanceName) -> Option<Vec<u8>> {
 
 /// Who looks at what nobody claims.
 pub(super) struct Observer<'a> {
-    pub(super) wanted: &'a Wanted<'a>,
+    pub(super) wanted: &'a Wanted,
     pub(super) own: InstanceName,
     /// The destinations of this program, its own included.
     pub(super) configured: &'a [DestinationKey],
@@ -100,7 +100,7 @@ impl Observer<'_> {
 
     /// Removes the instance if it is due; returns how many events waited there.
     fn expired(&self, dir: &Arc<SpoolDir>, name: InstanceName) -> Result<Option<u32>, SpoolError> {
-        let wanted = Wanted { key: name.key, ..*self.wanted };
+        let wanted = Wanted { key: name.key, ..self.wanted.clone() };
         let candidate = Candidate::take(&wanted, &wanted.finder(), Some(dir), name.number)?;
         let Some(candidate) = candidate.filter(|candidate| candidate.unreadable.is_none()) else {
             return Ok(None);
@@ -130,7 +130,8 @@ impl Observer<'_> {
     /// Removes memory files of other spool directories that have been unclaimed for long enough:
     /// nobody may ever come for them. What waits there is not ours to count.
     pub(super) fn expire_memories(&self) {
-        let ours = self.configured.iter().map(|key| SpoolIdentity::of(self.wanted.directory, *key));
+        let ours =
+            self.configured.iter().map(|key| SpoolIdentity::of(&self.wanted.directory, *key));
         let ours: Vec<SpoolIdentity> = ours.collect();
         for dir in self.wanted.dirs.existing() {
             for name in dir.names().into_iter().filter(|name| name.ends_with(".ring")) {

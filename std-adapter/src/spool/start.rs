@@ -113,7 +113,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// `None` if somebody has it.
     pub(super) fn take(
-        wanted: &Wanted<'_>,
+        wanted: &Wanted,
         finder: &Finder,
         dir: Option<&Arc<SpoolDir>>,
         number: u8,
@@ -156,7 +156,7 @@ impl Candidate {
     }
 
     /// Whether a program with our prefix may go on with it.
-    pub(super) fn suits(&self, wanted: &Wanted<'_>) -> bool {
+    pub(super) fn suits(&self, wanted: &Wanted) -> bool {
         let Some(bytes) = self.served() else { return true };
         let label = ring::label(bytes);
         let cut = label.len() + 4 > PREFIX_MAX && wanted.prefix.starts_with(label.trim_end());
@@ -176,11 +176,7 @@ impl Candidate {
     }
 
     /// Goes on with what was chosen, and sees to the rest.
-    pub(super) fn begin(
-        mut self,
-        wanted: &Wanted<'_>,
-        finder: &Finder,
-    ) -> Result<Opened, SpoolError> {
+    pub(super) fn begin(mut self, wanted: &Wanted, finder: &Finder) -> Result<Opened, SpoolError> {
         let unreadable = self.unreadable.take();
         let served = self.served().unwrap_or_default();
         let from_file = self.source == Source::File;
@@ -214,18 +210,12 @@ impl Candidate {
         }
         let survivor = self.settle_memories(finder);
         let memory = survivor.map_or_else(|| finder.make(self.number, &bytes), Ok);
-        let (keeper, mut region) =
-            MemoryKeeper::begin(memory, &bytes, finder.clone(), self.number)?;
+        let (keeper, mut region) = MemoryKeeper::new(memory, &bytes, finder.clone(), self.number)?;
         if let Some(unclaimed) = region.get_mut(UNCLAIMED_AT..UNCLAIMED_AT + UNCLAIMED_LEN) {
             unclaimed.fill(0);
         }
-        let spool = match self.spool {
-            Some(mut spool) => {
-                mark_open(&mut spool, &keeper);
-                Ok(spool)
-            }
-            None => Err(Trouble::Busy.at(wanted.directory)),
-        };
+        mark_open(self.spool.as_mut(), &keeper);
+        let spool = self.spool.ok_or_else(|| Trouble::Busy.at(&wanted.directory));
         Ok(Opened { region, keeper, spool, found })
     }
 

@@ -53,7 +53,7 @@ impl RingMaker {
         buffers: Buffers<'static>,
     ) -> Ring {
         let context = store.context();
-        let mut setup = Setup::new(&context.prefix);
+        let mut setup = Setup::new(&context.wanted.prefix);
         setup.policy = self.policy;
         if !own {
             setup.prefix = None;
@@ -61,7 +61,7 @@ impl RingMaker {
             setup.policy.recovered = None;
         }
         setup.now = spool::now();
-        setup.boot = context.boot;
+        setup.boot = context.wanted.boot;
         setup.seed = self.seed;
         setup.ring_id = found.ring_id;
         setup.origin = match found.source {

@@ -35,7 +35,7 @@ impl Home {
     }
 
     fn context(&self, destination: &str, slots: usize, dirs: RuntimeDirs) -> Arc<Context> {
-        Arc::new(Context::new(Wanted {
+        Arc::new(Context::new(Settings {
             place: &self.place,
             name: "pump",
             prefix: "[Rust Logger pump] ".to_owned(),

@@ -143,7 +143,7 @@ fn a_prefix_that_was_cut_is_still_ours() {
     let (home, shm) = (Home::new(), Shm::new());
     home.put(0, &Ring::new(0xA).prefix(LONG).record("ours").bytes());
     let (directory, dirs) = (home.spool(), shm.dirs());
-    let opened = open(&Wanted { prefix: LONG, ..wanted(&directory, &dirs) }).unwrap();
+    let opened = open(&Wanted { prefix: LONG.to_owned(), ..wanted(&directory, &dirs) }).unwrap();
     assert_eq!(opened.number(), 0);
 }
 

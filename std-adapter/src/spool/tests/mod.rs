@@ -37,8 +37,9 @@ fn crash<T>(victim: T) {
     drop(STARTING.lock().unwrap());
 }
 
-fn wanted<'a>(directory: &'a Path, dirs: &'a RuntimeDirs) -> Wanted<'a> {
-    Wanted { directory, key: key(), prefix: PREFIX, size: SIZE, dirs, boot: BOOT }
+fn wanted(directory: &Path, dirs: &RuntimeDirs) -> Wanted {
+    let (directory, dirs) = (directory.to_path_buf(), dirs.clone());
+    Wanted { directory, key: key(), prefix: PREFIX.to_owned(), size: SIZE, dirs, boot: BOOT }
 }
 
 fn start(directory: &Path, dirs: &RuntimeDirs) -> Opened {

@@ -73,9 +73,8 @@ fn what_is_taken_up_again_after_an_end_is_open_again() {
     opened.serve(&["left"]);
     opened.commit();
     opened.close(false);
-    opened.keeper.resume();
     let Opened { spool, keeper, .. } = &mut opened;
-    mark_open(spool.as_mut().unwrap(), keeper);
+    mark_open(spool.as_mut().ok(), keeper);
     crash(opened);
     assert!(home.start(&shm).found.crashed);
     std::fs::remove_dir_all(shm.directory()).unwrap();
