@@ -123,9 +123,9 @@ impl DestinationFile {
     fn on_disk(&self) -> Option<Copy> {
         let dir = SpoolDir::open(self.directory.as_deref()?).ok()?;
         let name = self.key.state();
-        let fd = dir.open_file(&name, OFlags::RDWR | OFlags::CREATE);
+        let fd = dir.make_file(&name, OFlags::empty()).ok();
         // A disk that cannot be written can still be read.
-        let fd = fd.or_else(|_| dir.open_file(&name, OFlags::RDONLY)).ok().flatten();
+        let fd = fd.or_else(|| dir.open_file(&name, OFlags::RDONLY).ok().flatten());
         fd.map(|fd| Copy::new(fd, None))
     }
 

@@ -80,16 +80,42 @@ impl SpoolDir {
         names_in(&self.fd).map_err(|e| SpoolError::io(&self.path, "list", e))
     }
 
+    /// An error of the system about a file of the directory.
+    pub(super) fn failed(&self, doing: &'static str, name: &str, errno: Errno) -> SpoolError {
+        SpoolError::io(&self.path_of(name), doing, errno)
+    }
+
+    /// Removes a file; one that is not there is as good as removed.
+    pub(super) fn remove(&self, name: &str) -> Result<(), SpoolError> {
+        sys::unlink(&self.fd, name).map_err(|e| self.failed("remove", name, e))
+    }
+
+    /// Gives a file another name; what had that name is gone.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), SpoolError> {
+        sys::rename(&self.fd, from, to).map_err(|e| self.failed("rename", from, e))
+    }
+
+    /// Opens a file of ours for reading and writing, made if it is missing, with all checks.
+    pub(super) fn make_file(&self, name: &str, flags: OFlags) -> Result<OwnedFd, SpoolError> {
+        self.open_checked(name, OFlags::RDWR | OFlags::CREATE | flags)
+    }
+
     /// Opens a file of ours that may or may not be there, with all checks.
     pub(super) fn open_file(
         &self,
         name: &str,
         flags: OFlags,
     ) -> Result<Option<OwnedFd>, SpoolError> {
+        match self.open_checked(name, flags) {
+            Err(SpoolError { trouble: Trouble::Io { errno: Errno::NOENT, .. }, .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    fn open_checked(&self, name: &str, flags: OFlags) -> Result<OwnedFd, SpoolError> {
         let path = self.path_of(name);
         let fd = match sys::open_at(&self.fd, name, flags) {
             Ok(fd) => fd,
-            Err(Errno::NOENT) if !flags.contains(OFlags::CREATE) => return Ok(None),
             Err(Errno::LOOP) => return Err(Trouble::Link.at(path)),
             Err(Errno::ISDIR | Errno::NXIO) => return Err(Trouble::NotAFile.at(path)),
             Err(e) => return Err(SpoolError::io(&path, "open", e)),
@@ -105,7 +131,7 @@ impl SpoolDir {
             // It is ours, so close it; a file system without modes may refuse, and that is that.
             let _ = rustix::fs::fchmod(&fd, sys::FILE_MODE);
         }
-        Ok(Some(fd))
+        Ok(fd)
     }
 }
 

@@ -16,10 +16,12 @@
 //! ```
 
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use annunciator_core::ring::{OPEN_AT, OVERHEAD, UNCLAIMED_AT};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::health::DiskUse;
 
@@ -87,9 +89,7 @@ impl SpoolFile {
             State::Doubtful { old: dir.open_file(&file_name, OFlags::RDONLY)?.map(Arc::new) }
         } else {
             // Left over from a crash within a rewrite; the instance is locked, so nobody is at it.
-            let fresh = name.fresh();
-            sys::unlink(&*dir, &fresh)
-                .map_err(|e| SpoolError::io(&dir.path_of(&fresh), "remove", e))?;
+            dir.remove(&name.fresh())?;
             match dir.open_file(&file_name, OFlags::RDWR)?.map(Arc::new) {
                 None => State::Absent,
                 Some(file) => match sys::meta(&file) {
@@ -151,8 +151,7 @@ impl SpoolFile {
     pub(super) fn read_all(&self) -> Result<Vec<u8>, SpoolError> {
         match self.readable() {
             None => Ok(Vec::new()),
-            Some(file) => sys::read_all(file, MAX_LEN)
-                .map_err(|e| SpoolError::io(&self.dir.path_of(&self.name.spool()), "read", e)),
+            Some(file) => sys::read_all(file, MAX_LEN).map_err(|e| self.failed("read", e)),
         }
     }
 
@@ -233,13 +232,10 @@ impl SpoolFile {
     /// Keeps one copy of damaged bytes aside, for people; replaces an earlier one.
     pub(super) fn quarantine(&self, bytes: &[u8]) -> Result<(), SpoolError> {
         let name = self.name.damaged();
-        let failed = |doing, e| SpoolError::io(&self.dir.path_of(&name), doing, e);
+        let failed = |doing, e| self.dir.failed(doing, &name, e);
         let bytes = bytes.get(..MAX_LEN).unwrap_or(bytes);
         self.check_limit(bytes.len())?;
-        let file = self
-            .dir
-            .open_file(&name, OFlags::RDWR | OFlags::CREATE)?
-            .ok_or_else(|| failed("create", rustix::io::Errno::NOENT))?;
+        let file = self.dir.make_file(&name, OFlags::empty())?;
         // Only now that it is known to be ours.
         rustix::fs::ftruncate(&file, 0).map_err(|e| failed("shorten", e))?;
         // Not synced: worth having, not worth waiting for.
@@ -249,26 +245,21 @@ impl SpoolFile {
     /// Gives the file the name of a damaged one, if possible, and starts over.
     pub(super) fn set_aside(&mut self) {
         self.start_over();
-        let _ = sys::rename(&*self.dir, &self.name.spool(), &self.name.damaged());
+        let _ = self.dir.rename(&self.name.spool(), &self.name.damaged());
         self.state = State::Absent;
         self.aim();
     }
 
     /// Removes the file, and what a rewrite may have left.
     pub(super) fn remove(&self) -> Result<(), SpoolError> {
-        for name in [self.name.spool(), self.name.fresh()] {
-            sys::unlink(&*self.dir, &name)
-                .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "remove", e))?;
-        }
-        Ok(())
+        self.dir.remove(&self.name.spool())?;
+        self.dir.remove(&self.name.fresh())
     }
 
     /// Gives the file the name of another instance's.
     pub(super) fn give_away(&mut self, to: InstanceName) -> Result<(), SpoolError> {
         self.start_over();
-        let name = self.name.spool();
-        sys::rename(&*self.dir, &name, &to.spool())
-            .map_err(|e| SpoolError::io(&self.dir.path_of(&name), "rename", e))?;
+        self.dir.rename(&self.name.spool(), &to.spool())?;
         self.state = State::Absent;
         self.aim();
         Ok(())
@@ -293,11 +284,10 @@ impl SpoolFile {
             State::Fresh { file } => {
                 self.direct.write_after(at, || sys::write_at(&**file, bytes, at as u64))
             }
-            State::Absent | State::Doubtful { .. } => Err(rustix::io::Errno::BADF),
+            State::Absent | State::Doubtful { .. } => Err(Errno::BADF),
         };
         if let Err(e) = written {
-            let path = self.dir.path_of(&self.name.spool());
-            return Err(self.fail(SpoolError::io(&path, "write", e)));
+            return Err(self.fail(self.failed("write", e)));
         }
         self.used.writes += 1;
         self.used.bytes += bytes.len() as u64;
@@ -306,23 +296,21 @@ impl SpoolFile {
 
     /// Makes durable what was written.
     pub(super) fn sync(&mut self) -> Result<(), SpoolError> {
-        let path = || self.dir.path_of(&self.name.spool());
         if self.direct.take_failure() {
-            let path = path();
-            return Err(self.fail(Trouble::Doubtful.at(path)));
+            return Err(self.fail(Trouble::Doubtful.at(self.path())));
         }
         // Those over by now are covered by the sync to come; those under way may not be.
         let ended = self.direct.ended();
         let direct = self.direct.begun() != self.direct_synced;
         let synced = match &self.state {
             State::Absent => return Ok(()),
-            State::Doubtful { .. } => return Err(Trouble::NothingRewritten.at(path())),
+            State::Doubtful { .. } => return Err(Trouble::NothingRewritten.at(self.path())),
             // Nothing to ask of the disk, but success would be a lie if it is no longer there.
             State::Current { dirty: false, .. } if !direct => return self.verify(),
             State::Current { file, .. } => sys::sync_data(file)
                 .and_then(|()| sys::meta(file))
                 .map(|meta| (Arc::clone(file), meta))
-                .map_err(|e| SpoolError::io(&path(), "sync", e)),
+                .map_err(|e| self.failed("sync", e)),
             State::Fresh { file } => self.complete(file).map(|meta| (Arc::clone(file), meta)),
         };
         match synced {
@@ -356,10 +344,7 @@ impl SpoolFile {
         };
         match how {
             None => Ok(()),
-            Some(how) => {
-                let path = self.dir.path_of(&self.name.spool());
-                Err(self.fail(how.at(path)))
-            }
+            Some(how) => Err(self.fail(how.at(self.path()))),
         }
     }
 
@@ -391,17 +376,13 @@ impl SpoolFile {
     /// Starts a new file in full size.
     fn begin(&mut self) -> Result<(), SpoolError> {
         let name = self.name.fresh();
-        let failed = |doing, e| SpoolError::io(&self.dir.path_of(&name), doing, e);
         self.check_limit(self.capacity)?;
-        sys::unlink(&*self.dir, &name).map_err(|e| failed("remove", e))?;
-        let file = self
-            .dir
-            .open_file(&name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?
-            .ok_or_else(|| failed("create", rustix::io::Errno::NOENT))?;
+        self.dir.remove(&name)?;
+        let file = self.dir.make_file(&name, OFlags::EXCL)?;
         let filled = sys::zero_fill(&file, self.capacity);
         if let Err(e) = filled.and_then(|()| write_mark(&file, self.mark)) {
-            let _ = sys::unlink(&*self.dir, &name);
-            return Err(failed("write", e));
+            let _ = self.dir.remove(&name);
+            return Err(self.dir.failed("write", &name, e));
         }
         self.used.rewrites += 1;
         self.state = State::Fresh { file: Arc::new(file) };
@@ -412,11 +393,19 @@ impl SpoolFile {
     /// The new file takes the name, for good.
     fn complete(&self, file: &OwnedFd) -> Result<Meta, SpoolError> {
         let (fresh, name) = (self.name.fresh(), self.name.spool());
-        let failed = |doing, e| SpoolError::io(&self.dir.path_of(&fresh), doing, e);
+        let failed = |doing, e| self.dir.failed(doing, &fresh, e);
         sys::sync_all(file).map_err(|e| failed("sync", e))?;
-        sys::rename(&*self.dir, &fresh, &name).map_err(|e| failed("rename", e))?;
+        self.dir.rename(&fresh, &name)?;
         self.dir.sync()?;
         sys::meta(file).map_err(|e| failed("look at", e))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path_of(&self.name.spool())
+    }
+
+    fn failed(&self, doing: &'static str, errno: Errno) -> SpoolError {
+        self.dir.failed(doing, &self.name.spool(), errno)
     }
 
     /// Notes that the file can no longer be trusted; hands the error through.
@@ -427,7 +416,7 @@ impl SpoolFile {
 
     fn discard_fresh(&self) {
         if matches!(self.state, State::Fresh { .. }) {
-            let _ = sys::unlink(&*self.dir, &self.name.fresh());
+            let _ = self.dir.remove(&self.name.fresh());
         }
     }
 
@@ -442,29 +431,26 @@ impl SpoolFile {
     fn check_limit(&self, len: usize) -> Result<(), SpoolError> {
         match sys::file_size_limit_below(len) {
             None => Ok(()),
-            Some(limit) => {
-                let path = self.dir.path_of(&self.name.spool());
-                Err(Trouble::FileSizeLimit(limit).at(path))
-            }
+            Some(limit) => Err(Trouble::FileSizeLimit(limit).at(self.path())),
         }
     }
 
     fn check_bounds(&self, at: usize, len: usize) -> Result<(), SpoolError> {
         match at.checked_add(len) {
             Some(end) if end <= self.capacity => Ok(()),
-            _ => Err(Trouble::BeyondEnd.at(self.dir.path_of(&self.name.spool()))),
+            _ => Err(Trouble::BeyondEnd.at(self.path())),
         }
     }
 }
 
-fn write_mark(file: &OwnedFd, mark: OpenMark) -> Result<(), rustix::io::Errno> {
+fn write_mark(file: &OwnedFd, mark: OpenMark) -> Result<(), Errno> {
     // No ring that is too short for it gets longer by a mark.
     if sys::meta(file)?.size < OVERHEAD as u64 {
         return Ok(());
     }
     // A write beyond the limit would be a signal.
     if sys::file_size_limit_below(OVERHEAD).is_some() {
-        return Err(rustix::io::Errno::FBIG);
+        return Err(Errno::FBIG);
     }
     sys::write_at(file, &[mark as u8], OPEN_AT as u64)?;
     let mut unclaimed = [0; UNCLAIMED_LEN];

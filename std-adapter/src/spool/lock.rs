@@ -47,20 +47,17 @@ impl InstanceLock {
         let file = name.lock();
         // Each round but the last means that somebody removed the file between open and lock.
         for _ in 0..100 {
-            let (fd, read_only) = match dir.open_file(&file, OFlags::RDWR | OFlags::CREATE) {
+            let (fd, read_only) = match dir.make_file(&file, OFlags::empty()) {
                 // What waits on a read-only disk can still be sent.
                 Err(e) if matches!(e.trouble, Trouble::Io { errno: Errno::ROFS, .. }) => {
                     (dir.open_file(&file, OFlags::RDONLY)?.ok_or(e)?, true)
                 }
-                other => match other? {
-                    Some(fd) => (fd, false),
-                    None => continue,
-                },
+                other => (other?, false),
             };
             match sys::lock(&fd) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Ok(None),
-                Err(e) => return Err(SpoolError::io(&dir.path_of(&file), "lock", e)),
+                Err(e) => return Err(dir.failed("lock", &file, e)),
             }
             let lock = InstanceLock { fd: LockedFd::new(fd), name, read_only };
             if lock.is_linked(dir) {
@@ -99,8 +96,7 @@ impl InstanceLock {
 
     /// Removes the lock file and gives the instance up.
     pub(super) fn remove(self, dir: &SpoolDir) -> Result<(), SpoolError> {
-        let name = self.name.lock();
-        sys::unlink(dir, &name).map_err(|e| SpoolError::io(&dir.path_of(&name), "remove", e))
+        dir.remove(&self.name.lock())
     }
 }
 

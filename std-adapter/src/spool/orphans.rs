@@ -92,7 +92,7 @@ impl Observer<'_> {
         for key in states {
             if !left.contains(&key) && key != self.own.key && !self.configured.contains(&key) {
                 // It is tried again tomorrow.
-                let _ = sys::unlink(dir, &key.state());
+                let _ = dir.remove(&key.state());
             }
         }
         lost

@@ -28,17 +28,15 @@ pub(super) struct Orphans {
 struct Orphan {
     /// Tells its answers from those of others.
     number: u32,
-    ring: OrphanRing,
+    ring: Ring,
     store: Store,
     buf: Box<Buffer>,
 }
 
-/// Nobody shares it.
-struct OrphanRing(Ring);
-
-impl Served for OrphanRing {
+/// The ring of an orphan, which nobody shares.
+impl Served for Ring {
     fn with<R>(&mut self, work: impl FnOnce(&mut Ring) -> R) -> R {
-        work(&mut self.0)
+        work(self)
     }
 
     fn stored(&mut self, _: &mut Store, _: Option<String>) {
@@ -70,9 +68,13 @@ impl Orphans {
         // name, so it is closed.
         theirs.announce_end();
         self.last_number = self.last_number.wrapping_add(1).max(OWN + 1);
-        let (ring, buf) = (OrphanRing(alerter), Box::new([0; BUFFER]));
         self.changed = true;
-        self.served.push(Orphan { number: self.last_number, ring, store: theirs, buf });
+        self.served.push(Orphan {
+            number: self.last_number,
+            ring: alerter,
+            store: theirs,
+            buf: Box::new([0; BUFFER]),
+        });
         Ok(())
     }
 
@@ -83,8 +85,7 @@ impl Orphans {
         let mut index = 0;
         while index < self.served.len() {
             let others = self.served.iter().enumerate().filter(|(other, _)| *other != index);
-            let busy =
-                own_sends || others.into_iter().any(|(_, orphan)| is_sending(&orphan.ring.0));
+            let busy = own_sends || others.into_iter().any(|(_, orphan)| is_sending(&orphan.ring));
             let Some(orphan) = self.served.get_mut(index) else { break };
             let Orphan { number, ring, store, buf } = orphan;
             let stepped = step(shared, ring, store, buf, *number, busy);
@@ -111,14 +112,14 @@ impl Orphans {
 
     /// Whether one of them has a text under way.
     pub(super) fn are_sending(&self) -> bool {
-        self.served.iter().any(|orphan| is_sending(&orphan.ring.0))
+        self.served.iter().any(|orphan| is_sending(&orphan.ring))
     }
 
     /// Gives the instance free. Its ring stays for the next program.
     fn retire(&mut self, index: usize) {
         let Orphan { ring, mut store, .. } = self.served.swap_remove(index);
         store.end(true);
-        let (region, buffers) = ring.0.into_parts();
+        let (region, buffers) = ring.into_parts();
         drop((region, store));
         self.spare.push(buffers);
         self.changed = true;
@@ -127,7 +128,7 @@ impl Orphans {
     /// What became of a text of one of them.
     pub(super) fn done(&mut self, number: u32, now: Instant, token: Token, done: Done) {
         if let Some(orphan) = self.served.iter_mut().find(|orphan| orphan.number == number) {
-            orphan.ring.0.done(now, token, done);
+            orphan.ring.done(now, token, done);
         }
     }
 
@@ -143,12 +144,12 @@ impl Orphans {
 
     /// Ends the hold of what waits.
     pub(super) fn flush(&mut self) {
-        self.served.iter_mut().for_each(|orphan| orphan.ring.0.flush(spool::now()));
+        self.served.iter_mut().for_each(|orphan| orphan.ring.flush(spool::now()));
     }
 
     /// Whether nothing of theirs is under way or due.
     pub(super) fn are_settled(&self, now: Instant) -> bool {
-        self.served.iter().all(|orphan| orphan.ring.0.is_settled(now))
+        self.served.iter().all(|orphan| orphan.ring.is_settled(now))
     }
 
     /// Leaves what there is to the next program.
@@ -159,7 +160,7 @@ impl Orphans {
 
 impl Orphan {
     fn is_done(&self) -> bool {
-        let alerter = &self.ring.0;
+        let alerter = &self.ring;
         let stats = alerter.stats();
         let rests = alerter.is_settled(spool::now()) && alerter.poll_at() == Instant::FAR_FUTURE;
         rests && !stats.storage_failing && is_empty::<TEXT>(alerter.memory().bytes())
