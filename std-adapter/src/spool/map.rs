@@ -1,7 +1,7 @@
 //! Memory mappings: the one file with unsafe code.
 //!
 //! A [`Mapping`] is a header page and a region behind it, shared memory of a file or anonymous
-//! memory of the process. Its bytes can be handed out once, as a [`Region`]; its backing can be
+//! memory of the process. Its bytes come with it, as the one [`Region`]; its backing can be
 //! exchanged under the region by whoever holds the region's bytes exclusively.
 #![allow(unsafe_code)]
 
@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::AsFd;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use annunciator_core::memory::Memory;
 use rustix::io::Errno;
@@ -28,8 +28,6 @@ pub(super) struct Mapping {
     start: NonNull<u8>,
     /// Of header and region.
     len: usize,
-    /// The region has been handed out.
-    taken: AtomicBool,
 }
 
 // SAFETY: the header is reached through atomics only; the region only through the one `Region`,
@@ -40,7 +38,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Zeroed memory of this process, with a region of `region_len` bytes.
-    pub(super) fn anonymous(region_len: usize) -> Result<Mapping, Errno> {
+    pub(super) fn anonymous(region_len: usize) -> Result<(Arc<Mapping>, Region), Errno> {
         let len = total(region_len)?;
         // SAFETY: the system chooses the address, so no existing memory is affected; the length is
         // not zero.
@@ -54,21 +52,35 @@ impl Mapping {
     ///
     /// Nobody may shorten the file while it is mapped: that is why it lies in a directory that only
     /// we can reach, is locked, and is never cut by us.
-    pub(super) fn of_file(fd: impl AsFd, region_len: usize) -> Result<Mapping, Errno> {
+    pub(super) fn of_file(
+        fd: impl AsFd,
+        region_len: usize,
+    ) -> Result<(Arc<Mapping>, Region), Errno> {
         let len = total(region_len)?;
         check_length(&fd, len)?;
         let flags = SHARED;
         // SAFETY: as in `anonymous`. That the file's bytes change by no other hand rests on its
         // lock, which the caller holds.
         let start = unsafe { rustix::mm::mmap(ptr::null_mut(), len, READ_WRITE, flags, fd, 0)? };
-        let mapping = Mapping::from_raw(start, len)?;
+        let (mapping, region) = Mapping::from_raw(start, len)?;
         mapping.pin();
-        Ok(mapping)
+        Ok((mapping, region))
     }
 
-    fn from_raw(start: *mut core::ffi::c_void, len: usize) -> Result<Mapping, Errno> {
+    /// Of memory that was just mapped, header and region. This alone makes a region, one for each
+    /// mapping.
+    fn from_raw(
+        start: *mut core::ffi::c_void,
+        len: usize,
+    ) -> Result<(Arc<Mapping>, Region), Errno> {
         let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
-        Ok(Mapping { start, len, taken: AtomicBool::new(false) })
+        let mapping = Arc::new(Mapping { start, len });
+        let region = Region {
+            start: start.as_ptr().wrapping_add(HEADER_LEN),
+            len: mapping.region_len(),
+            _mapping: Arc::clone(&mapping),
+        };
+        Ok((mapping, region))
     }
 
     /// Keeps the pages in memory, if the system lets us: a log call must not wait for swap.
@@ -88,16 +100,6 @@ impl Mapping {
         // SAFETY: in bounds of the mapping and aligned, since mappings start at a page; every
         // access to the header is atomic; the reference does not outlive the mapping.
         fits.then(|| unsafe { AtomicU32::from_ptr(self.start.as_ptr().add(at).cast()) })
-    }
-
-    /// Hands the region out; only the first time.
-    pub(super) fn region(self: &Arc<Mapping>) -> Option<Region> {
-        let first = !self.taken.swap(true, Ordering::AcqRel);
-        first.then(|| Region {
-            start: self.start.as_ptr().wrapping_add(HEADER_LEN),
-            len: self.region_len(),
-            _mapping: Arc::clone(self),
-        })
     }
 
     /// Puts a file under the mapping, in place of what is there: same addresses, same bytes, other

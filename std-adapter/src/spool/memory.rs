@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
-use rustix::io::Errno;
-
 use super::error::SpoolError;
 use super::lock::LockedFd;
 use super::map::{Mapping, Region, call_at_exit};
@@ -62,20 +60,16 @@ impl MemoryKeeper {
         number: u8,
     ) -> Result<(MemoryKeeper, Region), SpoolError> {
         let mapped = file.and_then(|file| Ok((file.map()?, file)));
-        let (mapping, backing) = match mapped {
-            Ok((mapping, file)) => (mapping, Backing::File(file)),
-            Err(why) => {
-                let mapping = Mapping::anonymous(bytes.len()).map_err(no_memory)?;
-                (mapping, Backing::Process { why })
+        let (mapping, region, backing, cell) = match mapped {
+            Ok(((mapping, region), file)) => {
+                let cell = file.lock();
+                (mapping, region, Backing::File(file), cell)
             }
-        };
-        let mapping = Arc::new(mapping);
-        let mut region = mapping.region().ok_or_else(|| no_memory(Errno::BUSY))?;
-        let cell = match &backing {
-            Backing::File(file) => file.lock(),
-            Backing::Process { .. } => {
+            Err(why) => {
+                let (mapping, mut region) = Mapping::anonymous(bytes.len())
+                    .map_err(|e| SpoolError::io(Path::new("the ring"), "map memory for", e))?;
                 region.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-                LockedFd::default()
+                (mapping, region, Backing::Process { why }, LockedFd::default())
             }
         };
         let owner = std::process::id();
@@ -184,10 +178,6 @@ impl MemoryKeeper {
     pub(super) fn lock(&self) -> LockedFd {
         self.cell.clone()
     }
-}
-
-fn no_memory(errno: Errno) -> SpoolError {
-    SpoolError::io(Path::new("the ring"), "map memory for", errno)
 }
 
 /// The mappings of this process, and which process that is: a forked child has them too.

@@ -23,7 +23,7 @@ use rustix::io::Errno;
 use super::error::{SpoolError, Trouble};
 use super::file::MAX_LEN;
 use super::lock::LockedFd;
-use super::map::{HEADER_LEN, Mapping};
+use super::map::{HEADER_LEN, Mapping, Region};
 use super::names::SpoolIdentity;
 use super::runtime_dirs::{OwnDir, RuntimeDirs};
 use super::sys;
@@ -164,7 +164,7 @@ impl MemoryFile {
     }
 
     /// Maps header and region.
-    pub(super) fn map(&self) -> Result<Mapping, String> {
+    pub(super) fn map(&self) -> Result<(Arc<Mapping>, Region), String> {
         self.another_descriptor()
             .and_then(|fd| Mapping::of_file(fd, self.header.region_len))
             .map_err(|e| SpoolError::io(&self.path(), "map", e).to_string())
