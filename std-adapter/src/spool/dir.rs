@@ -17,7 +17,7 @@ use super::error::{SpoolError, Trouble};
 use super::sys::{self, Meta};
 
 /// Group or world may write.
-const OTHERS_WRITE: u32 = 0o022;
+pub(super) const OTHERS_WRITE: u32 = 0o022;
 const WORLD_WRITES: u32 = 0o002;
 
 /// An open spool directory.

@@ -76,6 +76,18 @@ enum State {
     },
 }
 
+impl State {
+    /// Of a file that may be written: it goes on in place if it has the right size.
+    fn of(file: Arc<OwnedFd>, capacity: usize) -> State {
+        match sys::meta(&file) {
+            Ok(meta) if meta.size == capacity as u64 => {
+                State::Current { file, dirty: false, seen: Some((meta, 0)) }
+            }
+            _ => State::Doubtful { old: Some(file) },
+        }
+    }
+}
+
 impl SpoolFile {
     /// The instance's file, if there is one. Writes and syncs nothing.
     pub(super) fn open(
@@ -90,15 +102,8 @@ impl SpoolFile {
         } else {
             // Left over from a crash within a rewrite; the instance is locked, so nobody is at it.
             dir.remove(&name.fresh())?;
-            match dir.open_file(&file_name, OFlags::RDWR)?.map(Arc::new) {
-                None => State::Absent,
-                Some(file) => match sys::meta(&file) {
-                    Ok(meta) if meta.size == capacity as u64 => {
-                        State::Current { file, dirty: false, seen: Some((meta, 0)) }
-                    }
-                    _ => State::Doubtful { old: Some(file) },
-                },
-            }
+            let file = dir.open_file(&file_name, OFlags::RDWR)?;
+            file.map_or(State::Absent, |file| State::of(Arc::new(file), capacity))
         };
         let mut opened = SpoolFile {
             dir,
@@ -175,13 +180,10 @@ impl SpoolFile {
         self.capacity = capacity;
         self.state = match std::mem::replace(&mut self.state, State::Absent) {
             // It may have the right length now.
-            State::Doubtful { old: Some(file) } | State::Current { file, .. } => {
-                match sys::meta(&file) {
-                    Ok(meta) if meta.size == capacity as u64 && !self.read_only => {
-                        State::Current { file, dirty: false, seen: Some((meta, 0)) }
-                    }
-                    _ => State::Doubtful { old: Some(file) },
-                }
+            State::Doubtful { old: Some(file) } | State::Current { file, .. }
+                if !self.read_only =>
+            {
+                State::of(file, capacity)
             }
             other => other,
         };

@@ -13,6 +13,17 @@
 //!   worker ────────┴─────► Spool: pwrite, fdatasync       power is lost: still there
 //! ```
 //!
+//! | file | holds |
+//! |---|---|
+//! | `start`, `orphans` | what a start finds and goes on with; what others left, and what nobody claims |
+//! | `instance`, `lock` | the instance of one process; who has it, also after a fork |
+//! | `file`, `direct` | the spool file; writes to it by the thread that logs |
+//! | `memory`, `memory_file`, `map` | the ring's memory; the file it lies in; mappings, with all unsafe code |
+//! | `destination` | the state that all instances of a destination share |
+//! | `dir`, `runtime_dirs`, `names` | the spool directory; directories in memory; the names of files |
+//! | `marks`, `boot` | what is read in a ring's bytes; which boot this is, and the time |
+//! | `error`, `sys` | what can be wrong, in words; system calls |
+//!
 //! Files, names, modes, locks and what is synced when: `docs/spool.md`.
 
 mod boot;

@@ -13,12 +13,11 @@ use std::sync::Arc;
 use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
-use super::dir::{check_directory, names_in, open_directory};
+use super::dir::{OTHERS_WRITE, check_directory, names_in, open_directory};
 use super::error::{SpoolError, Trouble};
 use super::sys::{self, Meta};
 
 const STICKY: u32 = 0o1000;
-const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_ANY: u32 = 0o077;
 
 /// The runtime directories of a process, and what else depends on the system. Given, not asked for,
