@@ -144,8 +144,7 @@ impl MemoryKeeper {
     /// Goes on as the memory of another instance, of which there must be none.
     pub(super) fn move_to(&mut self, number: u8) {
         if let Backing::File(file) = &mut self.backing {
-            // If it fails it is found under the old number, as another copy of the same ring.
-            let _ = file.rename(self.finder.identity.memory_file(number));
+            file.renumber(number);
         }
         self.number = number;
     }

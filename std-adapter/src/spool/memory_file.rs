@@ -156,11 +156,13 @@ impl MemoryFile {
         }
     }
 
-    /// Gives it another name in its directory, which must be free.
-    pub(super) fn rename(&mut self, name: String) -> Result<(), Errno> {
-        sys::rename(&self.dir, &self.name, &name)?;
-        self.name = name;
-        Ok(())
+    /// Gives it the name of another instance's, which must be free. Should that fail, a later start
+    /// finds it under the old one.
+    pub(super) fn renumber(&mut self, number: u8) {
+        let name = self.header.identity.memory_file(number);
+        if sys::rename(&self.dir, &self.name, &name).is_ok() {
+            self.name = name;
+        }
     }
 
     /// Maps header and region.

@@ -237,17 +237,16 @@ impl Candidate {
     /// Gives a memory file with another ring the number of a free instance. If there is none it
     /// stays, and a later start finds it again.
     fn move_away(&self, memory: &mut MemoryFile, finder: &Finder) {
-        let renamed = |number: u8| finder.identity.memory_file(number);
         match &self.spool {
             Some(spool) => {
                 if let Ok(lock) = take_free(spool.file.dir(), spool.name(), finder) {
-                    let _ = memory.rename(renamed(lock.name().number));
+                    memory.renumber(lock.name().number);
                 }
             }
             None => {
                 let mut numbers = (0..MAX_INSTANCES).filter(|&number| number != self.number);
                 if let Some(number) = numbers.find(|&number| !finder.exists(number)) {
-                    let _ = memory.rename(renamed(number));
+                    memory.renumber(number);
                 }
             }
         }

@@ -7,12 +7,11 @@ use super::*;
 #[test]
 fn each_process_has_an_instance_of_its_own() {
     let home = Home::new();
-    let directory = home.spool();
     let first = home.open();
     let second = home.open();
     let dirs = RuntimeDirs::only(Vec::new());
     let key = DestinationKey::of("491700000000");
-    let wanted = Wanted { key, ..super::wanted(&directory, &dirs) };
+    let wanted = Wanted { key, ..super::wanted(&home.spool(), &dirs) };
     let other = open(&wanted).unwrap().spool.unwrap();
     assert_eq!([first.name(), second.name()], [instance(0), instance(1)]);
     assert_eq!(other.name().number, 0);
@@ -109,8 +108,7 @@ fn a_lock_left_behind_is_no_obstacle() {
 
 /// What another instance has left, if it is ours to serve.
 fn orphan(ours: &Opened, home: &Home, shm: &Shm, number: u8) -> Option<Opened> {
-    let (directory, dirs) = (home.spool(), shm.dirs());
-    let wanted = wanted(&directory, &dirs);
+    let wanted = wanted(&home.spool(), &shm.dirs());
     let spool = ours.spool.as_ref().ok();
     let listed = orphans(spool, &ours.keeper, &wanted).contains(&number);
     let opened = open_orphan(&wanted, number, spool, ring::identity(&ours.region)).unwrap();
@@ -142,8 +140,8 @@ fn a_prefix_that_was_cut_is_still_ours() {
     const LONG: &str = "[Rust Logger a program with a name that is much too long for a text] ";
     let (home, shm) = (Home::new(), Shm::new());
     home.put(0, &Ring::new(0xA).prefix(LONG).record("ours").bytes());
-    let (directory, dirs) = (home.spool(), shm.dirs());
-    let opened = open(&Wanted { prefix: LONG.to_owned(), ..wanted(&directory, &dirs) }).unwrap();
+    let opened =
+        open(&Wanted { prefix: LONG.to_owned(), ..wanted(&home.spool(), &shm.dirs()) }).unwrap();
     assert_eq!(opened.number(), 0);
 }
 
@@ -246,8 +244,7 @@ struct Days<'a> {
 
 impl Days<'_> {
     fn expire(&self, hours: u64) -> u32 {
-        let (directory, dirs) = (self.home.spool(), self.shm.dirs());
-        let wanted = Wanted { boot: self.boot, ..wanted(&directory, &dirs) };
+        let wanted = Wanted { boot: self.boot, ..wanted(&self.home.spool(), &self.shm.dirs()) };
         let now = Instant::from_secs(hours * 3600);
         expire(self.ours.spool.as_ref().ok(), &self.ours.keeper, &wanted, &self.configured, now)
     }

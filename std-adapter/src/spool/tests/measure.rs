@@ -35,8 +35,7 @@ fn costs() {
 
     let (home, shm) = (Home::new(), Shm::new());
     let start = Instant::now();
-    let (directory, dirs) = (home.spool(), shm.dirs());
-    let mut opened = open(&Wanted { size: LEN, ..wanted(&directory, &dirs) }).unwrap();
+    let mut opened = open(&Wanted { size: LEN, ..wanted(&home.spool(), &shm.dirs()) }).unwrap();
     println!("first open: {:?}", start.elapsed());
     let mut bytes = [0u8; 128];
     per_call("128 bytes into the region", 1_000_000, || {

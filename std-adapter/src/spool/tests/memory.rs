@@ -141,8 +141,8 @@ fn a_file_removed_while_we_look_does_not_count() {
 fn it_keeps_its_size_as_long_as_it_survives() {
     let (home, shm) = (Home::new(), Shm::new());
     crash(home.start(&shm));
-    let (directory, dirs) = (home.spool(), shm.dirs());
-    let mut opened = open(&Wanted { size: 2 * SIZE, ..wanted(&directory, &dirs) }).unwrap();
+    let mut opened =
+        open(&Wanted { size: 2 * SIZE, ..wanted(&home.spool(), &shm.dirs()) }).unwrap();
     assert!(survived(&opened));
     assert_eq!(opened.region.len(), SIZE);
     opened.commit();

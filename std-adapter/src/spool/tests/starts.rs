@@ -42,8 +42,7 @@ fn a_loss_of_power_is_no_crash() {
     let (home, shm) = (Home::new(), Shm::new());
     let path = run(&home, &shm, &["both"]);
     std::fs::remove_file(path).unwrap();
-    let (directory, dirs) = (home.spool(), shm.dirs());
-    let opened = open(&Wanted { boot: BOOT + 1, ..wanted(&directory, &dirs) }).unwrap();
+    let opened = open(&Wanted { boot: BOOT + 1, ..wanted(&home.spool(), &shm.dirs()) }).unwrap();
     let Found { source, crashed, lost_memory, .. } = opened.found;
     assert_eq!((source, crashed, lost_memory), (Source::File, false, false));
 }
@@ -120,8 +119,7 @@ fn rings_that_never_met_on_the_disk_are_both_served() {
     let dirs = RuntimeDirs::only(both.into());
     let opened = start(&home.spool(), &dirs);
     assert!(texts(&opened.region).contains("first"));
-    let directory = home.spool();
-    let wanted = wanted(&directory, &dirs);
+    let wanted = wanted(&home.spool(), &dirs);
     let spool = opened.spool.as_ref().ok();
     assert_eq!(orphans(spool, &opened.keeper, &wanted), [1]);
     let orphan = open_orphan(&wanted, 1, spool, ring::identity(&opened.region)).unwrap().unwrap();
@@ -160,8 +158,7 @@ fn one_image_on_ten_devices_makes_no_trouble() {
     for (home, opened) in homes.iter().zip(&opened) {
         assert_eq!((opened.found.ring_id, opened.number()), (0xA, 0));
         assert!(opened.keeper.still_linked());
-        let (directory, dirs) = (home.spool(), shm.dirs());
-        let wanted = wanted(&directory, &dirs);
+        let wanted = wanted(&home.spool(), &shm.dirs());
         assert_eq!(orphans(opened.spool.as_ref().ok(), &opened.keeper, &wanted), []);
     }
     assert_eq!(shm.files().len(), 10);
@@ -175,8 +172,7 @@ fn one_image_on_ten_devices_makes_no_trouble() {
 fn a_boot_id_that_changes_or_is_missing_costs_no_event() {
     let (home, shm) = (Home::new(), Shm::new());
     for boot in 1..20_u64 {
-        let (directory, dirs) = (home.spool(), shm.dirs());
-        let mut opened = open(&Wanted { boot, ..wanted(&directory, &dirs) }).unwrap();
+        let mut opened = open(&Wanted { boot, ..wanted(&home.spool(), &shm.dirs()) }).unwrap();
         let known = (1..boot).map(|boot| format!("<{boot}>"));
         for word in known {
             assert_eq!(texts(&opened.region).matches(&word).count(), 1, "{word} in boot {boot}");
@@ -260,15 +256,13 @@ fn a_disk_that_comes_back_with_a_copy_is_written_over() {
             opened = home.start(&shm);
         }
         assert!(texts(&opened.region).contains("meanwhile"));
-        let (directory, dirs) = (home.spool(), shm.dirs());
-        let wanted = wanted(&directory, &dirs);
+        let wanted = wanted(&home.spool(), &shm.dirs());
         assert_eq!(orphans(opened.spool.as_ref().ok(), &opened.keeper, &wanted), []);
     }
 }
 
 fn attach_to(home: &Home, shm: &Shm, opened: &mut Opened) -> Spool {
-    let (directory, dirs) = (home.spool(), shm.dirs());
-    attach(&wanted(&directory, &dirs), &mut opened.keeper, opened.found.ring_id).unwrap()
+    attach(&wanted(&home.spool(), &shm.dirs()), &mut opened.keeper, opened.found.ring_id).unwrap()
 }
 
 /// The second row of the table.
@@ -294,8 +288,7 @@ fn a_disk_that_comes_back_with_another_ring_makes_an_orphan_of_one_of_them() {
         };
         assert_eq!(opened.number(), 0);
         assert!(texts(&opened.region).contains(own) && !texts(&opened.region).contains(other));
-        let (directory, dirs) = (home.spool(), shm.dirs());
-        let wanted = wanted(&directory, &dirs);
+        let wanted = wanted(&home.spool(), &shm.dirs());
         let spool = opened.spool.as_ref().ok();
         assert_eq!(orphans(spool, &opened.keeper, &wanted), [1]);
         let mut orphan =
