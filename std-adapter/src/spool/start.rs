@@ -45,12 +45,14 @@ enum Fate {
     Orphan,
 }
 
-/// The choice among the bytes of a spool file and of any number of memory files.
+/// The choice among the bytes of a spool file and of any number of memory files: where the bytes
+/// come from, and what becomes of each memory file.
 fn choose(file: Option<&[u8]>, memories: &[&[u8]]) -> (Source, Vec<Fate>) {
-    let (source, served) = match served(file, memories) {
-        None if file.is_some() => (Source::File, None),
-        None => (Source::Nothing, None),
-        Some(index) => (Source::Memory, Some(index)),
+    let served = served(file, memories);
+    let source = match (served, file) {
+        (Some(_), _) => Source::Memory,
+        (None, Some(_)) => Source::File,
+        (None, None) => Source::Nothing,
     };
     let bytes = served.map_or(file, |index| memories.get(index).copied());
     let served_id = bytes.and_then(id);
@@ -63,7 +65,7 @@ fn choose(file: Option<&[u8]>, memories: &[&[u8]]) -> (Source, Vec<Fate>) {
     (source, memories.iter().enumerate().map(fate).collect())
 }
 
-/// The memory that is served, if it is not the file.
+/// Which memory file is served, if it is not the spool file.
 fn served(file: Option<&[u8]>, memories: &[&[u8]]) -> Option<usize> {
     // The ring that goes on: the file's, unless nothing waits in it, or it is damaged and a memory
     // file says what it was.
