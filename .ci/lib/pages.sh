@@ -93,17 +93,26 @@ pictures_are_current() {
     ((stale == 0))
 }
 
-# No sentence of a page has more than thirty words. Code and tables are no sentences.
+# No sentence of a page or of the code's documentation has more than thirty words. Code and tables
+# are no sentences.
 sentences_are_short() {
-    local page long=0
-    while read -r page; do
-        sed -E '/^```/,/^```/d; /^<!-- /d; /^ *[|]/d; s/^ *([-*]|[0-9]+[.]|#+|>) /\n/' "$page" \
-            | awk -v RS= -v page="$page" '{
-                gsub(/\n/, " "); gsub(/\]\([^)]*\)/, "]"); gsub(/e\.g\./, "eg")
+    local file long=0
+    while read -r file; do
+        prose "$file" | sed -E '/^ *```/,/^ *```/d; /^<!-- /d; /^ *[|]/d; s/^ *([-*]|[0-9]+[.]|#+|>) /\n/' \
+            | awk -v RS= -v file="$file" '{
+                gsub(/\n/, " "); gsub(/\]\([^)]*\)/, "]")
                 count = split($0 " ", parts, /[.!?:;]["*)_]* /)
                 for (i = 1; i <= count; i++)
-                    if (split(parts[i], words, " ") > 30) { print page ": " parts[i]; long = 1 }
+                    if (split(parts[i], words, " ") > 30) { print file ": " parts[i]; long = 1 }
             } END { exit long }' || long=1
-    done < <(our_files '*.md' ':!*/CHANGELOG.md')
+    done < <(our_files '*.md' '*/src/*.rs' '*/examples/*.rs' 'examples/*.rs')
     ((long == 0))
+}
+
+# A page as it is; of a source file what documents it, with a blank line for code in between.
+prose() {
+    case $1 in
+        *.rs) sed -nE 's#^ *//[/!] ?##p; t; s/.*//p' "$1" ;;
+        *) cat "$1" ;;
+    esac
 }

@@ -1,8 +1,8 @@
 //! Which boot this is, and the time since it began.
 //!
 //! The boot tells a program that ended without a word from a loss of power, and lets times since
-//! boot be compared. Which copy of a ring is the newer is never decided by it, so a boot id that
-//! changes under a program or is missing costs a word in a text at most.
+//! boot be compared. Which copy of a ring is the newer is never decided by it. So a boot id that
+//! changes under a program, or is missing, costs a word in a text at most.
 
 use annunciator_core::time::Instant;
 use rustix::fs::OFlags;

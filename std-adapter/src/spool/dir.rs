@@ -1,9 +1,9 @@
 //! The spool directory: ours alone, reached without surprises.
 //!
 //! The directory is opened once and everything in it is reached relative to that descriptor, so
-//! that nobody who can rename a parent can lead us elsewhere. Refused are a symbolic link in place
-//! of the directory, a foreign owner, a directory that group or world may write to, and one that
-//! lies directly in a directory that everybody may write to. Missing directories are made 0700.
+//! that nobody who can rename a parent can lead us elsewhere. A symbolic link in its place, a
+//! foreign owner, and write permission for group or world are refused. So is a directory that lies
+//! directly in one that everybody may write to. Missing directories are made 0700.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -1,7 +1,7 @@
 //! Writes from the thread that logs, where no memory survives the program.
 //!
 //! One `pwrite`, no sync, and nothing waited for. Two writes to one place must arrive in the order
-//! in which their bytes were copied from the ring, so there is a gate that is passed while the ring
+//! in which their bytes were copied from the ring. So there is a gate that is passed while the ring
 //! is still locked:
 //!
 //! ```text
@@ -12,8 +12,8 @@
 //! ```
 //!
 //! What is skipped or left to a caller's bytes is dirty in the ring, and the worker comes to it. A
-//! log call must not wait for a disk, so once one of these writes was slow there are no more until
-//! the worker has seen the disk write fast again.
+//! log call must not wait for a disk. Once one of these writes was slow there are no more until the
+//! worker has seen the disk write fast again.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};

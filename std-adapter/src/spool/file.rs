@@ -1,10 +1,10 @@
 //! The spool file: the region's bytes on a disk that may fail.
 //!
 //! Bytes are overwritten in place in a file that was allocated in full before, so that a commit
-//! needs no new blocks, no new metadata and one `fdatasync`. A failed write or sync leaves a file
-//! of which nobody knows what is in it (kernels drop the pages they could not write and report
-//! success the next time), so from then on everything goes to a new file, which takes the old
-//! one's name only when it is whole and synced. The same way the file comes into being.
+//! needs no new blocks, no new metadata and one `fdatasync`. After a failed write or sync nobody
+//! knows what is in the file: kernels drop the pages they could not write and report success the
+//! next time. From then on everything goes to a new file. It takes the old one's name only when it
+//! is whole and synced. The same way the file comes into being.
 //!
 //! ```text
 //!                 write: zero-filled NAME.new          sync: fsync, rename, fsync directory

@@ -199,7 +199,7 @@ impl ForkCopies {
 /// Knows whether the process that made it is the one that asks.
 ///
 /// A forked child inherits the parent's ring, a copy of its lock and perhaps a mutex that no thread
-/// of the child will ever unlock, so before a log call touches any of them it asks here. The answer
+/// of the child will ever unlock. Before a log call touches any of them it asks here. The answer
 /// comes from a page that the kernel empties in a child (`MADV_WIPEONFORK`): one load, no system
 /// call. Where there is none, process ids are compared.
 ///
