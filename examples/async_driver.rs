@@ -16,8 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant as HostInstant};
 
 use annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{Node, region_len};
 use annunciator_core::time::Instant;
 use annunciator_core::transport::{Message, Outcome, Receipt};

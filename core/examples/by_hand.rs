@@ -8,8 +8,9 @@
 //! is a number that jumps to whenever there is something to do.
 
 use annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{Node, region_len};
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Retry};

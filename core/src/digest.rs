@@ -21,7 +21,8 @@
 //! How the caller drives it:
 //!
 //! ```
-//! use annunciator_core::digest::{Digest, Group, Piece, Spec, Supply, Want, text_bytes};
+//! use annunciator_core::digest::{Digest, Group, Piece, Spec, Supply, Want};
+//! use annunciator_core::gsm7::text_bytes;
 //! use annunciator_core::event::{Level, Record};
 //!
 //! let batch = [
@@ -67,10 +68,9 @@ mod write;
 pub use group::Group;
 
 use crate::event::{Level, Record};
-use crate::gsm7::{Encoding, SegmentWriter};
-pub use crate::gsm7::{Fallback, text_bytes};
+use crate::gsm7::{Encoding, Fallback, SegmentWriter};
 
-/// Bytes of memory that composing a text takes, besides the text itself ([`text_bytes`]) and a few
+/// Bytes of memory that composing a text takes, besides the text itself ([`text_bytes`](crate::gsm7::text_bytes)) and a few
 /// hundred bytes of stack: the machine, which lives in the alerter, and so many [`Group`]s. With the
 /// 32 groups of the Linux adapter 1,148 bytes, on every machine; with 16, 636.
 pub const fn scratch(groups: usize) -> usize {

@@ -1,8 +1,8 @@
 //! Every choice an owner may make, with its default.
 
 use crate::budget::Limits;
-use crate::digest::Fallback;
 use crate::event::Level;
+use crate::gsm7::Fallback;
 use crate::time::Duration;
 use crate::transport::Decimal;
 

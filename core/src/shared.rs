@@ -267,8 +267,9 @@ mod front {
 mod tests {
     use super::*;
     use crate::alerter::{Buffers, Setup};
-    use crate::digest::{Group, text_bytes};
+    use crate::digest::Group;
     use crate::drive::drive;
+    use crate::gsm7::text_bytes;
     use crate::ring::{Node, SLOT, region_len};
     use crate::storage::NoStorage;
     use crate::testing::{Clock, ScriptedTransport};

@@ -4,8 +4,9 @@ use annunciator_core::alerter::{
     Alerter, Buffers, DESTINATION_LEN, Done, Policy, Setup, StartReason, Step,
     destination_generation,
 };
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{Node, identity, is_empty, label, region_len};
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Retry};

@@ -3,9 +3,10 @@
 mod compose;
 
 use annunciator_core::digest::Piece::{Number, Text, Two};
-use annunciator_core::digest::{Fallback, Spec, Style};
+use annunciator_core::digest::{Spec, Style};
 use annunciator_core::event::Level::{Error, Info, Panic, Warn};
 use annunciator_core::gsm7::Encoding;
+use annunciator_core::gsm7::Fallback;
 use compose::Batch;
 
 const PREFIX: &str = "[Rust Logger sampleapp] ";

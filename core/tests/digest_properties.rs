@@ -2,8 +2,9 @@
 
 mod compose;
 
-use annunciator_core::digest::{Fallback, Piece, Spec, Style, scratch};
+use annunciator_core::digest::{Piece, Spec, Style, scratch};
 use annunciator_core::event::Level;
+use annunciator_core::gsm7::Fallback;
 use annunciator_core::gsm7::{Counter, Encoding};
 use compose::{Batch, Entry, Told};
 use proptest::prelude::*;

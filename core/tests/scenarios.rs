@@ -1,11 +1,12 @@
 //! Whole stories on virtual time, with the texts that were sent pinned.
 
-use annunciator_core::alerter::{Alerter, Buffers, Done, PREFIX_MAX, Setup, Step};
+use annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
 use annunciator_core::budget::Limits;
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::drive::drive;
 use annunciator_core::event::{Event, Level};
-use annunciator_core::ring::{Admission, Node, region_len};
+use annunciator_core::gsm7::text_bytes;
+use annunciator_core::ring::{Admission, Node, PREFIX_MAX, region_len};
 use annunciator_core::storage::NoStorage;
 use annunciator_core::testing::{Clock, Device, ScriptedTransport};
 use annunciator_core::time::{Duration, Instant};

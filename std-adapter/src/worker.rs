@@ -26,7 +26,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use annunciator_core::alerter::{Activity, Done, Step, Ticket};
-use annunciator_core::digest::text_bytes;
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::memory::Memory as _;
 use annunciator_core::ring::{is_empty, slot_size};
 use annunciator_core::time::{self, Instant};

@@ -1,11 +1,10 @@
 //! Any batch becomes one text within its segments that counts every event.
 #![no_main]
 
-use annunciator_core::digest::{
-    Digest, Fallback, Group, Piece, Spec, Style, Supply, Want, text_bytes,
-};
+use annunciator_core::digest::{Digest, Group, Piece, Spec, Style, Supply, Want};
 use annunciator_core::event::{Level, Record};
 use annunciator_core::gsm7::{Counter, Encoding};
+use annunciator_core::gsm7::{Fallback, text_bytes};
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 

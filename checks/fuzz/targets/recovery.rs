@@ -4,8 +4,9 @@
 #![no_main]
 
 use annunciator_core::alerter::{Alerter, Buffers, Done, Origin, Setup, StartReason, Step};
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{Admission, Node, SLOT, region_len};
 use annunciator_core::testing::CuttingMemory;
 use annunciator_core::time::{Duration, Instant};

@@ -29,7 +29,6 @@ mod stats;
 
 pub use crate::destination::{DESTINATION_LEN, destination_generation};
 pub use crate::policy::{Policy, Quiet};
-pub use crate::ring::PREFIX_MAX;
 pub use recover::{Origin, Setup, StartReason, is_damaged};
 pub use stats::{Activity, LostEvents, Stats};
 
@@ -272,7 +271,7 @@ impl<'a, M: Memory, const TEXT: usize> Alerter<'a, M, TEXT> {
     }
 
     /// The next thing the driver has to do. Texts and slots to write are copied into `buf`, which
-    /// must hold [`text_bytes`](crate::digest::text_bytes) of the policy's segments: 320 bytes or
+    /// must hold [`text_bytes`](crate::gsm7::text_bytes) of the policy's segments: 320 bytes or
     /// more, so that a slot fits as well. In a shorter one texts are cut, and slots do not reach
     /// storage. Spurious calls are harmless.
     #[cfg_attr(target_pointer_width = "32", inline(never))]

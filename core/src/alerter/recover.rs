@@ -85,7 +85,7 @@ impl StartReason {
 #[non_exhaustive]
 pub struct Setup<'a> {
     /// What every text begins with, such as `[Rust Logger sampleapp] `; cut at
-    /// [`PREFIX_MAX`](super::PREFIX_MAX) bytes. It is kept with the ring. `None`: what is kept
+    /// [`PREFIX_MAX`](crate::ring::PREFIX_MAX) bytes. It is kept with the ring. `None`: what is kept
     /// there, for a ring that another program has left.
     pub prefix: Option<&'a str>,
     /// The choices of the owner.

@@ -1,8 +1,9 @@
 use super::{CutStorage, ScriptedTransport};
 use crate::alerter::{Alerter, Buffers, Origin, Policy, Setup, StartReason};
-use crate::digest::{Group, text_bytes};
+use crate::digest::Group;
 use crate::drive::{drive, load};
 use crate::event::Event;
+use crate::gsm7::text_bytes;
 use crate::ring::{Admission, Node, SLOT, region_len};
 use crate::time::{Duration, Instant};
 use crate::transport::Transport;

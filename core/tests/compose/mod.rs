@@ -1,8 +1,9 @@
 #![allow(unreachable_pub, dead_code, missing_docs)]
 //! A batch of records in slots, and the loop that composes a text of it.
 
-use annunciator_core::digest::{Composed, Digest, Group, Piece, Spec, Supply, Want, text_bytes};
+use annunciator_core::digest::{Composed, Digest, Group, Piece, Spec, Supply, Want};
 use annunciator_core::event::{Level, Record, Site};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::gsm7::{Counter, Encoding};
 
 /// One record, owned.

@@ -3,9 +3,10 @@
 use annunciator_core::alerter::{
     Alerter, Buffers, Done, Origin, Policy, Setup, Stats, Step, Ticket,
 };
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::drive::load;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::memory::Memory as _;
 use annunciator_core::ring::{Admission, Node};
 use annunciator_core::storage::Storage;

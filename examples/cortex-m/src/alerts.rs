@@ -1,10 +1,11 @@
 //! The alerter of this device: its memory, its start, and the handle that everybody records to.
 
-use annunciator_core::alerter::{Alerter, Buffers, Origin, PREFIX_MAX, Setup, StartReason};
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::alerter::{Alerter, Buffers, Origin, Setup, StartReason};
+use annunciator_core::digest::Group;
 use annunciator_core::drive::{Restored, restore};
 use annunciator_core::event::Event;
-use annunciator_core::ring::{Node, SLOT, region_len};
+use annunciator_core::gsm7::text_bytes;
+use annunciator_core::ring::{Node, PREFIX_MAX, SLOT, region_len};
 use annunciator_core::shared::{Logger, Shared};
 use annunciator_core::storage::Storage;
 use core::mem::MaybeUninit;

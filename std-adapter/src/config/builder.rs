@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use annunciator_core::alerter::{Policy, Quiet};
 use annunciator_core::budget::Limits;
-use annunciator_core::digest::Fallback;
 use annunciator_core::event::Level;
+use annunciator_core::gsm7::Fallback;
 use annunciator_core::transport::{Decimal, Transport};
 #[cfg(feature = "signature")]
 use annunciator_core::vonage::Algorithm;

@@ -2,9 +2,9 @@
 //! non-maskable ones while it is in use.
 
 use annunciator_core::alerter::{Alerter, Buffers, Setup};
-use annunciator_core::digest::text_bytes;
 use annunciator_core::drive::drive;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::Admission;
 use annunciator_core::shared::Shared;
 use annunciator_core::storage::Storage;

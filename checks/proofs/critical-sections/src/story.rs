@@ -1,9 +1,10 @@
 //! Lives of an alerter in which every operation occurs, in every state it can occur in.
 
 use annunciator_core::alerter::{Alerter, Buffers, Done, Setup, Step};
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::drive::Drivable;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{Admission, Node, SLOT};
 use annunciator_core::shared::Shared;
 use annunciator_core::time::{Duration, Instant};

@@ -2,9 +2,10 @@
 
 use crate::registers::{read, receive, send, write};
 use annunciator_core::alerter::{Alerter, Buffers, Setup};
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::drive;
 use annunciator_core::event::{Event, Level};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{Node, SLOT, region_len};
 use annunciator_core::storage::Storage;
 use annunciator_core::time::Instant;

@@ -4,9 +4,10 @@ use crate::opaque::{any, bytes, long, one_of, sink, text, word};
 use annunciator_core::alerter::{
     Alerter, Buffers, DESTINATION_LEN, Done, Origin, Policy, Setup, StartReason, Step, is_damaged,
 };
-use annunciator_core::digest::{Group, text_bytes};
+use annunciator_core::digest::Group;
 use annunciator_core::drive;
 use annunciator_core::event::{Entry, Event, Level, TEXT_256};
+use annunciator_core::gsm7::text_bytes;
 use annunciator_core::ring::{self, Node, region_len};
 use annunciator_core::storage::ArrayStorage;
 use annunciator_core::time::{Duration, Instant};
