@@ -48,7 +48,9 @@ command_of() {
 figures_of() {
     case $1 in
         storms) sed -n '/^scenario /,$p' ;;
-        month | writes | power-cuts) grep -vE '^(running|test|\.*$|\.?$)' | sed -E 's/^\.+//' ;;
+        # Tests run side by side, and the runner speaks between.
+        power-cuts) grep -oE '[0-9]+ (single|pairs|storages|power cuts|random) .*' | sort -k2 ;;
+        month | writes) grep -vE '^(running|test|\.*$|\.?$)' | sed -E 's/^\.+//' ;;
         interrupts) grep -vE '^(test |Timer)' ;;
         *) cat ;;
     esac | sed -E -e 's/[[:space:]]+$//' -e '/./,$!d' | cat -s
