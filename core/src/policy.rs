@@ -8,7 +8,8 @@ use crate::transport::Decimal;
 
 pub(crate) const DAY_MINUTES: u32 = 24 * 60;
 
-/// How one destination is served. Start from [`Policy::default`] and change what differs.
+/// How one destination is served. Start from [`Policy::default`] and change what differs. It is flat:
+/// each field is one choice, with one default.
 ///
 /// ```
 /// use annunciator_core::alerter::Policy;

@@ -30,7 +30,8 @@ const SLOT: usize = slot_size::<TEXT>();
 const LOCK_TRIES: u32 = 51;
 const LOCK_PAUSE: Duration = Duration::from_micros(100);
 
-/// One destination.
+/// One destination. What several threads use is locked or atomic field by field, so that none waits for
+/// what it does not need.
 pub(crate) struct SharedAlerter {
     pub(crate) label: String,
     inner: Mutex<Inner>,

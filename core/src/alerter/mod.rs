@@ -1,16 +1,9 @@
 //! The state machine: from a recorded event to a text that was accepted.
 //!
-//! ```text
-//!   record ──► ring              ┌───────────────── not sent ────────────────┐
-//!     │                          │              (unpinned; backoff)          │
-//!     ▼                          ▼                                           │
-//!   Scan ──► Idle ──due──► Noted ──► Composing ──► Sending ──accepted──► Settling ──► Scan
-//!  (when is      ▲         attempt     digest, a      │  │       (consumed; a group a step)
-//!   what due?)   │         durable     piece a step   │  └─refused─► latch, or once reduced
-//!                │                                    │
-//!                └──── repeat of the same records ◄───┘ unknown, first time
-//!                      unconfirmed line           ◄───┘ unknown, second time
-//! ```
+//! A scan finds when what is due. An attempt is noted and made durable; then its text is composed, a
+//! piece a step, and sent. The outcome decides: settled, given back, repeated or latched.
+//! [ARCHITECTURE.md](https://github.com/annunciator-rs/annunciator/blob/main/ARCHITECTURE.md#states)
+//! has the chart.
 //!
 //! Beside it runs the commit: slots and state that storage does not have yet are written one a
 //! step, then synced. An attempt waits for the commit that notes it; nothing else does.
@@ -90,7 +83,7 @@ pub struct Alerter<'a, M, const TEXT: usize = TEXT_256> {
     cause: Option<(u16, u64)>,
 }
 
-/// Where the alerter stands; the chart is at the top of the module.
+/// Where the alerter stands; `ARCHITECTURE.md` has the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Looking through the slots, one a step, for when what is due.

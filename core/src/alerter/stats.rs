@@ -98,7 +98,7 @@ pub struct LostEvents {
     pub unrecorded: u32,
 }
 
-/// A snapshot; counts saturate.
+/// A snapshot; counts saturate. It is flat, because each field is a line of a report by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -93,7 +93,8 @@ pub enum Admission {
     Lost,
 }
 
-/// The slots, their index, and the numbers that each start works out anew from the bytes.
+/// The slots, their index, and the numbers that each start works out anew from the bytes. One event
+/// moves several of the numbers, so they stand side by side.
 #[derive(Debug)]
 pub(crate) struct Ring<'a, M, const TEXT: usize> {
     memory: M,

@@ -70,7 +70,7 @@ pub(super) enum Found<'a> {
     Remark(&'a [u8]),
 }
 
-/// See the [module](self).
+/// See the [module](self). Most fields are one small number: where in the nested text it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Scanner {
     place: Place,
