@@ -254,8 +254,8 @@ impl Store {
 
     /// Notes on disk whether there is a memory file now.
     pub(crate) fn note_memory(&mut self) {
-        if !self.ended {
-            spool::mark_open(self.disk.ready(), &self.keeper);
+        if let Some(spool) = self.disk.ready().filter(|_| !self.ended) {
+            spool::mark_file_open(spool, &self.keeper);
         }
         self.prepare_for_direct_writes();
     }

@@ -69,9 +69,10 @@ impl Spool {
         self.file.needs_rewrite()
     }
 
-    /// Removes all that there is of the instance, its lock last.
-    pub(super) fn remove(self) -> Result<(), SpoolError> {
+    /// Removes the file, has `beside` remove what else there is of the instance, and then its lock.
+    pub(super) fn remove(self, beside: impl FnOnce()) -> Result<(), SpoolError> {
         self.file.remove()?;
+        beside();
         self.lock.remove(self.file.dir())
     }
 

@@ -223,7 +223,7 @@ pub(crate) fn attach(
     }
     follow(keeper, &spool);
     spool.file.start_over();
-    mark_open(Some(&mut spool), keeper);
+    mark_file_open(&mut spool, keeper);
     Ok(spool)
 }
 
@@ -238,9 +238,14 @@ pub(crate) fn follow(keeper: &mut MemoryKeeper, spool: &Spool) {
 pub(crate) fn mark_open(spool: Option<&mut Spool>, keeper: &MemoryKeeper) {
     keeper.begin();
     if let Some(spool) = spool {
-        let in_memory = keeper.path().is_some();
-        spool.set_mark(if in_memory { OpenMark::OpenInMemory } else { OpenMark::Open });
+        mark_file_open(spool, keeper);
     }
+}
+
+/// Marks the file alone: the memory's mark may say already that the program has ended.
+pub(crate) fn mark_file_open(spool: &mut Spool, keeper: &MemoryKeeper) {
+    let in_memory = keeper.path().is_some();
+    spool.set_mark(if in_memory { OpenMark::OpenInMemory } else { OpenMark::Open });
 }
 
 /// Marks file and memory as closed: the program ends in an orderly way. With nothing left to report

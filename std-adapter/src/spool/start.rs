@@ -254,12 +254,17 @@ impl Candidate {
         }
     }
 
-    /// Removes all of it.
+    /// Removes all of it but for other rings, which stay for whoever looks here next.
     pub(super) fn remove(self) -> Result<(), SpoolError> {
-        if let Some(spool) = self.spool {
-            spool.remove()?;
+        let Candidate { spool, memories, fates, .. } = self;
+        let copies = || {
+            let copies = memories.iter().zip(fates).filter(|(_, fate)| *fate != Fate::Orphan);
+            copies.for_each(|((memory, _), _)| memory.remove());
+        };
+        if let Some(spool) = spool {
+            return spool.remove(copies);
         }
-        self.memories.iter().for_each(|(memory, _)| memory.remove());
+        copies();
         Ok(())
     }
 }

@@ -214,6 +214,25 @@ fn an_older_copy_of_ones_own_ring_is_no_orphan() {
 }
 
 #[test]
+fn an_older_copy_does_not_take_another_ring_with_it() {
+    let (home, shm) = (Home::new(), Shm::new());
+    let mut ours = home.start(&shm);
+    ours.serve(&["ours"]);
+    ours.serve(&[]);
+    home.unplug();
+    let mut theirs = home.start(&shm);
+    assert_eq!(theirs.keeper.number(), 1);
+    theirs.serve(&["theirs"]);
+    crash(theirs);
+    home.plug();
+    home.put(1, &Ring::new(ours.found.ring_id).record("ours").bytes());
+    assert!(orphan(&ours, &home, &shm, 1).is_none());
+    assert!(!home.file("k217feda2-1.spool").exists());
+    let found = orphan(&ours, &home, &shm, 1).unwrap();
+    assert!(texts(&found.region).contains("theirs"));
+}
+
+#[test]
 fn what_died_without_a_disk_is_found_by_others() {
     let (home, shm) = (Home::new(), Shm::new());
     home.unplug();
