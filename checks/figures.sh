@@ -51,7 +51,7 @@ figures_of() {
         # Tests run side by side, and the runner speaks between.
         power-cuts) grep -oE '[0-9]+ (single|pairs|storages|power cuts|random) .*' | sort -k2 ;;
         month | writes) grep -vE '^(running|test|\.*$|\.?$)' | sed -E 's/^\.+//' ;;
-        interrupts) grep -vE '^(test |Timer)' ;;
+        interrupts) grep -vE '^(test |Timer|\[[0-9:]+\] )' ;;
         *) cat ;;
     esac | sed -E -e 's/[[:space:]]+$//' -e '/./,$!d' | cat -s
 }

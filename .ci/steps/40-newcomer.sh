@@ -10,4 +10,6 @@ run cargo run --example sample_app
 # Here no test may leave itself out.
 export ANNUNCIATOR_TESTS_NAMESPACES=required
 run cargo test
+# What only firmware uses is not built by that: `shared`, `embedded-io`.
+run cargo test --package annunciator-core --all-features --lib --test api
 git diff --quiet -- Cargo.lock || die "the commands have changed Cargo.lock"

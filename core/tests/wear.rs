@@ -7,7 +7,7 @@ use annunciator_core::testing::Device;
 use annunciator_core::time::Duration;
 use annunciator_core::transport::{Code, Outcome, Retry};
 
-/// Slots of a ring of 64 KiB.
+/// Slots of a large chip's ring, of 63 KiB.
 const SLOTS: usize = 247;
 /// The most that a state block takes.
 const STATE: usize = 512;

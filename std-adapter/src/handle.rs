@@ -121,8 +121,8 @@ impl Handle {
 
     /// Records one event: for programs that do not use `log`, and for more than it can say.
     ///
-    /// Copies the event under a short lock for each destination. Waits for neither disk nor
-    /// network.
+    /// Copies the event under a short lock for each destination. It never waits for the network, and
+    /// for a disk only where no memory outlives the program.
     pub fn record(&self, event: &Event<'_>) {
         if event.level < self.shared.level {
             return;

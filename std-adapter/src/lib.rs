@@ -46,8 +46,9 @@
 //! # What a log call costs and what it may wait for
 //!
 //! A record below the level costs the comparison that `log` itself does. A record of the level is
-//! formatted on the caller's stack and copied under a short lock. It never waits for disk or
-//! network. Records of this crate's own threads and targets are not reported. What the application
+//! formatted on the caller's stack and copied under a short lock. It never waits for the network, and
+//! for a disk only where no memory outlives the program: in a container, or without a tmpfs.
+//! Records of this crate's own threads and targets are not reported. What the application
 //! logs through ureq or rustls is.
 //!
 //! # Panics

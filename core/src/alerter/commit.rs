@@ -9,8 +9,9 @@
 //!
 //! A round writes one piece a step. Every slot checks itself, and state and ledger alternate between
 //! two banks each, of which one is durable, so a cut anywhere leaves what was there before. Order
-//! matters in one case: the slot of a settled record is not written over before the state that
-//! settles it is durable, or a crash would find neither. After a failure nothing counts as written
+//! matters in two cases. The slot of a settled record is not written over before the state that
+//! settles it is durable, or a crash would find neither. And after a start the state goes first: its
+//! count of starts tells which copy is newer. After a failure nothing counts as written
 //! any more, and the next round writes everything, with one sync at its end: whoever makes a new
 //! file of it needs no order.
 

@@ -8,7 +8,7 @@ use annunciator_core::testing::Device;
 use annunciator_core::time::{Duration, Instant};
 use annunciator_core::transport::{Code, Outcome, Receipt, Retry};
 
-/// Slots of a ring of 64 KiB.
+/// Slots of a large chip's ring, of 63 KiB.
 const SLOTS: usize = 247;
 
 /// A scenario: what it is called, in which order its events come, and its course.

@@ -305,8 +305,8 @@ impl Builder {
     /// severe event; several crashes become one text with their count. Default: it does.
     ///
     /// Unclean is each end that did not drop the [`Annunciator`](crate::Annunciator): a crash, a
-    /// kill, but also a SIGTERM that the program does not handle. `process::exit` is none, unless
-    /// in a container.
+    /// kill, but also a SIGTERM that the program does not handle. `process::exit` is none, as
+    /// long as the memory file is there at the next start: not in a new container.
     pub fn tell_crashes(mut self, tell: bool) -> Builder {
         self.report_crashes = tell;
         self

@@ -72,7 +72,7 @@ impl RingMaker {
             setup.reason = if own { StartReason::Crash } else { StartReason::Vanished };
         }
         setup.storage = store.wants_commits();
-        // Not synced: a start waits for no disk.
+        // Not synced: a start does not wait for it.
         let mut alerter = context.destination.exchange(false, |bytes| {
             let mut setup: Setup<'_> = setup;
             setup.destination = Some(bytes);
