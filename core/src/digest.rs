@@ -70,9 +70,10 @@ pub use group::Group;
 use crate::event::{Level, Record};
 use crate::gsm7::{Encoding, Fallback, SegmentWriter};
 
-/// Bytes of memory that composing a text takes, besides the text itself ([`text_bytes`](crate::gsm7::text_bytes)) and a few
-/// hundred bytes of stack: the machine, which lives in the alerter, and so many [`Group`]s. With the
-/// 32 groups of the Linux adapter 1,148 bytes, on every machine; with 16, 636.
+/// Bytes of memory that composing a text takes: the machine, which lives in the alerter, and so many
+/// [`Group`]s. The text itself ([`text_bytes`](crate::gsm7::text_bytes)) and a few hundred bytes of
+/// stack come on top. With the 32 groups of the Linux adapter 1,148 bytes, on every machine; with
+/// 16, 636.
 pub const fn scratch(groups: usize) -> usize {
     size_of::<Digest>().saturating_add(groups.saturating_mul(size_of::<Group>()))
 }

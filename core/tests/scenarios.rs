@@ -191,6 +191,7 @@ fn a_full_ring_gives_up_by_rule_and_tells_how_many() {
     device.run(Duration::from_hours(1));
     let stats = device.alerter().stats();
     assert_eq!(stats.delivered + stats.lost, 52);
+    assert_eq!(stats.recorded, 51, "all but the one that was turned away");
     assert_eq!(stats.lost_unreported, 0);
     let text = texts(&device).join("\n");
     assert!(text.contains("failure 0") && text.contains("great"), "{text}");
@@ -246,6 +247,7 @@ fn a_loss_and_an_unconfirmed_text_are_told_in_time_though_nothing_else_happens()
     let mut device = Device::new(8);
     let now = device.clock.now();
     device.alerter().count_lost(now, 3);
+    assert_eq!(device.alerter().stats().recorded, 0);
     device.kill();
     device.run(Duration::from_mins(5));
     assert_eq!(texts(&device), ["[Rust Logger night] 3 lost"]);

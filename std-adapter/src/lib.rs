@@ -35,21 +35,22 @@
 //!   ([`Builder::drop_timeout`]) even if the network swallows everything. What is kept does not
 //!   depend on it: a program that is killed, or leaves by `std::process::exit`, has its events sent
 //!   by its next start.
-//! - `flush(timeout) -> `[`FlushReport`](health::FlushReport) ends the hold of pending events. The interval between
-//!   texts and the budget still apply. It reports what was sent, what is kept on disk and what is
-//!   in memory only.
+//! - `flush(timeout) -> `[`FlushReport`](health::FlushReport) ends the hold of pending events. The
+//!   interval between texts and the budget still apply. It reports what was sent, what is kept on
+//!   disk and what is in memory only.
 //! - `detach(self) -> Handle` is for programs that never return from `main`: nothing flushes at the
 //!   end.
 //! - `record(&Event)` records an [`Event`] without `log`.
-//! - `health() -> `[`Health`](health::Health) is a snapshot. [`Builder::on_error`] sets a callback for its changes.
+//! - `health() -> `[`Health`](health::Health) is a snapshot. [`Builder::on_error`] sets a callback
+//!   for its changes.
 //!
 //! # What a log call costs and what it may wait for
 //!
 //! A record below the level costs the comparison that `log` itself does. A record of the level is
-//! formatted on the caller's stack and copied under a short lock. It never waits for the network, and
-//! for a disk only where no memory outlives the program: in a container, or without a tmpfs.
-//! Records of this crate's own threads and targets are not reported. What the application
-//! logs through ureq or rustls is.
+//! formatted on the caller's stack and copied under a short lock. It never waits for the network,
+//! and for a disk only where no memory outlives the program: in a container, or without a tmpfs.
+//! Records of this crate's own threads and targets are not reported. What the application logs
+//! through ureq or rustls is.
 //!
 //! # Panics
 //!

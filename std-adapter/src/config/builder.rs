@@ -39,9 +39,10 @@ const SPOOL_SIZE: usize = 128 * 1024;
 /// | `HTTPS_PROXY`, `https_proxy` | [`proxy`](Builder::proxy) | none |
 /// | `NO_PROXY`, `no_proxy` | | no host; is asked only for a proxy from the environment |
 ///
-/// Each field is one setting. Explicit settings win over the environment. An empty value counts as absent, in either.
+/// Explicit settings win over the environment. An empty value counts as absent, in either.
 #[must_use = "a builder does nothing until it is built or started"]
 pub struct Builder {
+    // A field for each setting.
     pub(super) environment: Environment,
     pub(super) program: String,
     pub(super) name: Option<String>,

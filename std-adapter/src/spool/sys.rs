@@ -52,10 +52,7 @@ impl Meta {
 }
 
 impl From<Stat> for Meta {
-    #[allow(
-        clippy::unnecessary_cast,
-        reason = "the fields have other types on other architectures: a cast that is idle here is not there"
-    )]
+    #[allow(clippy::unnecessary_cast, reason = "the fields have other types on other processors")]
     fn from(stat: Stat) -> Meta {
         Meta {
             dev: stat.st_dev as u64,
